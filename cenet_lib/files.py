@@ -1,0 +1,107 @@
+"""Files that are either whole or absent.
+
+Everything that the package writes goes to a temporary name beside its destination and is renamed
+when it is complete, so that a crash, a full disk or Ctrl-C leaves nothing half-written.
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import CENetError
+
+
+@contextmanager
+def atomic_file(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path; rename it to ``path`` when the block succeeds.
+
+    An existing file is replaced in one step. If the block fails, the temporary file is removed and
+    the old file stays. The parent folder must exist.
+    """
+    path = Path(path)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes it private to its owner
+        os.replace(temporary, path)
+    except OSError as error:
+        raise CENetError(f"{path}: could not be written: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary folder; rename it to ``path`` when the block succeeds.
+
+    Raises
+    ------
+    CENetError
+        If ``path`` exists already (checked before and after), or the disk refuses.
+    """
+    path = Path(path)
+    refuse_existing(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+    except OSError as error:
+        raise CENetError(f"{path}: could not be created: {error.strerror or error}") from error
+    try:
+        yield temporary
+        os.chmod(temporary, 0o777 & ~_umask())
+        refuse_existing(path)
+        os.rename(temporary, path)
+    except OSError as error:
+        raise CENetError(f"{path}: could not be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def refuse_existing(path: str | Path) -> None:
+    """Raise a `CENetError` if ``path`` exists and is anything but an empty folder."""
+    path = Path(path)
+    if path.is_dir() and not any(path.iterdir()):
+        return
+    if path.exists():
+        raise CENetError(f"{path}: exists already; choose another name or remove it first")
+
+
+def sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def cache_folder() -> Path:
+    """Return the folder for downloaded and derived files, creating it.
+
+    ``$CENET_CACHE`` if set; else ``data/cache`` of the checkout that this package runs from; else
+    ``~/.cache/cenet`` for an installed package.
+    """
+    checkout = Path(__file__).resolve().parents[1]
+    if "CENET_CACHE" in os.environ:
+        folder = Path(os.environ["CENET_CACHE"])
+    elif (checkout / "data" / "README.md").is_file():
+        folder = checkout / "data" / "cache"
+    else:
+        folder = Path.home() / ".cache" / "cenet"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CENetError(
+            f"{folder}: cannot be created ({error.strerror}); "
+            "set CENET_CACHE to a folder that you may write to"
+        ) from error
+    return folder
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
