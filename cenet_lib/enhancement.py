@@ -1,0 +1,249 @@
+"""CE, the cross-modal enhancement module: words ask, face and voice answer.
+
+The paper's formulas (section "cross-modal enhancement"), for text states X (B, T, d) and, for each
+modality m in {v, a}, a sequence of codes c (B, N) whose last id, k, is padding::
+
+    E_m   = Embedding_m(c)                      (B, N, d)
+    Q     = W_q X + b_q                         (B, T, d)
+    K, V  = W_k E_m + b_k,  W_v E_m + b_v       (B, N, d)
+    A_m   = softmax(s · Q Kᵀ)                   (B, T, N)
+    H_m   = A_m V                               (B, T, d)
+    shift = W [H_v ; H_a] + b                   (B, T, d)
+    output: X + shift
+
+`CrossModalEnhancement.over_positions` is that, line by line. What runs is `forward`, which gives the
+same from the codes' COUNTS, because keys and values depend on the code alone and never on its
+position. If code j occurs n_j times, its n_j equal terms in the softmax add up to one::
+
+    softmax over N positions of s·q·k_c(i)  =  softmax over k+1 codes of (s·q·k_j + log n_j)
+
+So neither time nor memory grows with the number of frames N. Two more products fold:
+q·k_j = x·(W_qᵀ k_j) + b_q·k_j, and W [H_v ; H_a] = A_v (V_v W_vᵀ) + A_a (V_a W_aᵀ), where W_v and
+W_a are the halves of W. What is left to do per word is one thin product with 2(k+1) columns each way.
+
+The identity also states a limit: the module cannot see in which ORDER the frames came.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Enhancement(NamedTuple):
+    """What the CE module gives back.
+
+    Attributes
+    ----------
+    states : (B, T, d)
+        The text states plus the shift.
+    visual_attention, acoustic_attention : (B, T, k+1)
+        Over codes; over positions, (B, T, N), from `CrossModalEnhancement.over_positions`.
+    """
+
+    states: Tensor
+    visual_attention: Tensor
+    acoustic_attention: Tensor
+
+
+class CodeAttention(nn.Module):
+    """The parameters by which one modality answers: code embeddings and query, key, value maps.
+
+    Parameters
+    ----------
+    d : int
+        Width of the text states.
+    n_codes : int
+        k; the embedding has k+1 rows, the last one for padding.
+    """
+
+    def __init__(self, d: int, n_codes: int):
+        super().__init__()
+        self.embedding = nn.Embedding(n_codes + 1, d)
+        self.query = nn.Linear(d, d)  # W_q, b_q
+        self.key = nn.Linear(d, d)  # W_k, b_k
+        self.value = nn.Linear(d, d)  # W_v, b_v
+
+    def folded(self, scale: float, output: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Fold the maps into one matrix per side.
+
+        Parameters
+        ----------
+        scale : float
+            s.
+        output : (d, d)
+            This modality's half of W.
+
+        Returns
+        -------
+        key, bias : (k+1, d) and (k+1,)
+            so that the scores of a text state x are ``key @ x + bias``
+        value : (k+1, d)
+            so that the shift is ``attention @ value``
+        """
+        codes = self.embedding.weight  # (k+1, d)
+        key = scale * self.key(codes)  # (k+1, d)
+        return (
+            key @ self.query.weight,  # (k+1, d): W_qᵀ k_j for each code
+            key @ self.query.bias,  # (k+1,): b_q · k_j
+            self.value(codes) @ output.T,  # (k+1, d)
+        )
+
+    def forward(self, text: Tensor, codes: Tensor, scale: float, visible: Tensor | None):
+        """The textbook form over positions.
+
+        Parameters
+        ----------
+        text : (B, T, d)
+        codes : (B, N) int
+        scale : float
+        visible : (B, N) bool or None
+            False where a position must not be attended.
+
+        Returns
+        -------
+        mixed : (B, T, d)
+        attention : (B, T, N)
+        """
+        embedded = self.embedding(codes)  # (B, N, d)
+        q, k, v = self.query(text), self.key(embedded), self.value(embedded)
+        scores = scale * q @ k.transpose(1, 2)  # (B, T, N)
+        if visible is not None:
+            scores = scores.masked_fill(~visible[:, None, :], torch.finfo(scores.dtype).min)
+        attention = scores.softmax(-1)  # (B, T, N)
+        if visible is not None:
+            # with nothing to attend to, softmax would spread over what is hidden
+            attention = attention * visible[:, None, :]
+        return attention @ v, attention
+
+
+class CrossModalEnhancement(nn.Module):
+    """The CE module: adds to each text state what it takes from face and voice.
+
+    Parameters
+    ----------
+    d : int
+        Width of the text states.
+    n_visual_codes, n_acoustic_codes : int
+        Sizes of the vocabularies, without padding.
+    scale : float
+        s, 8 in the paper: at the start scores are so small that without it the softmax is flat.
+    mask_padding : bool
+        Hide padding from the attention. The published code does not: there, padding ids are keys
+        like any other, so the output depends on how far a batch was padded. ``False`` does as it does.
+
+    Source: Wang et al. 2023 (IEEE TMM 25), section "cross-modal enhancement".
+    """
+
+    def __init__(
+        self,
+        d: int,
+        n_visual_codes: int = 16,
+        n_acoustic_codes: int = 16,
+        scale: float = 8.0,
+        mask_padding: bool = True,
+    ):
+        super().__init__()
+        self.visual = CodeAttention(d, n_visual_codes)
+        self.acoustic = CodeAttention(d, n_acoustic_codes)
+        self.output = nn.Linear(2 * d, d)  # W, b
+        self.scale = scale
+        self.mask_padding = mask_padding
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Draw weights and code embeddings from N(0, .02); set biases to 0.
+
+        So the shift begins at a few thousandths of the text state: the pre-trained model starts
+        out almost undisturbed.
+        """
+        for name, parameter in self.named_parameters():
+            if name.endswith("bias"):
+                parameter.zero_()
+            else:
+                parameter.normal_(0, 0.02)
+
+    def forward(self, text: Tensor, visual_counts: Tensor, acoustic_counts: Tensor) -> Enhancement:
+        """Enhance text states, in the folded form.
+
+        Parameters
+        ----------
+        text : (B, T, d)
+        visual_counts, acoustic_counts : (B, k+1)
+            How often each code occurs in the utterance; padding last.
+
+        Returns
+        -------
+        Enhancement
+            Attention rows sum to 1, and are exactly 0 where the count is 0. If a modality has no
+            frames at all, its row is all 0 and it contributes nothing.
+        """
+        W_v, W_a = self.output.weight.chunk(2, dim=1)  # (d, d) each
+        key_v, bias_v, value_v = self.visual.folded(self.scale, W_v)
+        key_a, bias_a, value_a = self.acoustic.folded(self.scale, W_a)
+        key = torch.cat([key_v, key_a])  # (K, d) with K = k_v+1 + k_a+1
+        bias = torch.cat([bias_v, bias_a])  # (K,)
+        value = torch.cat([value_v, value_a])  # (K, d)
+
+        scores = nn.functional.linear(text, key, bias)  # (B, T, K)
+        scores_v, scores_a = scores.split([len(key_v), len(key_a)], dim=-1)
+        A_v = self._attention(scores_v, visual_counts)  # (B, T, k_v+1)
+        A_a = self._attention(scores_a, acoustic_counts)  # (B, T, k_a+1)
+        shift = torch.cat([A_v, A_a], dim=-1) @ value + self.output.bias  # (B, T, d)
+        return Enhancement(text + shift, A_v, A_a)
+
+    def _attention(self, scores: Tensor, counts: Tensor) -> Tensor:
+        """Softmax over codes, each weighted with its count.
+
+        ``scores`` (B, T, k+1), ``counts`` (B, k+1).
+        """
+        if self.mask_padding:
+            counts = torch.cat([counts[:, :-1], torch.zeros_like(counts[:, -1:])], dim=1)
+        present = (counts > 0)[:, None, :]  # (B, 1, k+1)
+        log_n = counts.clamp(min=1).to(scores.dtype).log()[:, None, :]  # (B, 1, k+1)
+        scores = (scores + log_n).masked_fill(~present, torch.finfo(scores.dtype).min)
+        # times `present`, because a softmax over nothing would be uniform
+        return scores.softmax(-1) * present
+
+    def over_positions(
+        self, text: Tensor, visual_codes: Tensor, acoustic_codes: Tensor
+    ) -> Enhancement:
+        """Enhance text states as the paper writes it: attention over all N positions.
+
+        Equal to `forward` on the codes' counts, with gradients, to rounding; it is here to be read
+        and as the test's reference. Its cost grows with N · d².
+
+        Parameters
+        ----------
+        text : (B, T, d)
+        visual_codes, acoustic_codes : (B, N_v) and (B, N_a) int
+            Code ids; k where there is padding.
+        """
+        seen_v = visual_codes != self.visual.embedding.num_embeddings - 1  # (B, N_v)
+        seen_a = acoustic_codes != self.acoustic.embedding.num_embeddings - 1  # (B, N_a)
+        if not self.mask_padding:
+            seen_v = seen_a = None
+        H_v, A_v = self.visual(text, visual_codes, self.scale, seen_v)
+        H_a, A_a = self.acoustic(text, acoustic_codes, self.scale, seen_a)
+        shift = self.output(torch.cat([H_v, H_a], dim=-1))  # (B, T, d)
+        return Enhancement(text + shift, A_v, A_a)
+
+
+def expand_attention(codes: Tensor, attention: Tensor) -> Tensor:
+    """Spread attention over codes back over the frames, equally among those of the same code.
+
+    Parameters
+    ----------
+    codes : (N,) int
+        The code of each frame of one utterance.
+    attention : (T, k+1)
+        Attention of each word over the codes, of the same utterance.
+
+    Returns
+    -------
+    (T, N)
+        Attention of each word over the frames. Its rows sum to what the attended codes sum to.
+    """
+    counts = torch.bincount(codes, minlength=attention.shape[-1])  # (k+1,)
+    return (attention / counts.clamp(min=1))[:, codes]
