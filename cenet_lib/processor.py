@@ -1,0 +1,257 @@
+"""From an utterance to what the model reads, and from many to a batch."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from .errors import CENetError
+from .files import atomic_file
+from .linguistics import POS_OTHER, POLARITY_NEUTRAL, get_annotator
+from .model import resolve_backbone
+from .utterance import STREAMS, Corpus, Utterance
+from .vocabulary import FeatureVocabulary, FrameSequences
+
+_FILE = "cenet_processor.json"
+
+
+class CENetProcessor:
+    """Tokenizer, two vocabularies and, if asked for, a linguistic annotator.
+
+    A saved processor holds everything that a prediction needs beside the model.
+
+    Parameters
+    ----------
+    tokenizer : PreTrainedTokenizerBase
+        Of the language model.
+    visual_vocabulary, acoustic_vocabulary : FeatureVocabulary or None
+        ``None`` if a corpus has no such stream.
+    annotator : str or None
+        Name of the source of part-of-speech and polarity ids, see `linguistics.get_annotator`.
+    max_length : int
+        Most word pieces per utterance, special tokens included; 50 in the published code.
+    pad_frames_to : int or None
+        Count padding codes up to this many frames and cut longer streams, as the published code
+        does with 50. The model must attend to padding (``mask_padding=False``) for it to matter.
+    """
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        visual_vocabulary: FeatureVocabulary | None,
+        acoustic_vocabulary: FeatureVocabulary | None,
+        *,
+        annotator: str | None = None,
+        max_length: int = 50,
+        pad_frames_to: int | None = None,
+    ):
+        self.tokenizer = tokenizer
+        self.vocabularies = {"visual": visual_vocabulary, "acoustic": acoustic_vocabulary}
+        self.annotator_name = annotator
+        self._annotator = get_annotator(annotator) if annotator else None
+        self.max_length = max_length
+        self.pad_frames_to = pad_frames_to
+
+    @classmethod
+    def fit(
+        cls,
+        corpus: Corpus,
+        backbone: str | Path = "minilm",
+        *,
+        n_visual_codes: int = 16,
+        n_acoustic_codes: int = 16,
+        seed: int = 0,
+        progress: bool = False,
+        **settings,
+    ) -> "CENetProcessor":
+        """Fit both vocabularies on the train split's real frames; load the backbone's tokenizer.
+
+        Raises
+        ------
+        CENetError
+            If the train split is empty or has fewer distinct frames than codes.
+        """
+        train = corpus.split("train")
+        vocabularies = []
+        for stream, n_codes in zip(STREAMS, (n_visual_codes, n_acoustic_codes), strict=True):
+            frames = FrameSequences(train, stream)
+            if not any(len(piece) for piece in frames):
+                vocabularies.append(None)
+                continue
+            vocabulary = FeatureVocabulary(n_codes, random_state=seed)
+            try:
+                vocabularies.append(vocabulary.fit(frames, progress=progress))
+            except CENetError as error:
+                raise CENetError(f"{corpus.name}: train, {stream} stream: {error}") from error
+        return cls(load_tokenizer(backbone), *vocabularies, **settings)
+
+    def __call__(self, utterance: Utterance) -> dict[str, np.ndarray | float]:
+        """Encode one utterance.
+
+        Returns
+        -------
+        dict
+            ``input_ids`` (T,); ``word_index`` (T,), the word of each token, -1 for special tokens;
+            ``visual_counts``, ``acoustic_counts`` (k+1,); with an annotator ``pos_ids`` and
+            ``polarity_ids`` (T,); and ``labels``, if the utterance has one.
+
+        Raises
+        ------
+        CENetError
+            If a stream's width is not the vocabulary's.
+        """
+        encoded = self.tokenizer(
+            list(utterance.words),
+            is_split_into_words=True,
+            truncation=True,
+            max_length=self.max_length,
+        )
+        word_index = np.array([-1 if w is None else w for w in encoded.word_ids()])
+        features = {
+            "input_ids": np.array(encoded["input_ids"]),
+            "word_index": word_index,
+            "visual_counts": self.counts(utterance, "visual"),
+            "acoustic_counts": self.counts(utterance, "acoustic"),
+        }
+        if self._annotator is not None:
+            pos_ids, polarity_ids = self._word_ids(utterance)
+            # A word's ids are repeated over its pieces; index -1 picks the filler for the rest.
+            features["pos_ids"] = np.append(pos_ids, POS_OTHER)[word_index]
+            features["polarity_ids"] = np.append(polarity_ids, POLARITY_NEUTRAL)[word_index]
+        if utterance.label is not None:
+            features["labels"] = utterance.label
+        return features
+
+    def codes(self, utterance: Utterance, stream: str) -> np.ndarray:
+        """Return the code (n,) of each frame of a stream; empty without a vocabulary."""
+        vocabulary = self.vocabularies[stream]
+        frames = utterance.frames(stream)
+        if vocabulary is None or len(frames) == 0:
+            return np.zeros(0, dtype=np.int64)
+        if frames.shape[1] != vocabulary.n_features_in_:
+            raise CENetError(
+                f"{utterance.id}: {stream} has {frames.shape[1]} columns, the vocabulary was fitted "
+                f"on {vocabulary.n_features_in_}; extract the same features, or train a new run"
+            )
+        return vocabulary.transform(frames[: self.pad_frames_to])
+
+    def counts(self, utterance: Utterance, stream: str) -> np.ndarray:
+        """Return how often each code of a stream occurs, (k+1,), padding last."""
+        codes = self.codes(utterance, stream)
+        counts = np.bincount(codes, minlength=self.n_codes(stream) + 1)
+        if self.pad_frames_to is not None:
+            counts[-1] = self.pad_frames_to - len(codes)
+        return counts
+
+    def n_codes(self, stream: str) -> int:
+        """Return the size k of a stream's vocabulary; 1 where there is none."""
+        vocabulary = self.vocabularies[stream]
+        return 1 if vocabulary is None else vocabulary.n_codes
+
+    def _word_ids(self, utterance: Utterance) -> tuple[np.ndarray, np.ndarray]:
+        """Return part-of-speech and polarity ids per word: the file's own, or the annotator's."""
+        own = utterance.annotations
+        if "pos_ids" in own and "polarity_ids" in own:
+            return own["pos_ids"], own["polarity_ids"]
+        return self._annotator.annotate(utterance.words)
+
+    def collate(self, features: Sequence[Mapping]) -> dict[str, Tensor]:
+        """Put encoded utterances into one batch, padded to its longest text.
+
+        Returns
+        -------
+        dict of tensors
+            ``input_ids``, ``attention_mask`` and, if present, ``pos_ids``, ``polarity_ids``: (B, T);
+            ``visual_counts``, ``acoustic_counts``: (B, k+1); ``labels``: (B,), if all have one.
+        """
+        length = max(len(f["input_ids"]) for f in features)  # T
+        fillers = {
+            "input_ids": self.tokenizer.pad_token_id,
+            "pos_ids": POS_OTHER,
+            "polarity_ids": POLARITY_NEUTRAL,
+        }
+        batch = {}
+        for name, filler in fillers.items():
+            if name in features[0]:
+                batch[name] = torch.full((len(features), length), filler)
+                for row, f in zip(batch[name], features, strict=True):
+                    row[: len(f[name])] = torch.as_tensor(f[name])
+        batch["attention_mask"] = torch.zeros(len(features), length, dtype=torch.long)
+        for row, f in zip(batch["attention_mask"], features, strict=True):
+            row[: len(f["input_ids"])] = 1
+        for stream in STREAMS:
+            name = f"{stream}_counts"
+            batch[name] = torch.as_tensor(np.stack([f[name] for f in features]))
+        if all("labels" in f for f in features):
+            batch["labels"] = torch.tensor([f["labels"] for f in features], dtype=torch.float32)
+        return batch
+
+    def batch(self, utterances: Sequence[Utterance]) -> dict[str, Tensor]:
+        """Encode and collate utterances: what the model's ``forward`` takes."""
+        return self.collate([self(utterance) for utterance in utterances])
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write tokenizer, vocabularies and settings into a folder."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.tokenizer.save_pretrained(folder)
+        for stream, vocabulary in self.vocabularies.items():
+            if vocabulary is not None:
+                vocabulary.save(folder / f"{stream}_vocabulary")
+        settings = {
+            "vocabularies": [s for s, v in self.vocabularies.items() if v is not None],
+            "annotator": self.annotator_name,
+            "max_length": self.max_length,
+            "pad_frames_to": self.pad_frames_to,
+        }
+        with atomic_file(folder / _FILE) as temporary:
+            temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> "CENetProcessor":
+        """Read what `save_pretrained` wrote; needs no network.
+
+        Raises
+        ------
+        CENetError
+            If a file is missing or damaged.
+        """
+        folder = Path(folder)
+        try:
+            settings = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+            streams = settings.pop("vocabularies")
+        except FileNotFoundError:
+            raise CENetError(f"{folder}: holds no processor ({_FILE} is missing)") from None
+        except (ValueError, KeyError, AttributeError) as error:
+            raise CENetError(f"{folder / _FILE}: is damaged ({error}); train the run anew") from error
+        vocabularies = [
+            FeatureVocabulary.load(folder / f"{stream}_vocabulary") if stream in streams else None
+            for stream in STREAMS
+        ]
+        return cls(load_tokenizer(folder), *vocabularies, **settings)
+
+
+def load_tokenizer(backbone: str | Path) -> PreTrainedTokenizerBase:
+    """Load the tokenizer of a backbone, fit to take a list of words.
+
+    Raises
+    ------
+    CENetError
+        If there is none, or it cannot tell which word a piece belongs to.
+    """
+    backbone = resolve_backbone(backbone)
+    try:
+        # RoBERTa's tokenizers want to know that words are separated by spaces; others ignore it.
+        tokenizer = AutoTokenizer.from_pretrained(backbone, add_prefix_space=True)
+    except (OSError, ValueError) as error:
+        raise CENetError(
+            f"{backbone}: no tokenizer could be loaded ({str(error).splitlines()[0]}); "
+            "give 'minilm', a folder with a tokenizer, or a name on the model hub"
+        ) from error
+    if not tokenizer.is_fast:
+        raise CENetError(f"{backbone}: its tokenizer has no fast form, which tells pieces from words")
+    return tokenizer
