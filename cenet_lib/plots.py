@@ -1,7 +1,7 @@
 """Static figures: one function each, tidy data in, the Axes out.
 
-Colours are Okabe and Ito's, which colour-blind readers can tell apart; lines also differ in dash and
-markers in shape, so that the figures survive a black-and-white printer.
+Colours are Okabe and Ito's, which colour-blind readers can tell apart; lines also differ in dash
+and markers in shape, so that the figures survive a black-and-white printer.
 """
 
 import numpy as np

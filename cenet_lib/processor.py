@@ -11,7 +11,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from .errors import CENetError
 from .files import atomic_file
-from .linguistics import POS_OTHER, POLARITY_NEUTRAL, get_annotator
+from .linguistics import POLARITY_NEUTRAL, POS_OTHER, get_annotator
 from .model import resolve_backbone
 from .utterance import STREAMS, Corpus, Utterance
 from .vocabulary import FeatureVocabulary, FrameSequences
@@ -134,8 +134,8 @@ class CENetProcessor:
             return np.zeros(0, dtype=np.int64)
         if frames.shape[1] != vocabulary.n_features_in_:
             raise CENetError(
-                f"{utterance.id}: {stream} has {frames.shape[1]} columns, the vocabulary was fitted "
-                f"on {vocabulary.n_features_in_}; extract the same features, or train a new run"
+                f"{utterance.id}: {stream} has {frames.shape[1]} columns, the vocabulary was "
+                f"fitted on {vocabulary.n_features_in_}; extract the same features, or train a new run"
             )
         return vocabulary.transform(frames[: self.pad_frames_to])
 
@@ -165,7 +165,7 @@ class CENetProcessor:
         Returns
         -------
         dict of tensors
-            ``input_ids``, ``attention_mask`` and, if present, ``pos_ids``, ``polarity_ids``: (B, T);
+            ``input_ids``, ``attention_mask``; if present, ``pos_ids``, ``polarity_ids``: (B, T);
             ``visual_counts``, ``acoustic_counts``: (B, k+1); ``labels``: (B,), if all have one.
         """
         length = max(len(f["input_ids"]) for f in features)  # T
@@ -227,7 +227,9 @@ class CENetProcessor:
         except FileNotFoundError:
             raise CENetError(f"{folder}: holds no processor ({_FILE} is missing)") from None
         except (ValueError, KeyError, AttributeError) as error:
-            raise CENetError(f"{folder / _FILE}: is damaged ({error}); train the run anew") from error
+            raise CENetError(
+                f"{folder / _FILE}: is damaged ({error}); train the run anew"
+            ) from error
         vocabularies = [
             FeatureVocabulary.load(folder / f"{stream}_vocabulary") if stream in streams else None
             for stream in STREAMS
@@ -253,5 +255,7 @@ def load_tokenizer(backbone: str | Path) -> PreTrainedTokenizerBase:
             "give 'minilm', a folder with a tokenizer, or a name on the model hub"
         ) from error
     if not tokenizer.is_fast:
-        raise CENetError(f"{backbone}: its tokenizer has no fast form, which tells pieces from words")
+        raise CENetError(
+            f"{backbone}: its tokenizer has no fast form, which tells pieces from words"
+        )
     return tokenizer

@@ -81,7 +81,8 @@ class FeatureVocabulary(TransformerMixin, BaseEstimator):
     n_nonfinite_ : int
         Values among them that were NaN or infinite.
 
-    Source: CENet, Wang et al. 2023, section "feature transformation"; Sculley 2010 for mini-batches.
+    Source: CENet, Wang et al. 2023, section "feature transformation"; Sculley 2010 for
+    mini-batches.
     """
 
     def __init__(
@@ -223,9 +224,11 @@ class FeatureVocabulary(TransformerMixin, BaseEstimator):
             "n_frames": self.n_frames_,
             "n_nonfinite": self.n_nonfinite_,
         }
-        with atomic_file(stem.with_name(stem.name + ".npz")) as temporary:
-            with open(temporary, "wb") as file:
-                np.savez(file, mean=self.mean_, scale=self.scale_, codes=self.codes_)
+        with (
+            atomic_file(stem.with_name(stem.name + ".npz")) as temporary,
+            temporary.open("wb") as f,
+        ):
+            np.savez(f, mean=self.mean_, scale=self.scale_, codes=self.codes_)
         with atomic_file(stem.with_name(stem.name + ".json")) as temporary:
             temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 

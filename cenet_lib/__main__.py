@@ -1,0 +1,266 @@
+"""The command line: python -m cenet_lib {check,data,train,evaluate,predict}."""
+
+import argparse
+import os
+import sys
+import tempfile
+from dataclasses import fields
+from pathlib import Path
+
+from .errors import CENetError
+
+EXAMPLES = """examples:
+  python -m cenet_lib check                            is everything installed?
+  python -m cenet_lib train                            CENet on the demo corpus, about 2 minutes
+  python -m cenet_lib train --fusion none --seed 0 1 2 words only, three seeds, mean and spread
+  python -m cenet_lib train --corpus data/mosi         the same on your copy of MOSI
+  python -m cenet_lib evaluate --run runs/demo-ce      every metric, on the test split
+  python -m cenet_lib predict --run runs/demo-ce --corpus data/new --out new.csv
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; return the exit status: 0, 1 for a failed check, 2 for an error."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options) or 0
+    except CENetError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of our output, say `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m cenet_lib",
+        description="Multimodal sentiment analysis with CENet: words, voice and face.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def command(name, run, summary, example):
+        sub = commands.add_parser(
+            name,
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            epilog=f"example:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        sub.set_defaults(command=run)
+        return sub
+
+    command("check", _check, "say whether this computer is ready", "python -m cenet_lib check")
+
+    data = command("data", None, "look at a corpus, convert it, check it", "see the actions' help")
+    actions = data.add_subparsers(required=True, metavar="action")
+    info = actions.add_parser("info", help="print what is in a corpus")
+    info.add_argument("path", nargs="?", default="demo", help="'demo', a file or a folder")
+    info.set_defaults(command=_data_info)
+    convert = actions.add_parser("convert", help="write the safe, memory-mapped form")
+    convert.add_argument("source", help="'demo', a file or a folder")
+    convert.add_argument("destination", type=Path, help="a new folder")
+    convert.set_defaults(command=_data_convert)
+    validate = actions.add_parser("validate", help="list what is wrong; exit 1 if anything is")
+    validate.add_argument("path", help="a file or a folder")
+    validate.set_defaults(command=_data_validate)
+
+    train = command(
+        "train", _train, "train a model and write a run folder", "python -m cenet_lib train"
+    )
+    train.add_argument("--corpus", default="demo", help="'demo', a file or a folder")
+    train.add_argument("--run", type=Path, help="folder to write (runs/CORPUS-FUSION)")
+    _add_settings(train)
+
+    evaluate = command(
+        "evaluate", _evaluate, "print every metric of a run", "python -m cenet_lib evaluate --run R"
+    )
+    evaluate.add_argument("--run", type=Path, required=True, help="a run folder")
+    evaluate.add_argument("--corpus", help="another corpus than the run's own predictions")
+    evaluate.add_argument("--split", default="test", choices=("train", "valid", "test"))
+
+    predict = command(
+        "predict",
+        _predict,
+        "predict new utterances with a saved run",
+        "python -m cenet_lib predict --run runs/demo-ce --corpus demo --out predictions.csv",
+    )
+    predict.add_argument("--run", type=Path, required=True, help="a run folder")
+    predict.add_argument("--corpus", required=True, help="'demo', a file or a folder")
+    predict.add_argument("--out", type=Path, help="a new CSV file; default: print")
+    return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add an option per field of `TrainingSettings`, with its default; `--seed` takes several."""
+    # Written out here so that --help does not wait for torch.
+    add = parser.add_argument
+    add("--backbone", help="'minilm', a folder, or a name on the model hub (minilm)")
+    add("--fusion", help="'ce', or 'none' for words only (ce)")
+    add("--injection-layer", type=int, help="CE stands before this layer (1)")
+    add("--attention-scale", type=float, help="s in CE (8)")
+    add("--n-visual-codes", type=int, help="size of the face's vocabulary (16)")
+    add("--n-acoustic-codes", type=int, help="size of the voice's vocabulary (16)")
+    add("--linguistic", help="part-of-speech and polarity ids: 'offline' or 'sentiwordnet' (none)")
+    add("--epochs", type=int, help="passes over the train split (3)")
+    add("--batch-size", type=int, help="utterances per step (32)")
+    add("--lr-backbone", type=float, help="learning rate of the language model (1e-4)")
+    add("--lr-fusion", type=float, help="learning rate of CE (1e-3)")
+    add("--lr-head", type=float, help="learning rate of the head (1e-3)")
+    add("--seed", type=int, nargs="+", default=[0], help="one or more; more give mean and spread")
+    add("--device", choices=("auto", "cpu"), help="where to compute (auto: a GPU if there is one)")
+    add("--wandb", choices=("off", "online", "offline"), help="Weights & Biases (off)")
+
+
+def _check(options) -> int:
+    from .check import check_environment
+
+    failed = 0
+    for finding in check_environment():
+        print(finding, flush=True)
+        failed += finding.ok is False
+    print("ready" if not failed else f"{failed} to mend")
+    return 1 if failed else 0
+
+
+def _data_info(options) -> None:
+    from .corpora import load_corpus
+    from .corpora.card import describe
+
+    print(describe(load_corpus(options.path)))
+
+
+def _data_convert(options) -> None:
+    from .corpora import load_corpus
+    from .files import refuse_existing
+
+    refuse_existing(options.destination)  # before a long read
+    corpus = load_corpus(options.source)
+    corpus.save(options.destination)
+    print(f"{options.destination}: {corpus}")
+
+
+def _data_validate(options) -> int:
+    from .corpora.card import problems
+
+    found = problems(options.path)
+    for problem in found:
+        print(problem)
+    print("nothing wrong" if not found else f"{len(found)} to mend")
+    return 1 if found else 0
+
+
+def _train(options) -> None:
+    from .files import refuse_existing
+
+    folder = options.run or Path("runs") / f"{Path(options.corpus).stem}-{options.fusion or 'ce'}"
+    refuse_existing(folder)
+
+    from .corpora import load_corpus
+    from .training import TrainingSettings, summarise, train
+
+    names = {field.name for field in fields(TrainingSettings)} - {"seed"}
+    given = {n: v for n, v in vars(options).items() if n in names and v is not None}
+    settings = [TrainingSettings(**given, seed=seed) for seed in options.seed]
+    corpus = load_corpus(options.corpus)
+    print(corpus)
+    runs = []
+    for one in settings:
+        target = folder if len(settings) == 1 else folder / f"seed{one.seed}"
+        print(f"\n{target}: fusion {one.fusion}, seed {one.seed}")
+        run = train(corpus, target, one)
+        runs.append(run)
+        _print_predictions(run)
+        print(f"\nchosen on valid: epoch {run.metrics['best_epoch']}")
+        print(summarise(run.metrics))
+    if len(runs) > 1:
+        print(f"\n{_spread(runs)}")
+    print(f"\nwritten to {folder}")
+
+
+def _print_predictions(run, n: int = 10) -> None:
+    """Print the first predictions on test (or valid), as a table."""
+    table = run.predictions
+    split = "test" if (table["split"] == "test").any() else "valid"
+    rows = table[table["split"] == split].head(n).drop(columns="split")
+    rows["words"] = [text if len(text) <= 50 else text[:49] + "…" for text in rows["words"]]
+    print(f"\nthe first {len(rows)} of {(table['split'] == split).sum()} predictions on {split}:")
+    print(rows.to_string(index=False, float_format=lambda x: f"{x:+.2f}", justify="left"))
+
+
+def _spread(runs) -> str:
+    """Return mean ± standard deviation over seeds, per metric, on test (or valid)."""
+    import numpy as np
+
+    from .metrics import TITLES
+
+    split = "test" if "test" in runs[0].metrics else "valid"
+    lines = [f"{split}, mean ± standard deviation over {len(runs)} seeds:"]
+    for name, title in TITLES.items():
+        values = [run.metrics[split].get(name) for run in runs]
+        if None not in values:
+            lines.append(f"  {title:<13} {np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}")
+    return "\n".join(lines)
+
+
+def _evaluate(options) -> None:
+    from .metrics import TITLES
+    from .training import Run, predict, score
+
+    run = Run(options.run)
+    if options.corpus is None:
+        table = run.predictions[run.predictions["split"] == options.split]
+        label_range = run.config["corpus"]["label_range"]
+    else:
+        from .corpora import load_corpus
+
+        corpus = load_corpus(options.corpus)
+        label_range = corpus.label_range
+        table = predict(
+            run.model, run.processor, corpus.split(options.split), progress=options.split
+        ).assign(split=options.split)
+    metrics = score(table, label_range).get(options.split)
+    if metrics is None:
+        raise CENetError(f"there are no labelled utterances in the {options.split} split")
+    print(f"{options.split}, {table['label'].notna().sum()} utterances")
+    for name, title in TITLES.items():
+        if name in metrics:
+            print(f"  {title:<13} {metrics[name]:.3f}")
+
+
+def _predict(options) -> None:
+    import csv
+
+    from .corpora import load_corpus
+    from .files import atomic_file, refuse_existing
+    from .training import Run, predict_stream
+
+    if options.out is not None:
+        refuse_existing(options.out)
+    run = Run(options.run)
+    rows = predict_stream(run.model, run.processor, load_corpus(options.corpus))
+
+    def write(file) -> None:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["id", "words", "label", "prediction"])
+        for id, words, label, prediction in rows:
+            table.writerow([id, words, "" if label != label else label, f"{prediction:.6f}"])
+
+    if options.out is None:
+        write(sys.stdout)
+        return
+    with atomic_file(options.out) as temporary, open(temporary, "w", encoding="utf-8") as file:
+        write(file)
+    print(f"written to {options.out}")
+
+
+if __name__ == "__main__":
+    # matplotlib writes a cache of fonts; where home cannot be written to, it complains at length
+    if not os.access(Path.home(), os.W_OK):
+        os.environ.setdefault("MPLCONFIGDIR", tempfile.mkdtemp(prefix="cenet-"))
+    sys.exit(main())
