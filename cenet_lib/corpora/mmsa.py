@@ -1,0 +1,134 @@
+"""The pickles of MMSA (thuiar/MMSA): CMU-MOSI, CMU-MOSEI and CH-SIMS, aligned or not.
+
+A dict of ``train``, ``valid`` and ``test``, each a dict of equally long columns: ``raw_text``,
+``vision`` and ``audio`` (segments, rows, features), ``id`` (``video$_$clip``) and
+``regression_labels``; unaligned files have ``vision_lengths`` and ``audio_lengths`` too. ``text``
+and ``text_bert`` hold what BERT made of the words, which is left out.
+
+Most of such a file is padding. Where it has lengths, they are believed: note that MMSA counted them
+up to the first frame whose values add up to zero, and gave an empty stream the length 1. What they
+cut off is counted. Where it has none, zero frames are taken off the end, or off the front if more
+segments begin with them than end with them (MMSA-FET can pad at either end).
+
+CH-SIMS is known by its labels for one modality alone, ``regression_labels_T``, ``_A`` and ``_V``:
+they become annotations, and labels lie in [-1, 1] instead of [-3, 3].
+"""
+
+from math import isnan
+
+import numpy as np
+
+from ..errors import CENetError
+from ..utterance import Corpus
+from .reading import Collector, Frames, id_of, number_of, splits_of, text_keys, words_of
+
+FORM = "MMSA pickle"
+LABEL_RANGE = (-3.0, 3.0)
+SIMS_LABEL_RANGE = (-1.0, 1.0)
+
+_COLUMNS = ("raw_text", "vision", "audio", "id", "regression_labels")
+_SINGLE_LABELS = {
+    "regression_labels_T": "label_T",
+    "regression_labels_A": "label_A",
+    "regression_labels_V": "label_V",
+}
+_LENGTHS = ("vision_lengths", "audio_lengths")
+
+
+def matches(data: object) -> bool:
+    """Tell whether ``data`` is what an MMSA pickle holds."""
+    return isinstance(data, dict) and any(
+        isinstance(value, dict) and {"vision", "audio"} & set(text_keys(value))
+        for value in data.values()
+    )
+
+
+def is_sims(data: dict) -> bool:
+    """Tell whether the data are CH-SIMS, whose labels lie in [-1, 1]."""
+    return any(
+        isinstance(value, dict) and set(_SINGLE_LABELS) & set(text_keys(value))
+        for value in data.values()
+    )
+
+
+def read(data: dict, collector: Collector) -> Corpus:
+    """Return the corpus of an MMSA pickle.
+
+    Raises
+    ------
+    CENetError
+        If a split or a column is missing, columns differ in length, or a segment's values are not
+        as described above.
+    """
+    for split, columns in splits_of(text_keys(data), collector.path).items():
+        if not isinstance(columns, dict):
+            raise CENetError(
+                f"{collector.path}: the {split} split is not a dict of columns as another one is; "
+                "download or make it again"
+            )
+        _read_split(text_keys(columns), split, collector)
+    return collector.corpus([collector.path])
+
+
+def _read_split(columns: dict, split: str, collector: Collector) -> None:
+    where = f"{collector.path}: {split} split"
+    for name in _COLUMNS:
+        if name not in columns:
+            raise CENetError(
+                f"{where}: has no {name!r}; it needs {', '.join(_COLUMNS)} (see data/README.md)"
+            )
+    optional = [name for name in (*_LENGTHS, *_SINGLE_LABELS) if name in columns]
+    sizes = {name: _length(columns[name], where, name) for name in (*_COLUMNS, *optional)}
+    if len(set(sizes.values())) > 1:
+        counted = ", ".join(f"{name} {size}" for name, size in sizes.items())
+        raise CENetError(
+            f"{where}: its columns differ in length ({counted}); "
+            "each needs one entry per segment, download or make it again"
+        )
+    at_front = {name: _padded_at_front(columns[name]) for name in ("vision", "audio")}
+    for number in range(sizes["id"]):
+        id = id_of(columns["id"][number], collector.where(split, f"number {number}"))
+        at = collector.where(split, id)
+        frames = {}
+        for stream, name in (("visual", "vision"), ("acoustic", "audio")):
+            length = None
+            if f"{name}_lengths" in columns:
+                length = _whole(columns[f"{name}_lengths"][number], at, f"{name}_lengths")
+            frames[stream] = Frames(columns[name][number], length, at_front=at_front[name])
+        annotations = {}
+        for name in optional:
+            if name in _SINGLE_LABELS:
+                value = columns[name][number]
+                if not (isinstance(value, (float, np.floating)) and isnan(value)):  # not rated
+                    annotations[_SINGLE_LABELS[name]] = number_of(value, at, name)
+        collector.add(
+            split,
+            id,
+            words_of(columns["raw_text"][number], at),
+            **frames,
+            label=number_of(columns["regression_labels"][number], at),
+            annotations=annotations,
+        )
+
+
+def _length(column: object, where: str, name: str) -> int:
+    if isinstance(column, (list, tuple)) or (isinstance(column, np.ndarray) and column.ndim):
+        return len(column)
+    raise CENetError(f"{where}: {name!r} is a {type(column).__name__}; expected a list or an array")
+
+
+def _whole(value: object, where: str, name: str) -> int:
+    number = number_of(value, where, name)
+    if number != int(number) or number < 0:
+        raise CENetError(f"{where}: {name} is {number:g}; expected a whole number of frames")
+    return int(number)
+
+
+def _padded_at_front(column: object) -> bool:
+    if not (isinstance(column, np.ndarray) and column.ndim == 3 and column.dtype.kind in "biuf"):
+        return False
+    if not column.shape[1]:
+        return False
+    zero_first = int((~column[:, 0].any(axis=1)).sum())
+    zero_last = int((~column[:, -1].any(axis=1)).sum())
+    return zero_first > zero_last and zero_first * 2 > len(column)
