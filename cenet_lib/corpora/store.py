@@ -14,14 +14,16 @@ There is no pickle in any of it.
 
 import csv
 import json
+import math
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import CENetError
-from ..files import atomic_folder
+from ..files import atomic_folder, refuse_existing
 from ..utterance import SPLITS, STREAMS, Corpus, Utterance
 
 FORMAT = "cenet-corpus"
@@ -43,37 +45,30 @@ def save_corpus(corpus: Corpus, folder: str | Path) -> None:
     CENetError
         If the folder exists, the disk refuses, or two utterances disagree on an annotation's kind.
     """
+    refuse_existing(folder)
+    arrays, scalars = _survey(corpus)
     with atomic_folder(folder) as temporary:
-        arrays, scalars = _survey(corpus)
-        cursors = {name: _Appender(temporary, name, *shape) for name, shape in arrays.items()}
-        with open(
-            temporary / "segments.csv", "w", newline="", encoding="utf-8", errors="surrogatepass"
-        ) as file:
-            table = csv.writer(file)
+        # The files are closed before the folder is renamed or removed; Windows insists.
+        with ExitStack() as opened:
+            cursors = {
+                name: opened.enter_context(_Appender(temporary, name, *shape))
+                for name, shape in arrays.items()
+            }
+            table = csv.writer(
+                opened.enter_context(
+                    open(
+                        temporary / "segments.csv",
+                        "w",
+                        newline="",
+                        encoding="utf-8",
+                        errors="surrogatepass",
+                    )
+                )
+            )
             spans = [f"{name}_{part}" for name in arrays for part in ("start", "length")]
             table.writerow([*_FIXED, *spans, *scalars])
             for split, utterance in corpus.items():
-                row = [
-                    utterance.id,
-                    split,
-                    utterance.video,
-                    "" if utterance.label is None else repr(utterance.label),
-                    json.dumps(utterance.words),
-                ]
-                for name, cursor in cursors.items():
-                    values = _array(utterance, name)
-                    row += ["", ""] if values is None else [cursor.rows, len(values)]
-                    if values is not None:
-                        cursor.append(values)
-                for name, kind in scalars.items():
-                    value = utterance.annotations.get(name)
-                    if value is None:
-                        row.append("")
-                    else:
-                        row.append(repr(float(value)) if kind == "float" else json.dumps(value))
-                table.writerow(row)
-        for cursor in cursors.values():
-            cursor.close()
+                table.writerow(_row(split, utterance, cursors, scalars))
         header = {
             "format": FORMAT,
             "version": VERSION,
@@ -89,6 +84,29 @@ def save_corpus(corpus: Corpus, folder: str | Path) -> None:
         (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8")
 
 
+def _row(split: str, utterance: Utterance, cursors: dict, scalars: dict[str, str]) -> list:
+    """Append the arrays of an utterance to their files and return its row of the table."""
+    row = [
+        utterance.id,
+        split,
+        utterance.video,
+        "" if utterance.label is None else repr(utterance.label),
+        json.dumps(utterance.words),
+    ]
+    for name, cursor in cursors.items():
+        values = _array(utterance, name)
+        row += ["", ""] if values is None else [cursor.rows, len(values)]
+        if values is not None:
+            cursor.append(values)
+    for name, kind in scalars.items():
+        value = utterance.annotations.get(name)
+        if value is None:
+            row.append("")
+        else:
+            row.append(repr(float(value)) if kind == "float" else json.dumps(value))
+    return row
+
+
 def open_corpus(folder: str | Path) -> Corpus:
     """Open a stored corpus; frames are mapped from disk, not read.
 
@@ -102,9 +120,9 @@ def open_corpus(folder: str | Path) -> Corpus:
     arrays = {name: _map(folder, name) for name in header["arrays"]}
     names = header["feature_names"]
     for stream in STREAMS:
-        frames = arrays.get(stream)
-        if frames is None or frames.ndim != 2 or frames.dtype != np.float32:
-            raise CENetError(f"{folder}: {stream}.npy is not a float32 matrix; convert it anew")
+        frames = arrays[stream]
+        if frames.dtype != np.float32:
+            raise CENetError(f"{folder}: {stream}.npy is not float32; convert the corpus anew")
         if names[stream] is not None and len(names[stream]) != frames.shape[1]:
             raise CENetError(
                 f"{folder}: corpus.json names {len(names[stream])} {stream} features where "
@@ -148,7 +166,7 @@ class StoredUtterances(Sequence):
                 annotations[name] = self._slice(row, name)
         for name, kind in self._scalars.items():
             if row[name] != "":
-                annotations[name] = float(row[name]) if kind == "float" else json.loads(row[name])
+                annotations[name] = _scalar(row[name], kind)
         return Utterance(
             id=row["id"],
             words=tuple(json.loads(row["words"])),
@@ -174,7 +192,7 @@ class _Appender:
 
     def __init__(self, folder: Path, name: str, shape: tuple[int, ...], dtype: np.dtype):
         self.rows = 0
-        self._file = open(folder / f"{name}.npy", "wb")  # noqa: SIM115, closed by close()
+        self._file = open(folder / f"{name}.npy", "wb")  # noqa: SIM115, closed by __exit__
         self._dtype = dtype
         np.lib.format.write_array_header_1_0(
             self._file,
@@ -185,7 +203,10 @@ class _Appender:
         self._file.write(np.ascontiguousarray(values, dtype=self._dtype).tobytes())
         self.rows += len(values)
 
-    def close(self) -> None:
+    def __enter__(self) -> "_Appender":
+        return self
+
+    def __exit__(self, *_) -> None:
         self._file.close()
 
 
@@ -203,6 +224,8 @@ def _survey(corpus: Corpus) -> tuple[dict[str, tuple], dict[str, str]]:
             lengths[stream] += len(utterance.frames(stream))
         for name, value in utterance.annotations.items():
             where = f"{corpus.name}: segment {utterance.id}: annotation {name!r}"
+            if not str(name).isidentifier():  # it becomes a column and the name of a file
+                raise CENetError(f"{where}: its name must be letters, digits and underscores")
             if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "iufb":
                 lengths[name] = lengths.get(name, 0) + len(value)
                 types[name] = np.promote_types(types.get(name, value.dtype), value.dtype)
@@ -215,7 +238,8 @@ def _survey(corpus: Corpus) -> tuple[dict[str, tuple], dict[str, str]]:
                     f"{where} is {type(value).__name__}; "
                     "only numbers, texts and one-dimensional numeric arrays can be stored"
                 )
-    clash = (set(lengths) & set(scalars)) | (set(scalars) & set(_FIXED))
+    spans = {f"{name}_{part}" for name in lengths for part in ("start", "length")}
+    clash = set(scalars) & (set(lengths) | spans | set(_FIXED))
     if clash:
         raise CENetError(f"{corpus.name}: the annotation name {min(clash)!r} is taken; rename it")
     arrays = {s: ((lengths[s], corpus.width(s)), np.dtype(np.float32)) for s in STREAMS}
@@ -229,7 +253,7 @@ def _read_header(folder: Path) -> dict:
         header = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CENetError(f"{folder}: no corpus here (corpus.json is missing)") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CENetError(f"{path}: cannot be read ({error}); convert the corpus anew") from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise CENetError(f"{path}: is not the header of a stored corpus; see data/README.md")
@@ -238,26 +262,52 @@ def _read_header(folder: Path) -> dict:
             f"{path}: has version {header.get('version')}, this package reads {VERSION}; "
             "convert the corpus anew"
         )
-    wanted = {"name", "label_range", "feature_names", "arrays", "scalars", "provenance"}
-    missing = wanted - set(header)
-    if missing:
-        raise CENetError(f"{path}: {min(missing)!r} is missing; convert the corpus anew")
+    try:
+        low, high = header["label_range"]
+        names, arrays, scalars = header["feature_names"], header["arrays"], header["scalars"]
+        sound = (
+            isinstance(header["name"], str)
+            and low <= high
+            and all(names[stream] is None or _are_texts(names[stream]) for stream in STREAMS)
+            and _are_texts(arrays)
+            and all(name.isidentifier() for name in arrays)
+            and set(STREAMS) <= set(arrays)
+            and _are_texts(list(scalars))
+            and set(scalars.values()) <= set(_SCALARS)
+            and isinstance(header["provenance"], dict)
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        sound = False
+    if not sound:
+        raise CENetError(f"{path}: lacks something or is damaged; convert the corpus anew")
     return header
+
+
+def _are_texts(values: object) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)
 
 
 def _map(folder: Path, name: str) -> np.ndarray:
     path = folder / f"{name}.npy"
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        with open(path, "rb") as file:
+            if np.lib.format.read_magic(file) != (1, 0):
+                raise ValueError("another version of the format")
+            shape, by_columns, dtype = np.lib.format.read_array_header_1_0(file)
+            start = file.tell()
+        if by_columns or dtype.kind not in "iufb" or len(shape) != (2 if name in STREAMS else 1):
+            raise ValueError(f"shape {shape}, type {dtype}")
+        size, promised = path.stat().st_size, start + math.prod(shape) * dtype.itemsize
+        if size != promised:
+            raise ValueError(f"{size} bytes instead of {promised}")
+        # A file without data cannot be mapped, and need not be.
+        if 0 in shape:
+            return np.empty(shape, dtype)
+        return np.asarray(np.memmap(path, dtype, "r", start, shape))
     except FileNotFoundError:
         raise CENetError(f"{path}: is missing; convert the corpus anew") from None
-    except (OSError, ValueError) as error:
-        # An array of zero bytes cannot be mapped on some systems, and need not be.
-        try:
-            array = np.load(path, allow_pickle=False)
-        except (OSError, ValueError):
-            raise CENetError(f"{path}: is damaged ({error}); convert the corpus anew") from error
-    return array
+    except (OSError, ValueError, TypeError, OverflowError, MemoryError) as error:
+        raise CENetError(f"{path}: is damaged ({error}); convert the corpus anew") from error
 
 
 def _read_rows(folder: Path, header: dict, arrays: dict) -> dict[str, list[dict]]:
@@ -273,15 +323,14 @@ def _read_rows(folder: Path, header: dict, arrays: dict) -> dict[str, list[dict]
                     if row["id"] in seen:
                         raise ValueError("the id occurs twice")
                     seen.add(row["id"])
-                    if row["label"]:
-                        float(row["label"])
+                    _check_row(row, header)
                     for name, array in arrays.items():
                         start, length = row[f"{name}_start"], row[f"{name}_length"]
                         if start == "" and name not in STREAMS:
                             continue
                         if not 0 <= int(start) <= int(start) + int(length) <= len(array):
                             raise ValueError(f"its rows of {name}.npy lie outside the file")
-                except (KeyError, ValueError, TypeError, AttributeError) as error:
+                except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
                     raise CENetError(
                         f"{path}: segment {row.get('id')!r} (number {line}): {error}; "
                         "convert the corpus anew"
@@ -297,3 +346,22 @@ def _read_rows(folder: Path, header: dict, arrays: dict) -> dict[str, list[dict]
             "convert the corpus anew"
         )
     return rows
+
+
+def _check_row(row: dict, header: dict) -> None:
+    """Raise a ValueError or TypeError if a row would not make an `Utterance`."""
+    if not row["id"]:
+        raise ValueError("it has no id")
+    words = json.loads(row["words"])
+    if not (words and _are_texts(words) and all(word.strip() for word in words)):
+        raise ValueError("its words are damaged")
+    low, high = header["label_range"]
+    if row["label"] and not low <= float(row["label"]) <= high:
+        raise ValueError(f"its label {row['label'][:20]} is not in [{low:g}, {high:g}]")
+    for name, kind in header["scalars"].items():
+        if row[name] != "" and not isinstance(_scalar(row[name], kind), _SCALARS[kind]):
+            raise ValueError(f"its {name} is damaged")
+
+
+def _scalar(text: str, kind: str) -> float | str:
+    return float(text) if kind == "float" else json.loads(text)
