@@ -20,10 +20,12 @@ _HOMES = {
     "CENetConfig": "model",
     "CENet": "model",
     "evaluate_predictions": "metrics",
-    "TrainingSettings": "training",
+    "TrainingSettings": "settings",
+    "load_recipe": "settings",
     "train": "training",
+    "resume": "training",
     "predict": "training",
-    "Run": "training",
+    "Run": "runs",
     "CENetError": "errors",
 }
 __all__ = list(_HOMES)

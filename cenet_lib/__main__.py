@@ -7,7 +7,8 @@ import tempfile
 from dataclasses import fields
 from pathlib import Path
 
-from .errors import CENetError
+from .errors import CENetError, Interrupted
+from .settings import TrainingSettings, load_recipe, setting_kinds
 
 EXAMPLES = """examples:
   python -m cenet_lib check                            is everything installed?
@@ -24,6 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return options.command(options) or 0
+    except Interrupted as stop:
+        print(stop, file=sys.stderr)
+        return 130
     except CENetError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -75,6 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--corpus", default="demo", help="'demo', a file or a folder")
     train.add_argument("--run", type=Path, help="folder to write (runs/CORPUS-FUSION)")
+    train.add_argument("--recipe", help="settings by name: demo, mosi, mosei, …; or a YAML file")
+    train.add_argument("--resume", type=Path, metavar="RUN", help="go on with a stopped run")
     _add_settings(train)
 
     evaluate = command(
@@ -97,24 +103,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
-    """Add an option per field of `TrainingSettings`, with its default; `--seed` takes several."""
-    # Written out here so that --help does not wait for torch.
-    add = parser.add_argument
-    add("--backbone", help="'minilm', a folder, or a name on the model hub (minilm)")
-    add("--fusion", help="'ce', or 'none' for words only (ce)")
-    add("--injection-layer", type=int, help="CE stands before this layer (1)")
-    add("--attention-scale", type=float, help="s in CE (8)")
-    add("--n-visual-codes", type=int, help="size of the face's vocabulary (16)")
-    add("--n-acoustic-codes", type=int, help="size of the voice's vocabulary (16)")
-    add("--linguistic", help="part-of-speech and polarity ids: 'offline' or 'sentiwordnet' (none)")
-    add("--epochs", type=int, help="passes over the train split (3)")
-    add("--batch-size", type=int, help="utterances per step (32)")
-    add("--lr-backbone", type=float, help="learning rate of the language model (1e-4)")
-    add("--lr-fusion", type=float, help="learning rate of CE (1e-3)")
-    add("--lr-head", type=float, help="learning rate of the head (1e-3)")
-    add("--seed", type=int, nargs="+", default=[0], help="one or more; more give mean and spread")
-    add("--device", choices=("auto", "cpu"), help="where to compute (auto: a GPU if there is one)")
-    add("--wandb", choices=("off", "online", "offline"), help="Weights & Biases (off)")
+    """Add an option per setting; ``--seed`` takes several."""
+    for setting in fields(TrainingSettings):
+        kinds = [kind for kind in setting_kinds(setting.name) if kind is not type(None)]
+        help = f"{setting.metadata['help']} ({setting.default})"
+        options = {"help": help.replace("%", "%%"), "default": None}
+        if kinds == [bool]:
+            options["action"] = argparse.BooleanOptionalAction
+        else:
+            options |= {"type": kinds[0], "metavar": kinds[0].__name__.upper()}
+        if setting.name == "seed":
+            options |= {"nargs": "+", "help": "one or more; more give mean and spread (0)"}
+        if setting.metadata["choices"]:
+            options |= {"choices": setting.metadata["choices"], "metavar": None}
+        parser.add_argument(f"--{setting.name.replace('_', '-')}", **options)
 
 
 def _check(options) -> int:
@@ -158,29 +160,46 @@ def _data_validate(options) -> int:
 def _train(options) -> None:
     from .files import refuse_existing
 
-    folder = options.run or Path("runs") / f"{Path(options.corpus).stem}-{options.fusion or 'ce'}"
+    given = {setting.name: getattr(options, setting.name) for setting in fields(TrainingSettings)}
+    given = {name: value for name, value in given.items() if value is not None}
+    if options.resume is not None:
+        if given or options.recipe or options.run:
+            raise CENetError("--resume goes on with the run's own settings; give no others")
+        from .training import resume
+
+        _report(resume(options.resume))
+        return
+
+    recipe = load_recipe(options.recipe) if options.recipe else {}
+    seeds = given.pop("seed", [recipe.get("seed", 0)])
+    settings = [TrainingSettings(**{**recipe, **given, "seed": seed}) for seed in seeds]
+    name = f"{Path(options.corpus).stem}-{settings[0].fusion}"
+    folder = options.run or Path("runs") / name
     refuse_existing(folder)
 
     from .corpora import load_corpus
-    from .training import TrainingSettings, summarise, train
+    from .training import train
 
-    names = {field.name for field in fields(TrainingSettings)} - {"seed"}
-    given = {n: v for n, v in vars(options).items() if n in names and v is not None}
-    settings = [TrainingSettings(**given, seed=seed) for seed in options.seed]
     corpus = load_corpus(options.corpus)
     print(corpus)
     runs = []
     for one in settings:
         target = folder if len(settings) == 1 else folder / f"seed{one.seed}"
         print(f"\n{target}: fusion {one.fusion}, seed {one.seed}")
-        run = train(corpus, target, one)
-        runs.append(run)
-        _print_predictions(run)
-        print(f"\nchosen on valid: epoch {run.metrics['best_epoch']}")
-        print(summarise(run.metrics))
+        runs.append(train(corpus, target, one, source=str(options.corpus)))
+        _report(runs[-1])
     if len(runs) > 1:
         print(f"\n{_spread(runs)}")
-    print(f"\nwritten to {folder}")
+
+
+def _report(run) -> None:
+    """Print the end of a run: predictions, metrics, where it lies."""
+    from .training import summarise
+
+    _print_predictions(run)
+    print(f"\nchosen on valid: epoch {run.metrics['best_epoch']}")
+    print(summarise(run.metrics))
+    print(f"written to {os.path.relpath(run.folder)}")
 
 
 def _print_predictions(run, n: int = 10) -> None:
@@ -210,7 +229,8 @@ def _spread(runs) -> str:
 
 def _evaluate(options) -> None:
     from .metrics import TITLES
-    from .training import Run, predict, score
+    from .runs import Run
+    from .training import predict, score
 
     run = Run(options.run)
     if options.corpus is None:
@@ -238,7 +258,8 @@ def _predict(options) -> None:
 
     from .corpora import load_corpus
     from .files import atomic_file, refuse_existing
-    from .training import Run, predict_stream
+    from .runs import Run
+    from .training import predict_stream
 
     if options.out is not None:
         refuse_existing(options.out)

@@ -7,3 +7,7 @@ class CENetError(ValueError):
     The command line prints it as one line without a traceback. Faults of the program itself are
     left as the exceptions that they are.
     """
+
+
+class Interrupted(CENetError):
+    """Work was stopped on request and saved; the message says how to go on."""

@@ -1,0 +1,165 @@
+"""Everything that decides a run, beside the corpus: settings, and recipes that fill them.
+
+Each field of `TrainingSettings` is documented here and nowhere else; the command line's options and
+the recipes' keys are made from them.
+"""
+
+import difflib
+import math
+from contextlib import suppress
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+
+from .errors import CENetError
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+def _setting(default: Any, help: str, choices: tuple[str, ...] | None = None):
+    return field(default=default, metadata={"help": help, "choices": choices})
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The settings of a run; the defaults suit the demo corpus on a laptop.
+
+    Raises
+    ------
+    CENetError
+        If a value is out of its range or not one of the choices.
+    """
+
+    # the model
+    backbone: str = _setting("minilm", "'minilm' (packaged), a folder, or a model hub's name")
+    fusion: str = _setting("ce", "how voice and face come in; 'none' for words only")
+    injection_layer: int = _setting(1, "CE stands before this layer of the backbone, from 0")
+    attention_scale: float = _setting(8.0, "s, the factor on the scores in CE")
+    mask_padding: bool = _setting(True, "hide padding from CE; the published code does not")
+    n_visual_codes: int = _setting(16, "size k of the face's vocabulary")
+    n_acoustic_codes: int = _setting(16, "size k of the voice's vocabulary")
+    streams: str = _setting(
+        "both",
+        "which streams the model gets; 'shuffled' deals them to other utterances, a control",
+        ("both", "visual", "acoustic", "shuffled"),
+    )
+    linguistic: str | None = _setting(
+        None,
+        "source of part-of-speech and word-polarity ids, none by default",
+        ("offline", "sentiwordnet"),
+    )
+    max_length: int = _setting(50, "most word pieces per utterance")
+    pad_frames_to: int | None = _setting(
+        None, "cut or pad streams to this many frames (published: 50); none by default"
+    )
+
+    # the optimisation
+    epochs: int = _setting(3, "passes over the train split")
+    batch_size: int = _setting(32, "utterances per step, over all devices")
+    accumulate: int = _setting(1, "parts to work through a batch in, to save memory")
+    group_by_length: bool = _setting(True, "put sentences of similar length into a batch")
+    drop_last: bool = _setting(False, "leave out what does not fill a last batch")
+    lr_backbone: float = _setting(1e-4, "learning rate of the language model")
+    lr_fusion: float = _setting(1e-3, "learning rate of CE, which starts at random")
+    lr_head: float = _setting(1e-3, "learning rate of the head, which starts at random")
+    warmup: float = _setting(0.1, "share of the steps in which learning rates rise from 0")
+    weight_decay: float = _setting(0.01, "on matrices, not on biases and norms")
+    adam_epsilon: float = _setting(1e-8, "AdamW's epsilon")
+    max_grad_norm: float = _setting(1.0, "clip the gradient to this norm; 0: do not")
+    freeze_layers: int = _setting(0, "keep the embeddings and this many lowest layers as they are")
+    patience: int | None = _setting(
+        None, "stop after this many epochs without a better valid MAE; none: train them all"
+    )
+    seed: int = _setting(0, "of everything that is random")
+
+    # the machine
+    device: str = _setting("auto", "where to compute; 'auto' takes a GPU", ("auto", "cpu"))
+    precision: str = _setting("fp32", "of the arithmetic", ("fp32", "bf16", "fp16"))
+    gradient_checkpointing: bool = _setting(False, "compute twice, keep less in memory")
+    compile: bool = _setting(False, "torch.compile the model")
+    save_every: int | None = _setting(
+        None, "also save after every so many steps; none: after each epoch"
+    )
+    wandb: str = _setting("off", "log to Weights & Biases", ("off", "online", "offline"))
+
+    def __post_init__(self):
+        at_least_one = ("epochs", "batch_size", "accumulate", "max_length", "n_visual_codes")
+        at_least_one += ("n_acoustic_codes", "pad_frames_to", "patience", "save_every")
+        at_least_zero = ("lr_backbone", "lr_fusion", "lr_head", "weight_decay", "max_grad_norm")
+        at_least_zero += ("adam_epsilon", "injection_layer", "freeze_layers", "seed")
+        for setting in fields(self):
+            name, value = setting.name, getattr(self, setting.name)
+            kinds = setting_kinds(name)
+            if float in kinds and isinstance(value, int) and not isinstance(value, bool):
+                value = float(value)
+                object.__setattr__(self, name, value)
+            if type(value) not in kinds:
+                wanted = " or ".join(k.__name__.replace("NoneType", "nothing") for k in kinds)
+                raise CENetError(f"{name} is {value!r}; it must be {wanted}")
+            choices = setting.metadata["choices"]
+            if choices and value is not None and value not in choices:
+                raise CENetError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
+            if value is None:
+                continue
+            if name in at_least_one and value < 1:
+                raise CENetError(f"{name} is {value}; it must be at least 1")
+            if name in at_least_zero and not 0 <= value < math.inf:
+                raise CENetError(f"{name} is {value}; it must be 0 or more")
+        if not 0 <= self.warmup <= 1:
+            raise CENetError(f"warmup is {self.warmup}; it is a share of the steps, 0 to 1")
+        if self.batch_size < self.accumulate:
+            raise CENetError(
+                f"a batch of {self.batch_size} cannot be worked through in {self.accumulate} parts"
+            )
+
+
+def setting_kinds(name: str) -> tuple[type, ...]:
+    """Return the types that a setting may have."""
+    kind = TrainingSettings.__dataclass_fields__[name].type
+    return get_args(kind) or (kind,)
+
+
+def load_recipe(name_or_path: str | Path) -> dict[str, Any]:
+    """Read a recipe: a YAML file of settings, one of the package's by name or one's own by path.
+
+    Returns
+    -------
+    dict
+        Settings by name, for ``TrainingSettings(**recipe)``.
+
+    Raises
+    ------
+    CENetError
+        If there is no such recipe, it is not a mapping, or a key is unknown or a value refused.
+    """
+    path = RECIPES / f"{name_or_path}.yaml"
+    if not path.is_file():
+        path = Path(name_or_path)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        names = ", ".join(sorted(recipe.stem for recipe in RECIPES.glob("*.yaml")))
+        raise CENetError(
+            f"{name_or_path}: there is no such recipe; choose {names}, or give a YAML file"
+        ) from None
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise CENetError(f"{path}: cannot be read as YAML ({reason})") from error
+    if not isinstance(content, dict):
+        raise CENetError(f"{path}: must be a list of 'setting: value' lines")
+    known = [setting.name for setting in fields(TrainingSettings)]
+    for key, value in content.items():
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"settings are {', '.join(known)}"
+            raise CENetError(f"{path}: there is no setting {key!r}; {hint}")
+        if isinstance(value, str) and float in setting_kinds(key):
+            with suppress(ValueError):  # YAML takes 6e-5 for a text; it wants 6.0e-5
+                content[key] = float(value)
+    try:
+        TrainingSettings(**content)
+    except CENetError as error:
+        raise CENetError(f"{path}: {error}") from error
+    return content
