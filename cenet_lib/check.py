@@ -74,7 +74,7 @@ def _language_model() -> Finding:
 
     if find_spec("transformers") is None:
         return Finding(False, "packaged language model", "install transformers first")
-    from .model import packaged_minilm
+    from .backbone import packaged_minilm
 
     try:
         weights = packaged_minilm() / "model.safetensors"

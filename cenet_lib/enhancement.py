@@ -11,15 +11,16 @@ modality m in {v, a}, a sequence of codes c (B, N) whose last id, k, is padding:
     shift = W [H_v ; H_a] + b                   (B, T, d)
     output: X + shift
 
-`CrossModalEnhancement.over_positions` is that, line by line. What runs is `forward`, which gives the
-same from the codes' COUNTS, because keys and values depend on the code alone and never on its
+`CrossModalEnhancement.over_positions` is that, line by line. What runs is `forward`, which gives
+the same from the codes' COUNTS, because keys and values depend on the code alone and never on its
 position. If code j occurs n_j times, its n_j equal terms in the softmax add up to one::
 
     softmax over N positions of s·q·k_c(i)  =  softmax over k+1 codes of (s·q·k_j + log n_j)
 
 So neither time nor memory grows with the number of frames N. Two more products fold:
 q·k_j = x·(W_qᵀ k_j) + b_q·k_j, and W [H_v ; H_a] = A_v (V_v W_vᵀ) + A_a (V_a W_aᵀ), where W_v and
-W_a are the halves of W. What is left to do per word is one thin product with 2(k+1) columns each way.
+W_a are the halves of W. What is left to do per word is one thin product with 2(k+1) columns each
+way.
 
 The identity also states a limit: the module cannot see in which ORDER the frames came.
 """
@@ -38,12 +39,13 @@ class Enhancement(NamedTuple):
     states : (B, T, d)
         The text states plus the shift.
     visual_attention, acoustic_attention : (B, T, k+1)
-        Over codes; over positions, (B, T, N), from `CrossModalEnhancement.over_positions`.
+        Over codes; over positions, (B, T, N), from `CrossModalEnhancement.over_positions`. Other
+        ways of fusion (`cenet_lib.fusion`) that do not attend leave them out.
     """
 
     states: Tensor
-    visual_attention: Tensor
-    acoustic_attention: Tensor
+    visual_attention: Tensor | None = None
+    acoustic_attention: Tensor | None = None
 
 
 class CodeAttention(nn.Module):
@@ -53,13 +55,13 @@ class CodeAttention(nn.Module):
     ----------
     d : int
         Width of the text states.
-    n_codes : int
-        k; the embedding has k+1 rows, the last one for padding.
+    embedding : nn.Module
+        What makes vectors of width d from codes: k+1 rows, the last one for padding.
     """
 
-    def __init__(self, d: int, n_codes: int):
+    def __init__(self, d: int, embedding: nn.Module):
         super().__init__()
-        self.embedding = nn.Embedding(n_codes + 1, d)
+        self.embedding = embedding
         self.query = nn.Linear(d, d)  # W_q, b_q
         self.key = nn.Linear(d, d)  # W_k, b_k
         self.value = nn.Linear(d, d)  # W_v, b_v
@@ -81,7 +83,9 @@ class CodeAttention(nn.Module):
         value : (k+1, d)
             so that the shift is ``attention @ value``
         """
-        codes = self.embedding.weight  # (k+1, d)
+        rows = self.embedding.num_embeddings  # k+1
+        # Looked up, not taken from the weight itself, so that a frozen padding row stays frozen.
+        codes = self.embedding(torch.arange(rows, device=output.device))  # (k+1, d)
         key = scale * self.key(codes)  # (k+1, d)
         return (
             key @ self.query.weight,  # (k+1, d): W_qᵀ k_j for each code
@@ -129,8 +133,11 @@ class CrossModalEnhancement(nn.Module):
     scale : float
         s, 8 in the paper: at the start scores are so small that without it the softmax is flat.
     mask_padding : bool
-        Hide padding from the attention. The published code does not: there, padding ids are keys
-        like any other, so the output depends on how far a batch was padded. ``False`` does as it does.
+        Hide padding from the attention. The published code does not (``False``): there, padding ids
+        are keys like any other, so the output depends on how far a batch was padded.
+    frozen_padding : bool
+        Give the embeddings of the padding codes no gradient, as the published code does. It matters
+        only where padding is attended to.
 
     Source: Wang et al. 2023 (IEEE TMM 25), section "cross-modal enhancement".
     """
@@ -142,10 +149,15 @@ class CrossModalEnhancement(nn.Module):
         n_acoustic_codes: int = 16,
         scale: float = 8.0,
         mask_padding: bool = True,
+        frozen_padding: bool = False,
     ):
         super().__init__()
-        self.visual = CodeAttention(d, n_visual_codes)
-        self.acoustic = CodeAttention(d, n_acoustic_codes)
+
+        def embedding(n_codes: int) -> nn.Embedding:
+            return nn.Embedding(n_codes + 1, d, padding_idx=n_codes if frozen_padding else None)
+
+        self.visual = CodeAttention(d, embedding(n_visual_codes))
+        self.acoustic = CodeAttention(d, embedding(n_acoustic_codes))
         self.output = nn.Linear(2 * d, d)  # W, b
         self.scale = scale
         self.mask_padding = mask_padding
@@ -160,9 +172,9 @@ class CrossModalEnhancement(nn.Module):
         """
         for name, parameter in self.named_parameters():
             if name.endswith("bias"):
-                parameter.zero_()
+                nn.init.zeros_(parameter)
             else:
-                parameter.normal_(0, 0.02)
+                nn.init.normal_(parameter, 0, 0.02)
 
     def forward(self, text: Tensor, visual_counts: Tensor, acoustic_counts: Tensor) -> Enhancement:
         """Enhance text states, in the folded form.
@@ -190,14 +202,17 @@ class CrossModalEnhancement(nn.Module):
         scores_v, scores_a = scores.split([len(key_v), len(key_a)], dim=-1)
         A_v = self._attention(scores_v, visual_counts)  # (B, T, k_v+1)
         A_a = self._attention(scores_a, acoustic_counts)  # (B, T, k_a+1)
-        shift = torch.cat([A_v, A_a], dim=-1) @ value + self.output.bias  # (B, T, d)
+        attention = torch.cat([A_v, A_a], dim=-1).to(value.dtype)  # (B, T, K)
+        shift = attention @ value + self.output.bias  # (B, T, d)
         return Enhancement(text + shift, A_v, A_a)
 
     def _attention(self, scores: Tensor, counts: Tensor) -> Tensor:
         """Softmax over codes, each weighted with its count.
 
-        ``scores`` (B, T, k+1), ``counts`` (B, k+1).
+        ``scores`` (B, T, k+1), ``counts`` (B, k+1). At least in float32, even under autocast:
+        bfloat16 would round log n to two or three digits.
         """
+        scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
         if self.mask_padding:
             counts = torch.cat([counts[:, :-1], torch.zeros_like(counts[:, -1:])], dim=1)
         present = (counts > 0)[:, None, :]  # (B, 1, k+1)

