@@ -13,6 +13,7 @@ from .backbone import resolve_backbone
 from .errors import CENetError
 from .files import atomic_file
 from .linguistics import POLARITY_NEUTRAL, POS_OTHER, get_annotator
+from .sentilare import is_sentilare, load_sentilare_tokenizer
 from .utterance import STREAMS, Corpus, Utterance
 from .vocabulary import FeatureVocabulary, FrameSequences
 
@@ -37,6 +38,9 @@ class CENetProcessor:
     pad_frames_to : int or None
         Count padding codes up to this many frames and cut longer streams, as the published code
         does with 50. The model must attend to padding (``mask_padding=False``) for it to matter.
+    frames : str or None
+        Give the standardised frames too, for a fusion that reads them (`cenet_lib.fusion.FRAMES`):
+        ``"raw"``, as many as there are, or ``"aligned"``, one per token.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class CENetProcessor:
         annotator: str | None = None,
         max_length: int = 50,
         pad_frames_to: int | None = None,
+        frames: str | None = None,
     ):
         self.tokenizer = tokenizer
         self.vocabularies = {"visual": visual_vocabulary, "acoustic": acoustic_vocabulary}
@@ -55,6 +60,7 @@ class CENetProcessor:
         self._annotator = get_annotator(annotator) if annotator else None
         self.max_length = max_length
         self.pad_frames_to = pad_frames_to
+        self.frames = frames
 
     @classmethod
     def fit(
@@ -97,7 +103,8 @@ class CENetProcessor:
         dict
             ``input_ids`` (T,); ``word_index`` (T,), the word of each token, -1 for special tokens;
             ``visual_counts``, ``acoustic_counts`` (k+1,); with an annotator ``pos_ids`` and
-            ``polarity_ids`` (T,); and ``labels``, if the utterance has one.
+            ``polarity_ids`` (T,); if asked for, ``visual``, ``acoustic`` (N, d_m); and ``labels``,
+            if the utterance has one.
 
         Raises
         ------
@@ -122,22 +129,42 @@ class CENetProcessor:
             # A word's ids are repeated over its pieces; index -1 picks the filler for the rest.
             features["pos_ids"] = np.append(pos_ids, POS_OTHER)[word_index]
             features["polarity_ids"] = np.append(polarity_ids, POLARITY_NEUTRAL)[word_index]
+        if self.frames is not None:
+            for stream in STREAMS:
+                frames = self.standardized(utterance, stream)  # (n, d_m)
+                if self.frames == "aligned":
+                    frames = _per_word(frames, len(utterance.words))[word_index]  # (T, d_m)
+                features[stream] = frames
         if utterance.label is not None:
             features["labels"] = utterance.label
         return features
 
     def codes(self, utterance: Utterance, stream: str) -> np.ndarray:
         """Return the code (n,) of each frame of a stream; empty without a vocabulary."""
+        frames = self._readable(utterance, stream)
+        if len(frames) == 0:
+            return np.zeros(0, dtype=np.int64)
+        return self.vocabularies[stream].transform(frames)
+
+    def standardized(self, utterance: Utterance, stream: str) -> np.ndarray:
+        """Return the frames (n, d_m) of a stream in units of the train split."""
+        frames = self._readable(utterance, stream)
+        if len(frames) == 0:
+            return np.zeros((0, self.n_features(stream)), dtype=np.float32)
+        return self.vocabularies[stream].standardize(frames)
+
+    def _readable(self, utterance: Utterance, stream: str) -> np.ndarray:
+        """Return the frames that the vocabulary can read; none without a vocabulary."""
         vocabulary = self.vocabularies[stream]
         frames = utterance.frames(stream)
         if vocabulary is None or len(frames) == 0:
-            return np.zeros(0, dtype=np.int64)
+            return frames[:0]
         if frames.shape[1] != vocabulary.n_features_in_:
             raise CENetError(
                 f"{utterance.id}: {stream} has {frames.shape[1]} columns, the vocabulary was "
                 f"fitted on {vocabulary.n_features_in_}; extract the same features, or train anew"
             )
-        return vocabulary.transform(frames[: self.pad_frames_to])
+        return frames[: self.pad_frames_to]
 
     def counts(self, utterance: Utterance, stream: str) -> np.ndarray:
         """Return how often each code of a stream occurs, (k+1,), padding last."""
@@ -151,6 +178,11 @@ class CENetProcessor:
         """Return the size k of a stream's vocabulary; 1 where there is none."""
         vocabulary = self.vocabularies[stream]
         return 1 if vocabulary is None else vocabulary.n_codes
+
+    def n_features(self, stream: str) -> int:
+        """Return the columns d_m of a stream's frames; 1 where there is no vocabulary."""
+        vocabulary = self.vocabularies[stream]
+        return 1 if vocabulary is None else vocabulary.n_features_in_
 
     def _word_ids(self, utterance: Utterance) -> tuple[np.ndarray, np.ndarray]:
         """Return part-of-speech and polarity ids per word: the file's own, or the annotator's."""
@@ -166,7 +198,9 @@ class CENetProcessor:
         -------
         dict of tensors
             ``input_ids``, ``attention_mask``; if present, ``pos_ids``, ``polarity_ids``: (B, T);
-            ``visual_counts``, ``acoustic_counts``: (B, k+1); ``labels``: (B,), if all have one.
+            ``visual_counts``, ``acoustic_counts``: (B, k+1); if present, ``visual``, ``acoustic``
+            (B, N, d_m) with ``visual_mask``, ``acoustic_mask`` (B, N), N that of the longest
+            stream; ``labels``: (B,), if all have one.
         """
         length = max(len(f["input_ids"]) for f in features)  # T
         fillers = {
@@ -186,6 +220,11 @@ class CENetProcessor:
         for stream in STREAMS:
             name = f"{stream}_counts"
             batch[name] = torch.as_tensor(np.stack([f[name] for f in features]))
+            if stream in features[0]:
+                pieces = [torch.as_tensor(f[stream]) for f in features]
+                lengths = torch.tensor([len(piece) for piece in pieces])
+                batch[stream] = torch.nn.utils.rnn.pad_sequence(pieces, batch_first=True)
+                batch[f"{stream}_mask"] = torch.arange(lengths.max()) < lengths[:, None]
         if all("labels" in f for f in features):
             batch["labels"] = torch.tensor([f["labels"] for f in features], dtype=torch.float32)
         return batch
@@ -207,6 +246,7 @@ class CENetProcessor:
             "annotator": self.annotator_name,
             "max_length": self.max_length,
             "pad_frames_to": self.pad_frames_to,
+            "frames": self.frames,
         }
         with atomic_file(folder / _FILE) as temporary:
             temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
@@ -246,6 +286,8 @@ def load_tokenizer(backbone: str | Path) -> PreTrainedTokenizerBase:
         If there is none, or it cannot tell which word a piece belongs to.
     """
     backbone = resolve_backbone(backbone)
+    if is_sentilare(backbone):
+        return load_sentilare_tokenizer(backbone)
     try:
         # RoBERTa's tokenizers want to know that words are separated by spaces; others ignore it.
         tokenizer = AutoTokenizer.from_pretrained(backbone, add_prefix_space=True)
@@ -259,3 +301,17 @@ def load_tokenizer(backbone: str | Path) -> PreTrainedTokenizerBase:
             f"{backbone}: its tokenizer has no fast form, which tells pieces from words"
         )
     return tokenizer
+
+
+def _per_word(frames: np.ndarray, n_words: int) -> np.ndarray:
+    """Return the average frame of each word, and zeros at the end: (n_words + 1, d_m).
+
+    Words have no times here, so each gets its share of the utterance, at least one frame. Where a
+    file has one frame per word, that is exactly the word's own.
+    """
+    aligned = np.zeros((n_words + 1, frames.shape[1]), dtype=np.float32)
+    n = len(frames)
+    for word in range(n_words if n else 0):
+        first = word * n // n_words
+        aligned[word] = frames[first : max(first + 1, (word + 1) * n // n_words)].mean(0)
+    return aligned
