@@ -319,9 +319,15 @@ class CENet(PreTrainedModel):
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
+        # Transformers asks about leaves only, not about the modules that hold them.
         super()._init_weights(module)
-        if isinstance(module, (LinguisticEmbeddings, CrossModalEnhancement)):
-            module.reset_parameters()
+        if self.linguistic is not None and module in self.linguistic.children():
+            nn.init.zeros_(module.weight)
+        elif isinstance(self.fusion, CrossModalEnhancement) and module in (
+            self.fusion.visual.embedding,
+            self.fusion.acoustic.embedding,
+        ):
+            nn.init.normal_(module.weight, 0, 0.02)  # a row named padding is not zero
 
     def get_input_embeddings(self) -> nn.Module:
         """Return the backbone's word embeddings."""

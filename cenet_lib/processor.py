@@ -54,6 +54,8 @@ class CENetProcessor:
         pad_frames_to: int | None = None,
         frames: str | None = None,
     ):
+        if frames not in (None, "raw", "aligned"):
+            raise CENetError(f"frames is {frames!r}; choose 'raw', 'aligned' or None")
         self.tokenizer = tokenizer
         self.vocabularies = {"visual": visual_vocabulary, "acoustic": acoustic_vocabulary}
         self.annotator_name = annotator
