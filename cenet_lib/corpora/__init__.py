@@ -57,17 +57,18 @@ def load_corpus(
         return load_demo()
     path = Path(name_or_path)
     try:
-        if not path.exists():
-            raise CENetError(
-                f"{path}: there is no such file or folder; use 'demo', or see data/README.md for "
-                "where to put MOSI and MOSEI"
-            )
+        path.stat()
         if store.is_store(path):
             _refuse_range(path, label_range)
             return store.open_corpus(path)
         if path.is_dir():
             return _read_folder(path, label_range)
         return _read_file(path, label_range)
+    except FileNotFoundError:
+        raise CENetError(
+            f"{path}: there is no such file or folder; use 'demo', or see data/README.md for "
+            "where to put MOSI and MOSEI"
+        ) from None
     except OSError as error:
         raise CENetError(
             f"{error.filename or path}: cannot be read: {error.strerror or error}; check its "
@@ -102,8 +103,8 @@ def _read_file(path: Path, label_range: tuple[float, float] | None) -> Corpus:
                 usual = mmsa.SIMS_LABEL_RANGE
             return reader.read(data, Collector(path, reader.FORM, label_range or usual))
     raise CENetError(
-        f"{path}: is a pickle of {_outline(data)}, which no reader knows; see the formats in "
-        "data/README.md"
+        f"{path}: is a pickle, but what it holds no reader knows: {_outline(data)}; see the "
+        "formats in data/README.md"
     )
 
 
@@ -152,10 +153,8 @@ def _kind(path: Path) -> str | None:
 
 
 def _outline(data: object) -> str:
-    if isinstance(data, dict):
-        keys = ", ".join(str(key)[:20] for key in list(data)[:6])
-        return f"a dict with the keys {keys}" if keys else "an empty dict"
-    if isinstance(data, (list, tuple)):
-        first = f" that begins with a {type(data[0]).__name__}" if data else ""
-        return f"a {type(data).__name__} of {len(data)}{first}"
-    return f"a {type(data).__name__}"
+    from .reading import brief
+
+    if isinstance(data, dict) and data:
+        return "a dict with the keys " + ", ".join(str(key)[:20] for key in list(data)[:6])
+    return brief(data)

@@ -69,7 +69,7 @@ def numbered(segments: object, split: str, collector: Collector, n_features: int
         where = collector.where(split, f"number {number}")
         if not is_segment(item, n_features):
             raise CENetError(
-                f"{where}: is not (({n_features} features), label, segment) as the others are; "
+                f"{where}: is not (({n_features} things), label, segment) as the others are; "
                 "remove it"
             )
         yield where, item

@@ -20,7 +20,7 @@ import numpy as np
 
 from ..errors import CENetError
 from ..utterance import Corpus
-from .reading import Collector, Frames, id_of, number_of, splits_of, text_keys, words_of
+from .reading import Collector, Frames, brief, id_of, number_of, splits_of, text_keys, words_of
 
 FORM = "MMSA pickle"
 LABEL_RANGE = (-3.0, 3.0)
@@ -114,13 +114,18 @@ def _read_split(columns: dict, split: str, collector: Collector) -> None:
 def _length(column: object, where: str, name: str) -> int:
     if isinstance(column, (list, tuple)) or (isinstance(column, np.ndarray) and column.ndim):
         return len(column)
-    raise CENetError(f"{where}: {name!r} is a {type(column).__name__}; expected a list or an array")
+    raise CENetError(
+        f"{where}: {name!r} is {brief(column)} instead of a list or an array; make it again"
+    )
 
 
 def _whole(value: object, where: str, name: str) -> int:
     number = number_of(value, where, name)
     if number != int(number) or number < 0:
-        raise CENetError(f"{where}: {name} is {number:g}; expected a whole number of frames")
+        raise CENetError(
+            f"{where}: {name} is {number:g} instead of a whole number of frames; correct it or "
+            "remove the segment"
+        )
     return int(number)
 
 

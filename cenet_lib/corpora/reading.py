@@ -126,7 +126,8 @@ class Collector:
 
     def _without_padding(self, frames: Frames, where: str, stream: str) -> np.ndarray:
         rows = matrix_of(frames.rows, where, stream)
-        real = rows.any(axis=1)  # a NaN counts as real
+        with np.errstate(invalid="ignore"):
+            real = rows.any(axis=1)  # a NaN counts as real
         if frames.length is not None:
             start, stop = 0, frames.length
             if not 0 <= stop <= len(rows):
@@ -275,6 +276,8 @@ def split_by_video(sizes: Mapping[str, int]) -> dict[str, str]:
 
 # Values as they occur in the files, whoever wrote them, to values as we want them.
 
+_MEND = "correct it or remove the segment"
+
 
 def id_of(value: object, where: str) -> str:
     """Return a segment's id as text.
@@ -287,7 +290,7 @@ def id_of(value: object, where: str) -> str:
     text = _text_of(value)
     if not text:
         raise CENetError(
-            f"{where}: its id is {_brief(value)}; every segment needs a text such as 'video[3]'"
+            f"{where}: its id is {brief(value)}; every segment needs a text such as 'video[3]'"
         )
     return text
 
@@ -322,14 +325,14 @@ def words_of(value: object, where: str) -> list[str]:
         value = value.tolist()
     if not isinstance(value, (list, tuple)):
         raise CENetError(
-            f"{where}: its words are {_brief(value)}; expected a text or a list of texts"
+            f"{where}: its words are {brief(value)} instead of a text or a list of texts; {_MEND}"
         )
     words = [_text_of(word) for word in value]
     for position, word in enumerate(words):
         if word is None or not word.strip():
             raise CENetError(
-                f"{where}: word {position} is {_brief(value[position])}; every word must be a "
-                "non-blank text"
+                f"{where}: word {position} is {brief(value[position])} instead of a non-blank "
+                f"text; {_MEND}"
             )
     return words
 
@@ -349,7 +352,7 @@ def number_of(value: object, where: str, name: str = "the label") -> float:
         elif isinstance(value, (list, tuple)) and len(value) == 1:
             value = value[0]
     if not _is_number(value) or not isfinite(value):
-        raise CENetError(f"{where}: {name} is {_brief(given)}; expected one finite number")
+        raise CENetError(f"{where}: {name} is {brief(given)} instead of one finite number; {_MEND}")
     return float(value)
 
 
@@ -364,12 +367,13 @@ def matrix_of(value: object, where: str, stream: str) -> np.ndarray:
     if not (isinstance(value, np.ndarray) and value.dtype.kind in "biuf"):
         if not (isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim)):
             raise CENetError(
-                f"{where}: {stream} is {_brief(value)}; expected a matrix (frames, features)"
+                f"{where}: {stream} is {brief(value)} instead of a matrix (frames, features); "
+                f"{_MEND}"
             )
         value = _stack(value, where, stream)
     if value.ndim != 2 and value.size:
         raise CENetError(
-            f"{where}: {stream} has the shape {value.shape}; expected a matrix (frames, features)"
+            f"{where}: {stream} has the shape {value.shape} instead of (frames, features); {_MEND}"
         )
     return value if value.ndim == 2 else np.zeros((0, 0), np.float32)
 
@@ -382,17 +386,18 @@ def _stack(rows, where: str, stream: str) -> np.ndarray:
             if not all(map(_is_number, row)):
                 raise CENetError(
                     f"{where}: {stream} frame {position} holds something that is not a number; "
-                    "expected a matrix (frames, features)"
+                    f"{_MEND}"
                 )
             row = np.array([float(number) for number in row])
         if not (isinstance(row, np.ndarray) and row.dtype.kind in "biuf" and row.ndim == 1):
             raise CENetError(
-                f"{where}: {stream} frame {position} is {_brief(row)}; expected a row of numbers"
+                f"{where}: {stream} frame {position} is {brief(row)} instead of a row of numbers; "
+                f"{_MEND}"
             )
         if len(row) != len(stacked[0] if stacked else row):
             raise CENetError(
                 f"{where}: {stream} frame {position} has {len(row)} values where "
-                f"{len(stacked[0])} were expected; every frame needs the same features"
+                f"{len(stacked[0])} were expected; {_MEND}"
             )
         stacked.append(row)
     return np.stack(stacked) if stacked else np.zeros((0, 0), np.float32)
@@ -407,13 +412,14 @@ def ids_of(value: object, where: str, name: str, highest: int) -> np.ndarray:
         If they are anything else.
     """
     numbers = value.tolist() if isinstance(value, np.ndarray) and value.ndim == 1 else value
-    if not isinstance(numbers, (list, tuple)) or not all(
-        _is_number(number) and number in range(highest + 1) for number in numbers
-    ):
-        raise CENetError(
-            f"{where}: {name} is {_brief(value)}; expected a list of whole numbers from 0 to "
-            f"{highest}"
-        )
+    if not isinstance(numbers, (list, tuple)):
+        raise CENetError(f"{where}: {name} is {brief(value)} instead of a list; {_MEND}")
+    for number in numbers:
+        if not (_is_number(number) and number in range(highest + 1)):
+            raise CENetError(
+                f"{where}: {name} holds {brief(number)} instead of a whole number from 0 to "
+                f"{highest}; {_MEND}"
+            )
     return np.array(numbers, dtype=np.int64)
 
 
@@ -464,14 +470,16 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (float, np.integer, np.floating))
 
 
-def _brief(value: object) -> str:
+def brief(value: object) -> str:
     """Describe a value in an error message, without printing what may be gigabytes."""
+    if isinstance(value, (np.ndarray, np.generic)) and value.dtype != object and value.size == 1:
+        value = value.item()
     if isinstance(value, (str, bytes)):
         return repr(value[:40])
-    if value is None or isinstance(value, (bool, float, np.generic)) or _is_number(value):
-        return repr(value)[:40]
+    if value is None or isinstance(value, (bool, float)) or _is_number(value):
+        return repr(value)
     if isinstance(value, np.ndarray):
         return f"an array of the shape {value.shape}"
     if isinstance(value, (list, tuple, dict, set, frozenset)):
         return f"a {type(value).__name__} of {len(value)}"
-    return f"a {type(value).__name__}"
+    return f"of the type {type(value).__name__}"

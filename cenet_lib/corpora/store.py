@@ -232,7 +232,8 @@ def _survey(corpus: Corpus) -> tuple[dict[str, tuple], dict[str, str]]:
             elif isinstance(value, (str, float, int, np.integer, np.floating)):
                 kind = "str" if isinstance(value, str) else "float"
                 if scalars.setdefault(name, kind) != kind:
-                    raise CENetError(f"{where} is a number here and a text elsewhere; use one kind")
+                    here, there = ("text", "number") if kind == "str" else ("number", "text")
+                    raise CENetError(f"{where} is a {here} here and a {there} elsewhere; use one")
             else:
                 raise CENetError(
                     f"{where} is {type(value).__name__}; "
@@ -306,7 +307,7 @@ def _map(folder: Path, name: str) -> np.ndarray:
         return np.asarray(np.memmap(path, dtype, "r", start, shape))
     except FileNotFoundError:
         raise CENetError(f"{path}: is missing; convert the corpus anew") from None
-    except (OSError, ValueError, TypeError, OverflowError, MemoryError) as error:
+    except Exception as error:  # the header is parsed as Python text, which can fail in any way
         raise CENetError(f"{path}: is damaged ({error}); convert the corpus anew") from error
 
 

@@ -502,6 +502,7 @@ def _build(machine) -> None:
 
 def _named_instance(machine) -> None:
     module, name = str(machine.line(), "latin-1"), str(machine.line(), "latin-1")
+    machine.pop_items()  # its arguments; without any, it is a text file that begins with an "i"
     raise _not_plain(f"{module}.{name}")
 
 
