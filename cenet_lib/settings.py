@@ -45,6 +45,7 @@ class TrainingSettings:
         "which streams the model gets; 'shuffled' deals them to other utterances, a control",
         ("both", "visual", "acoustic", "shuffled"),
     )
+    head_dropout: float = _setting(0.1, "share of the head's inputs left out in training")
     linguistic: str | None = _setting(
         None,
         "source of part-of-speech and word-polarity ids, none by default",
@@ -107,6 +108,8 @@ class TrainingSettings:
                 raise CENetError(f"{name} is {value}; it must be at least 1")
             if name in at_least_zero and not 0 <= value < math.inf:
                 raise CENetError(f"{name} is {value}; it must be 0 or more")
+        if not 0 <= self.head_dropout < 1:
+            raise CENetError(f"head_dropout is {self.head_dropout}; it must be in [0, 1)")
         if not 0 <= self.warmup <= 1:
             raise CENetError(f"warmup is {self.warmup}; it is a share of the steps, 0 to 1")
         if self.batch_size < self.accumulate:

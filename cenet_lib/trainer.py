@@ -25,7 +25,7 @@ from transformers import Trainer, TrainerCallback, TrainerState, TrainingArgumen
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from .errors import CENetError
-from .metrics import evaluate_predictions
+from .metrics import TITLES, evaluate_predictions
 from .model import CENet
 from .processor import CENetProcessor
 from .progress import clock, somebody_watches
@@ -312,7 +312,7 @@ class CENetTrainer(Trainer):
         return f"seen_{self.args.process_index}.pt"
 
     def history(self) -> pd.DataFrame:
-        """Return one row per epoch: metrics on train and valid, learning rates, attention."""
+        """Return one row per epoch: metrics on train and valid, attention, learning rates."""
         rows: dict[int, dict] = {}
         for entry in self.state.log_history:
             row = rows.setdefault(round(entry["epoch"]), {"epoch": round(entry["epoch"])})
@@ -322,9 +322,12 @@ class CENetTrainer(Trainer):
                 elif name.startswith("eval_"):
                     row[name.replace("eval_", "valid_", 1)] = value
         table = pd.DataFrame([row for row in rows.values() if "valid_mae" in row])
-        noise = [c for c in table if c.endswith(("_loss", "_runtime", "_per_second"))]
-        noise += [c for c in table if "_share_" in c]  # one column per code: for W&B only
-        return table.drop(columns=noise).assign(chosen=table["epoch"] == self.best_epoch())
+        # In this order whatever the order of the log, which a checkpoint does not keep.
+        metrics = ["mse", *TITLES, *(f"{stream}_entropy" for stream in STREAMS)]
+        columns = ["epoch", *(f"{split}_{m}" for split in ("train", "valid") for m in metrics)]
+        columns += [f"lr_{part}" for part in ("backbone", "fusion", "head")]
+        table = table[[column for column in columns if column in table]]
+        return table.assign(chosen=table["epoch"] == self.best_epoch())
 
     def best_epoch(self) -> int:
         """Return the epoch, from 1, with the smallest MAE on valid."""

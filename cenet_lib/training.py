@@ -260,6 +260,7 @@ def build(corpus: Corpus, settings: TrainingSettings) -> tuple[CENetProcessor, C
         n_visual_codes=processor.n_codes("visual"),
         n_acoustic_codes=processor.n_codes("acoustic"),
         linguistic=settings.linguistic is not None,
+        head_dropout=settings.head_dropout,
     )
     freeze(model, settings.freeze_layers)
     return processor, model

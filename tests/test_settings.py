@@ -1,0 +1,90 @@
+"""Settings and recipes."""
+
+from dataclasses import fields
+
+import pytest
+import yaml
+
+from cenet_lib import CENetError, TrainingSettings, load_recipe
+from cenet_lib.settings import RECIPES
+
+
+@pytest.mark.parametrize("name", ["demo", "mosi", "mosei", "mosi-published"])
+def test_packaged_recipes_are_valid(name):
+    TrainingSettings(**load_recipe(name))
+
+
+def test_there_are_no_other_recipes():
+    assert {p.stem for p in RECIPES.iterdir()} == {"demo", "mosi", "mosei", "mosi-published"}
+
+
+def test_demo_recipe_is_the_default():
+    assert TrainingSettings(**load_recipe("demo")) == TrainingSettings()
+
+
+def test_published_recipe_has_the_published_settings():
+    recipe = TrainingSettings(**load_recipe("mosi-published"))
+    assert recipe.lr_backbone == recipe.lr_fusion == recipe.lr_head == 6e-5
+    assert (recipe.epochs, recipe.batch_size, recipe.warmup, recipe.max_grad_norm) == (
+        40,
+        64,
+        0.4,
+        2,
+    )
+    assert (recipe.weight_decay, recipe.adam_epsilon, recipe.seed) == (0.0, 1e-8, 6758)
+    assert (recipe.max_length, recipe.pad_frames_to) == (50, 50)
+    assert recipe.drop_last
+    assert not recipe.group_by_length
+    assert not recipe.mask_padding
+
+
+def test_every_setting_is_documented():
+    for setting in fields(TrainingSettings):
+        assert len(setting.metadata["help"]) > 10, setting.name
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("lr_bakbone: 1.0", "there is no setting 'lr_bakbone'; did you mean 'lr_backbone'?"),
+        ("zzz: 1", "there is no setting 'zzz'; settings are backbone"),
+        ("- a\n- b", "must be a list of 'setting: value' lines"),
+        ("epochs: 0", "epochs is 0; it must be at least 1"),
+        ("epochs: many", "epochs is 'many'; it must be int"),
+        ("epochs: 2.5", "epochs is 2.5; it must be int"),
+        ("epochs: true", "epochs is True; it must be int"),
+        ("lr_head: fast", "lr_head is 'fast'; it must be float"),
+        ("lr_head: -1.0", "lr_head is -1.0; it must be 0 or more"),
+        ("lr_head: .inf", "lr_head is inf; it must be 0 or more"),
+        ("lr_head: .nan", "lr_head is nan; it must be 0 or more"),
+        ("warmup: 1.5", "warmup is 1.5; it is a share of the steps"),
+        ("head_dropout: 1", r"head_dropout is 1.0; it must be in \[0, 1\)"),
+        ("device: tpu", "device is 'tpu'; choose one of auto, cpu"),
+        ("linguistic: wordnet", "linguistic is 'wordnet'; choose one of offline, sentiwordnet"),
+        ("batch_size: 2\naccumulate: 3", "a batch of 2 cannot be worked through in 3 parts"),
+        ("epochs: [1", "cannot be read as YAML"),
+        ("!!python/object/apply:os.system ['true']", "cannot be read as YAML"),
+    ],
+)
+def test_bad_recipes_name_the_file_and_the_mend(tmp_path, content, message):
+    path = tmp_path / "own.yaml"
+    path.write_text(content)
+    with pytest.raises(CENetError, match=message) as error:
+        load_recipe(path)
+    assert str(path) in str(error.value)
+
+
+def test_missing_recipe_names_the_others():
+    with pytest.raises(
+        CENetError, match="no such recipe; choose demo, mosei, mosi, mosi-p"
+    ):
+        load_recipe("mosy")
+
+
+def test_numbers_may_be_written_as_people_write_them(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("lr_backbone: 6e-5\nattention_scale: 8\n")
+    assert yaml.safe_load(path.read_text())["lr_backbone"] == "6e-5"  # YAML's own reading
+    settings = TrainingSettings(**load_recipe(path))
+    assert settings.lr_backbone == 6e-5
+    assert settings.attention_scale == 8.0
