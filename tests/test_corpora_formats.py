@@ -3,6 +3,7 @@
 import csv
 import pickle
 import re
+from pathlib import Path
 
 import corpus_files as files
 import h5py
@@ -127,6 +128,13 @@ def test_every_format_converts_and_reads_back(tmp_path, name):
     assert set(first.annotations) == set(again.annotations)
     for key, value in first.annotations.items():
         assert np.array_equal(value, again.annotations[key])
+
+
+def test_the_table_of_formats_names_each_of_them():
+    readme = Path(__file__).parents[1] / "data" / "README.md"
+    table = readme.read_text(encoding="utf-8").split("## Formats")[1].split("## Data sets")[0]
+    for _, form, _ in FORMATS.values():
+        assert f"| {form.removesuffix(' sequences')}" in table
 
 
 # What was removed, kept and counted.
