@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from cenet_lib.corpora import csd, load_corpus
-from cenet_lib.corpora.reading import split_by_video, video_of, words_of
+from cenet_lib.corpora.reading import split_by_video
+from cenet_lib.corpora.values import video_of, words_of
 from cenet_lib.errors import CENetError
 from cenet_lib.utterance import SPLITS, Corpus, Utterance
 
@@ -254,6 +255,7 @@ def test_words_of_a_text():
     assert words_of("GREAT", "here") == ["GREAT"]
     assert words_of("don't  stop\nnow!", "here") == ["don't", "stop", "now!"]
     assert words_of("不错,OK。", "here") == ["不", "错", ",", "OK", "。"]
+    assert words_of("좋아요", "here") == ["좋아요"]  # Korean has spaces
     assert words_of([b"caf\xc3\xa9", b"caf\xe9"], "here") == ["café", "café"]
 
 

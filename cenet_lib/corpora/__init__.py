@@ -153,7 +153,7 @@ def _kind(path: Path) -> str | None:
 
 
 def _outline(data: object) -> str:
-    from .reading import brief
+    from .values import brief
 
     if isinstance(data, dict) and data:
         return "a dict with the keys " + ", ".join(str(key)[:20] for key in list(data)[:6])

@@ -11,7 +11,8 @@ import numpy as np
 from ..errors import CENetError
 from ..utterance import Corpus
 from .mag import holds_segments, numbered
-from .reading import Collector, Frames, id_of, ids_of, number_of, splits_of, text_keys, words_of
+from .reading import Collector, Frames
+from .values import id_of, ids_of, number_of, splits_of, text_keys, words_of
 
 FORM = "CENet pickle"
 LABEL_RANGE = (-3.0, 3.0)

@@ -27,7 +27,8 @@ import numpy as np
 
 from ..errors import CENetError
 from ..utterance import Corpus
-from .reading import SPLIT_NAMES, Collector, Frames, number_of, video_of, words_of
+from .reading import Collector, Frames
+from .values import SPLIT_NAMES, number_of, video_of, words_of
 
 FORM = "CMU-MultimodalSDK sequences"
 LABEL_RANGE = (-3.0, 3.0)

@@ -8,7 +8,8 @@ segment)`` with a row of frames for each word (MOSI 47 and 74 wide, MOSEI 35 and
 from ..errors import CENetError
 from ..utterance import Corpus
 from .misa import is_segment
-from .reading import Collector, Frames, id_of, number_of, splits_of, text_keys, words_of
+from .reading import Collector, Frames
+from .values import id_of, number_of, splits_of, text_keys, words_of
 
 FORM = "MAG pickle"
 LABEL_RANGE = (-3.0, 3.0)

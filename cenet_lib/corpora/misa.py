@@ -12,8 +12,9 @@ from pathlib import Path
 
 from ..errors import CENetError
 from ..utterance import Corpus
-from .reading import SPLIT_NAMES, Collector, Frames, id_of, number_of, words_of
+from .reading import Collector, Frames
 from .unpickle import load_plain
+from .values import SPLIT_NAMES, id_of, number_of, words_of
 
 FORM = "MISA pickle"
 LABEL_RANGE = (-3.0, 3.0)

@@ -20,7 +20,8 @@ import numpy as np
 
 from ..errors import CENetError
 from ..utterance import Corpus
-from .reading import Collector, Frames, brief, id_of, number_of, splits_of, text_keys, words_of
+from .reading import Collector, Frames
+from .values import brief, id_of, number_of, splits_of, text_keys, words_of
 
 FORM = "MMSA pickle"
 LABEL_RANGE = (-3.0, 3.0)

@@ -6,9 +6,9 @@ that program, whatever it calls. So a stranger's pickle can delete your files th
 it.
 
 This module is another machine for the same programs. It knows the instructions that build plain
-data, and of the functions to call it knows a handful, all written below: those that rebuild NumPy
-arrays, bytes and sets. There is no code here that could look up any other; a file that names one
-is refused, and nothing of it has been run.
+data, and of the functions to call it knows a handful, all in `plain_objects`: those that rebuild
+NumPy arrays, bytes and sets. There is no code here that could look up any other; a file that names
+one is refused, and nothing of it has been run.
 
 Every format version from 0 to 5 is read, Python 2's (its texts come back as bytes) and NumPy's old
 module names included. What a file promises is believed only after a look at what it holds: an array
@@ -18,19 +18,23 @@ not read but mapped, so a padded pickle of 10 GB can be opened on a laptop.
 The instructions are documented in the standard library's ``pickletools``.
 """
 
-import math
 import mmap
-import re
 import struct
 from pathlib import Path
 
-import numpy as np
-
 from ..errors import CENetError
+from .plain_objects import (
+    GLOBALS,
+    Global,
+    Pending,
+    Refused,
+    build_array,
+    checked_key,
+    not_plain,
+    set_of,
+)
 
 _MAPPED_FROM = 1 << 16  # bytes; shorter runs are copied, so that small files are let go of
-_EMPTY_ROWS = 1_000_000  # rows an array may have that holds no data at all
-_SCALAR = (str, bytes, int, float, bool, type(None))  # what may be a key of a dict or set
 
 
 def load_plain(path: str | Path) -> object:
@@ -65,7 +69,7 @@ def load_plain(path: str | Path) -> object:
     machine = _Machine(data)
     try:
         return machine.run()
-    except _Refused as error:
+    except Refused as error:
         raise CENetError(f"{path}: {error}") from None
     except _Truncated:
         raise CENetError(
@@ -80,152 +84,8 @@ def load_plain(path: str | Path) -> object:
         ) from error
 
 
-class _Refused(Exception):
-    """The file holds something that is not plain data; the message says what."""
-
-
 class _Truncated(Exception):
     """The file ends in the middle of an instruction."""
-
-
-class _Pending:
-    """An array or data type that has been announced, and becomes ``value`` when it is built."""
-
-    def __init__(self, dtype: np.dtype | None = None):
-        self.dtype = dtype  # of a data type, all but its byte order; of an array, nothing yet
-        self.value: np.dtype | np.ndarray | None = None
-
-
-class _Global:
-    """What a name that a pickle may use stands for; ``None`` if it cannot be called."""
-
-    def __init__(self, call):
-        self.call = call
-
-
-def _not_plain(name: str) -> _Refused:
-    return _Refused(
-        f"asks for {name[:80]!r}, which is not plain data; nothing of the file was run. If you "
-        "trust where it comes from, save it anew as lists, texts, numbers and NumPy arrays"
-    )
-
-
-# The functions that a pickle of plain data calls.
-
-
-def _reconstruct(kind, shape, _code) -> _Pending:
-    """``numpy…multiarray._reconstruct``: announce an array."""
-    if kind is not _NDARRAY:
-        raise _Refused("holds a NumPy array of an unknown kind; save it anew as plain arrays")
-    return _Pending()
-
-
-def _dtype(name, _align=False, _copy=False) -> _Pending:
-    """``numpy.dtype``: announce a data type."""
-    name = str(name, "ascii") if isinstance(name, bytes) else name
-    if not isinstance(name, str) or not re.fullmatch(r"[biufSUO]\d{1,8}", name):
-        described = repr(name[:40]) if isinstance(name, str) else f"a {type(name).__name__}"
-        raise _Refused(
-            f"holds a NumPy array of the type {described}, which is neither numbers nor texts; "
-            "save it anew as plain arrays"
-        )
-    return _Pending(np.dtype("O" if name[0] == "O" else name))
-
-
-def _scalar(dtype, data=None):
-    """``numpy…multiarray.scalar``: one number or text."""
-    if not isinstance(dtype, np.dtype) or dtype.kind == "O":
-        raise _Refused("holds a NumPy scalar that is neither a number nor a text; save it anew")
-    return _array((1,), dtype, False, data)[0]
-
-
-def _frombuffer(data, dtype, shape, order):
-    """``numpy…numeric._frombuffer``: an array of format version 5."""
-    return _array(shape, dtype, order in ("F", b"F"), data)
-
-
-def _encode(text, encoding) -> bytes:
-    """``_codecs.encode``: how old format versions write bytes, as text in Latin-1."""
-    if encoding not in ("latin1", "latin-1", b"latin1", b"latin-1"):
-        raise _not_plain("_codecs.encode")
-    return text.encode("latin-1")
-
-
-def _bytes_of(value=b"", encoding=None) -> bytes:
-    if isinstance(value, str):
-        return _encode(value, encoding)
-    if not isinstance(value, (bytes, memoryview)):  # bytes(9**9) would ask for 9**9 bytes
-        raise _not_plain(f"bytes({type(value).__name__})")
-    return bytes(value)
-
-
-def _set_of(kind):
-    def make(values=()):
-        return kind(_key(value) for value in values)
-
-    return make
-
-
-_NDARRAY = _Global(None)
-_GLOBALS = {
-    "numpy.ndarray": _NDARRAY,
-    "numpy.dtype": _Global(_dtype),
-    "_codecs.encode": _Global(_encode),
-}
-for _core in ("numpy.core", "numpy._core"):  # the name before and since NumPy 2
-    _GLOBALS |= {
-        f"{_core}.multiarray._reconstruct": _Global(_reconstruct),
-        f"{_core}.multiarray.scalar": _Global(_scalar),
-        f"{_core}.numeric._frombuffer": _Global(_frombuffer),
-    }
-for _module in ("builtins", "__builtin__"):  # the name since Python 3 and before
-    _GLOBALS |= {
-        f"{_module}.set": _Global(_set_of(set)),
-        f"{_module}.frozenset": _Global(_set_of(frozenset)),
-        f"{_module}.bytes": _Global(_bytes_of),
-        f"{_module}.bytearray": _Global(_bytes_of),
-    }
-
-
-def _array(shape, dtype, fortran, data) -> np.ndarray:
-    """Return the array, after making sure that ``data`` is exactly as much as ``shape`` needs."""
-    if not isinstance(dtype, np.dtype):
-        raise _Refused("holds a NumPy array without a data type; it is damaged, download it again")
-    if not (isinstance(shape, tuple) and len(shape) <= 32 and all(map(_is_length, shape))):
-        raise _Refused("holds a NumPy array without a shape; it is damaged, download it again")
-    count = math.prod(shape)  # Python's integers do not overflow
-    held = len(data) // dtype.itemsize if dtype.itemsize and dtype.kind != "O" else len(data)
-    exact = dtype.kind == "O" or held * dtype.itemsize == len(data)
-    if count != held or not exact or (count == 0 and max(shape) > _EMPTY_ROWS):
-        raise _Refused(
-            f"holds a NumPy array of the shape {shape} with data for {held} elements; it is "
-            "damaged, download or copy it again"
-        )
-    order = "F" if fortran else "C"
-    if count == 0:
-        return np.empty(shape, dtype)
-    if dtype.kind != "O":
-        return np.frombuffer(data, dtype).reshape(shape, order=order)
-    if not isinstance(data, list):
-        raise _Refused("holds a NumPy array of objects without them; it is damaged")
-    array = np.empty(count, dtype=object)
-    for index, item in enumerate(data):  # one by one: a slice would merge equal-length items
-        array[index] = item
-    return array.reshape(shape, order=order)
-
-
-def _is_length(value) -> bool:
-    return type(value) is int and 0 <= value < 1 << 62
-
-
-def _key(value):
-    """Let a key of a dict or set pass; hashing nested tuples can exhaust the C stack."""
-    if not isinstance(value, _SCALAR):
-        raise _Refused(
-            f"has a {type(value).__name__} as a key, where plain data has texts or numbers; "
-            "save it anew"
-        )
-    return value
 
 
 class _Machine:
@@ -400,7 +260,7 @@ def _collect(make):
 def _dict(items: list) -> dict:
     if len(items) % 2:
         raise ValueError("a key without a value")
-    return {_key(key): value for key, value in zip(items[::2], items[1::2], strict=True)}
+    return {checked_key(key): value for key, value in zip(items[::2], items[1::2], strict=True)}
 
 
 def _append(machine) -> None:
@@ -415,7 +275,7 @@ def _extend(machine) -> None:
 
 def _set_item(machine) -> None:
     value, key = machine.pop(), machine.pop()
-    machine.top(dict)[_key(key)] = value
+    machine.top(dict)[checked_key(key)] = value
 
 
 def _set_items(machine) -> None:
@@ -425,7 +285,7 @@ def _set_items(machine) -> None:
 
 def _add_items(machine) -> None:
     items = machine.pop_items()
-    machine.top(set).update(_key(item) for item in items)
+    machine.top(set).update(checked_key(item) for item in items)
 
 
 def _remember(read):
@@ -438,7 +298,7 @@ def _remember(read):
 def _recall(read):
     def recall(machine):
         value = machine.memo[read(machine)]
-        if type(value) is _Pending:
+        if type(value) is Pending:
             if value.value is None:
                 raise ValueError("an array that contains itself")
             value = value.value
@@ -462,9 +322,9 @@ def _fixed_number(form: struct.Struct):
 def _named(machine, module, name) -> None:
     if not isinstance(module, str) or not isinstance(name, str):
         raise ValueError("a name that is not a text")
-    known = _GLOBALS.get(f"{module}.{name}")
+    known = GLOBALS.get(f"{module}.{name}")
     if known is None:
-        raise _not_plain(f"{module}.{name}")
+        raise not_plain(f"{module}.{name}")
     machine.push(known)
 
 
@@ -480,7 +340,7 @@ def _name_by_stack(machine) -> None:
 
 def _call(machine) -> None:
     arguments, function = machine.pop(), machine.pop()
-    if type(function) is not _Global or function.call is None:
+    if type(function) is not Global or function.call is None:
         raise ValueError("a call of something that is no function")
     machine.push(function.call(*arguments))
 
@@ -488,27 +348,27 @@ def _call(machine) -> None:
 def _build(machine) -> None:
     """Complete an announced array or data type; nothing else can be built."""
     state, pending = machine.pop(), machine.pop()
-    if type(pending) is not _Pending or not isinstance(state, tuple):
-        raise _not_plain("an object with a state of its own")
+    if type(pending) is not Pending or not isinstance(state, tuple):
+        raise not_plain("an object with a state of its own")
     if pending.dtype is not None:
         order = str(state[1], "ascii") if isinstance(state[1], bytes) else state[1]
         if order not in ("<", ">", "|", "=") or any(part is not None for part in state[2:5]):
-            raise _Refused("holds a NumPy array of records; save it anew as plain arrays")
+            raise Refused("holds a NumPy array of records; save it anew as plain arrays")
         pending.value = pending.dtype.newbyteorder(order)
     else:
-        pending.value = _array(*state[-4:])  # a version number may come first
+        pending.value = build_array(*state[-4:])  # a version number may come first
     machine.push(pending.value)
 
 
 def _named_instance(machine) -> None:
     module, name = str(machine.line(), "latin-1"), str(machine.line(), "latin-1")
     machine.pop_items()  # its arguments; without any, it is a text file that begins with an "i"
-    raise _not_plain(f"{module}.{name}")
+    raise not_plain(f"{module}.{name}")
 
 
 def _refuse(what: str):
     def refuse(machine):
-        raise _not_plain(what)
+        raise not_plain(what)
 
     return refuse
 
@@ -566,7 +426,7 @@ _INSTRUCTIONS = {
     ord("u"): _set_items,
     0x8F: _push_new(set),
     0x90: _add_items,
-    0x91: _collect(_set_of(frozenset)),
+    0x91: _collect(set_of(frozenset)),
     # the memo
     0x94: _remember(_next_number),
     ord("p"): _remember(_line_number),

@@ -1,0 +1,160 @@
+"""The objects that a pickle of plain data may make by a call: NumPy arrays, bytes and sets.
+
+A pickle names functions and calls them; here are all that ours knows, see `unpickle`. They stand in
+for NumPy's own, which believe what they are told: these look at the data first.
+"""
+
+import math
+import re
+
+import numpy as np
+
+_EMPTY_ROWS = 1_000_000  # rows an array may have that holds no data at all
+_SCALAR = (str, bytes, int, float, bool, type(None))  # what may be a key of a dict or set
+
+
+class Refused(Exception):
+    """The file holds something that is not plain data; the message says what."""
+
+
+class Pending:
+    """An array or data type that has been announced, and becomes ``value`` when it is built."""
+
+    def __init__(self, dtype: np.dtype | None = None):
+        self.dtype = dtype  # of a data type, all but its byte order; of an array, nothing yet
+        self.value: np.dtype | np.ndarray | None = None
+
+
+class Global:
+    """What a name that a pickle may use stands for; ``None`` if it cannot be called."""
+
+    def __init__(self, call):
+        self.call = call
+
+
+def not_plain(name: str) -> Refused:
+    """Return the error for something that is not plain data."""
+    return Refused(
+        f"asks for {name[:80]!r}, which is not plain data; nothing of the file was run. If you "
+        "trust where it comes from, save it anew as lists, texts, numbers and NumPy arrays"
+    )
+
+
+# The functions that a pickle of plain data calls.
+
+
+def _reconstruct(kind, shape, _code) -> Pending:
+    """``numpy…multiarray._reconstruct``: announce an array."""
+    if kind is not _NDARRAY:
+        raise Refused("holds a NumPy array of an unknown kind; save it anew as plain arrays")
+    return Pending()
+
+
+def _dtype(name, _align=False, _copy=False) -> Pending:
+    """``numpy.dtype``: announce a data type."""
+    name = str(name, "ascii") if isinstance(name, bytes) else name
+    if not isinstance(name, str) or not re.fullmatch(r"[biufSUO]\d{1,8}", name):
+        described = repr(name[:40]) if isinstance(name, str) else f"a {type(name).__name__}"
+        raise Refused(
+            f"holds a NumPy array of the type {described}, which is neither numbers nor texts; "
+            "save it anew as plain arrays"
+        )
+    return Pending(np.dtype("O" if name[0] == "O" else name))
+
+
+def _scalar(dtype, data=None):
+    """``numpy…multiarray.scalar``: one number or text."""
+    if not isinstance(dtype, np.dtype) or dtype.kind == "O":
+        raise Refused("holds a NumPy scalar that is neither a number nor a text; save it anew")
+    return build_array((1,), dtype, False, data)[0]
+
+
+def _frombuffer(data, dtype, shape, order):
+    """``numpy…numeric._frombuffer``: an array of format version 5."""
+    return build_array(shape, dtype, order in ("F", b"F"), data)
+
+
+def _encode(text, encoding) -> bytes:
+    """``_codecs.encode``: how old format versions write bytes, as text in Latin-1."""
+    if encoding not in ("latin1", "latin-1", b"latin1", b"latin-1"):
+        raise not_plain("_codecs.encode")
+    return text.encode("latin-1")
+
+
+def _bytes_of(value=b"", encoding=None) -> bytes:
+    if isinstance(value, str):
+        return _encode(value, encoding)
+    if not isinstance(value, (bytes, memoryview)):  # bytes(9**9) would ask for 9**9 bytes
+        raise not_plain(f"bytes({type(value).__name__})")
+    return bytes(value)
+
+
+def set_of(kind: type):
+    """Return a function that makes a set or frozenset, whose items must be texts or numbers."""
+
+    def make(values=()):
+        return kind(checked_key(value) for value in values)
+
+    return make
+
+
+_NDARRAY = Global(None)
+GLOBALS = {
+    "numpy.ndarray": _NDARRAY,
+    "numpy.dtype": Global(_dtype),
+    "_codecs.encode": Global(_encode),
+}
+for _core in ("numpy.core", "numpy._core"):  # the name before and since NumPy 2
+    GLOBALS |= {
+        f"{_core}.multiarray._reconstruct": Global(_reconstruct),
+        f"{_core}.multiarray.scalar": Global(_scalar),
+        f"{_core}.numeric._frombuffer": Global(_frombuffer),
+    }
+for _module in ("builtins", "__builtin__"):  # the name since Python 3 and before
+    GLOBALS |= {
+        f"{_module}.set": Global(set_of(set)),
+        f"{_module}.frozenset": Global(set_of(frozenset)),
+        f"{_module}.bytes": Global(_bytes_of),
+        f"{_module}.bytearray": Global(_bytes_of),
+    }
+
+
+def build_array(shape, dtype, fortran, data) -> np.ndarray:
+    """Return the array, after making sure that ``data`` is exactly as much as ``shape`` needs."""
+    if not isinstance(dtype, np.dtype):
+        raise Refused("holds a NumPy array without a data type; it is damaged, download it again")
+    if not (isinstance(shape, tuple) and len(shape) <= 32 and all(map(_is_length, shape))):
+        raise Refused("holds a NumPy array without a shape; it is damaged, download it again")
+    count = math.prod(shape)  # Python's integers do not overflow
+    held = len(data) // dtype.itemsize if dtype.itemsize and dtype.kind != "O" else len(data)
+    exact = dtype.kind == "O" or held * dtype.itemsize == len(data)
+    if count != held or not exact or (count == 0 and max(shape) > _EMPTY_ROWS):
+        raise Refused(
+            f"holds a NumPy array of the shape {shape} with data for {held} elements; it is "
+            "damaged, download or copy it again"
+        )
+    order = "F" if fortran else "C"
+    if count == 0:
+        return np.empty(shape, dtype)
+    if dtype.kind != "O":
+        return np.frombuffer(data, dtype).reshape(shape, order=order)
+    if not isinstance(data, list):
+        raise Refused("holds a NumPy array of objects without them; it is damaged")
+    array = np.empty(count, dtype=object)
+    for index, item in enumerate(data):  # one by one: a slice would merge equal-length items
+        array[index] = item
+    return array.reshape(shape, order=order)
+
+
+def _is_length(value) -> bool:
+    return type(value) is int and 0 <= value < 1 << 62
+
+
+def checked_key(value):
+    """Let a key of a dict or set pass; hashing nested tuples can exhaust the C stack."""
+    if not isinstance(value, _SCALAR):
+        raise Refused(
+            f"has a {type(value).__name__} as a key, where plain data has texts or numbers; "
+            "save it anew"
+        )
+    return value
