@@ -1,4 +1,4 @@
-"""The command line: python -m cenet_lib {check,data,train,evaluate,predict}."""
+"""The command line: python -m cenet_lib {check,data,train,compare,evaluate,predict}."""
 
 import argparse
 import os
@@ -15,6 +15,7 @@ EXAMPLES = """examples:
   python -m cenet_lib train                            CENet on the demo corpus, about 2 minutes
   python -m cenet_lib train --fusion none --seed 0 1 2 words only, three seeds, mean and spread
   python -m cenet_lib train --corpus data/mosi         the same on your copy of MOSI
+  python -m cenet_lib compare --fusion none ce --seed 0 1 2 --out runs/fusions
   python -m cenet_lib evaluate --run runs/demo-ce      every metric, on the test split
   python -m cenet_lib predict --run runs/demo-ce --corpus data/new --out new.csv
 """
@@ -83,6 +84,17 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--resume", type=Path, metavar="RUN", help="go on with a stopped run")
     _add_settings(train)
 
+    compare = command(
+        "compare",
+        _compare,
+        "train every combination of some settings and compare them",
+        "python -m cenet_lib compare --fusion none ce --seed 0 1 2 --out runs/fusions",
+    )
+    compare.add_argument("--corpus", default="demo", help="'demo', a file or a folder")
+    compare.add_argument("--out", type=Path, required=True, help="folder of the comparison")
+    compare.add_argument("--recipe", help="settings that all share, by name or YAML file")
+    _add_settings(compare, several=tuple(setting.name for setting in fields(TrainingSettings)))
+
     evaluate = command(
         "evaluate", _evaluate, "print every metric of a run", "python -m cenet_lib evaluate --run R"
     )
@@ -102,8 +114,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_settings(parser: argparse.ArgumentParser) -> None:
-    """Add an option per setting; ``--seed`` takes several."""
+def _add_settings(parser: argparse.ArgumentParser, several: tuple[str, ...] = ("seed",)) -> None:
+    """Add an option per setting; some take several values."""
     for setting in fields(TrainingSettings):
         kinds = [kind for kind in setting_kinds(setting.name) if kind is not type(None)]
         help = f"{setting.metadata['help']} ({setting.default})"
@@ -112,8 +124,8 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
             options["action"] = argparse.BooleanOptionalAction
         else:
             options |= {"type": kinds[0], "metavar": kinds[0].__name__.upper()}
-        if setting.name == "seed":
-            options |= {"nargs": "+", "help": "one or more; more give mean and spread (0)"}
+        if setting.name in several and kinds != [bool]:
+            options |= {"nargs": "+"}
         if setting.metadata["choices"]:
             options |= {"choices": setting.metadata["choices"], "metavar": None}
         parser.add_argument(f"--{setting.name.replace('_', '-')}", **options)
@@ -192,6 +204,27 @@ def _train(options) -> None:
         print(f"\n{_spread(runs)}")
 
 
+def _compare(options) -> None:
+    given = {setting.name: getattr(options, setting.name) for setting in fields(TrainingSettings)}
+    given = {name: value for name, value in given.items() if value is not None}
+    axes = {name: value for name, value in given.items() if isinstance(value, list)}
+    single = {name: value for name, value in given.items() if name not in axes}
+    single |= {name: value[0] for name, value in axes.items() if len(value) == 1}
+    axes = {name: value for name, value in axes.items() if len(value) > 1}
+    recipe = load_recipe(options.recipe) if options.recipe else {}
+
+    from .corpora import load_corpus
+    from .experiments import compare, format_summary
+
+    corpus = load_corpus(options.corpus)
+    print(corpus)
+    comparison = compare(
+        corpus, options.out, axes, {**recipe, **single}, source=str(options.corpus)
+    )
+    print(f"\n{format_summary(comparison)}")
+    print(f"\nwritten to {options.out}")
+
+
 def _report(run) -> None:
     """Print the end of a run: predictions, metrics, where it lies."""
     from .training import summarise
@@ -228,6 +261,7 @@ def _spread(runs) -> str:
 
 
 def _evaluate(options) -> None:
+    from .bootstrap import interval
     from .metrics import TITLES
     from .runs import Run
     from .training import predict, score
@@ -247,10 +281,13 @@ def _evaluate(options) -> None:
     metrics = score(table, label_range).get(options.split)
     if metrics is None:
         raise CENetError(f"there are no labelled utterances in the {options.split} split")
-    print(f"{options.split}, {table['label'].notna().sum()} utterances")
+    known = table.dropna(subset=["label"])
+    intervals = interval(known["label"], known["prediction"], label_range)
+    print(f"{options.split}, {len(known)} utterances, with 95 % intervals over utterances")
     for name, title in TITLES.items():
         if name in metrics:
-            print(f"  {title:<13} {metrics[name]:.3f}")
+            low, high = intervals[name]
+            print(f"  {title:<13} {metrics[name]:.3f}   [{low:.3f}, {high:.3f}]")
 
 
 def _predict(options) -> None:

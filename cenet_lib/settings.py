@@ -34,10 +34,17 @@ class TrainingSettings:
 
     # the model
     backbone: str = _setting("minilm", "'minilm' (packaged), a folder, or a model hub's name")
-    fusion: str = _setting("ce", "how voice and face come in; 'none' for words only")
+    fusion: str = _setting(
+        "ce",
+        "how voice and face come in; 'none': words only",
+        ("none", "ce", "ce-continuous", "late", "mag"),
+    )
     injection_layer: int = _setting(1, "CE stands before this layer of the backbone, from 0")
     attention_scale: float = _setting(8.0, "s, the factor on the scores in CE")
     mask_padding: bool = _setting(True, "hide padding from CE; the published code does not")
+    frozen_padding_rows: bool = _setting(
+        False, "no gradient for embedding rows that the published code calls padding"
+    )
     n_visual_codes: int = _setting(16, "size k of the face's vocabulary")
     n_acoustic_codes: int = _setting(16, "size k of the voice's vocabulary")
     streams: str = _setting(
@@ -74,6 +81,10 @@ class TrainingSettings:
         None, "stop after this many epochs without a better valid MAE; none: train them all"
     )
     seed: int = _setting(0, "of everything that is random")
+
+    watch_test: bool = _setting(
+        False, "also evaluate test after each epoch, to show what choosing on it would report"
+    )
 
     # the machine
     device: str = _setting("auto", "where to compute; 'auto' takes a GPU", ("auto", "cpu"))

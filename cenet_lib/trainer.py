@@ -7,119 +7,28 @@ known to be whole; and a stop, with the reason, where the loss is no number.
 
 import math
 import shutil
-import signal
-import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from accelerate.utils import gather_object, reduce
+from accelerate.utils import gather_object
 from safetensors import SafetensorError
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Sampler
-from tqdm.auto import tqdm
-from transformers import Trainer, TrainerCallback, TrainerState, TrainingArguments
+from torch.utils.data import DataLoader
+from transformers import Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
+from .batches import EpochLoader, LengthGroupedBatches
+from .callbacks import Patience, Progress, SaveOnSignal
 from .errors import CENetError
 from .metrics import TITLES, evaluate_predictions
 from .model import CENet
 from .processor import CENetProcessor
-from .progress import clock, somebody_watches
 from .runs import seal, unseal
 from .settings import TrainingSettings
-from .utterance import STREAMS
-
-
-class LengthGroupedBatches(Sampler):
-    """Batches for one of several processes, of sentences of similar length.
-
-    All processes draw the same batches from the seed and the epoch, and each takes its part, so the
-    steps do not depend on how many there are. Padding is what makes a random batch slow: of 64
-    sentences one is nearly always long.
-
-    Parameters
-    ----------
-    lengths : sequence of int
-        Tokens of each utterance.
-    batch_size : int
-        Utterances per optimizer step, over all processes.
-    group : bool
-        Sort by length within windows of 50 batches; otherwise batches are random.
-    drop_last : bool
-        Leave out the rest that does not fill a batch. Otherwise all batches are nearly equal in
-        size, so that no step hears one lonely utterance.
-    seed : int
-    rank, world, accumulate : int
-        Of this process; number of processes; parts that each process makes of its share.
-
-    Raises
-    ------
-    CENetError
-        If a batch is smaller than the number of parts.
-    """
-
-    def __init__(
-        self,
-        lengths: Sequence[int],
-        batch_size: int,
-        *,
-        group: bool = True,
-        drop_last: bool = False,
-        seed: int = 0,
-        rank: int = 0,
-        world: int = 1,
-        accumulate: int = 1,
-    ):
-        self.lengths = np.asarray(lengths)
-        self.group, self.seed = group, seed
-        self.rank, self.world, self.accumulate = rank, world, accumulate
-        self.epoch = 0
-        n = len(self.lengths)
-        self.batch_size = min(batch_size, n)
-        self.n_batches = n // self.batch_size if drop_last else math.ceil(n / self.batch_size)
-        self.n_used = self.n_batches * self.batch_size if drop_last else n
-        if self.n_used // self.n_batches < world * accumulate:
-            raise CENetError(
-                f"batches of {self.n_used // self.n_batches} utterances cannot be split over "
-                f"{world} processes × {accumulate} parts; raise batch_size"
-            )
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose batches come next."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.n_batches * self.accumulate
-
-    def __iter__(self) -> Iterator[list[int]]:
-        for batch in self.batches():
-            parts = np.array_split(batch, self.world * self.accumulate)
-            for part in parts[self.rank :: self.world]:
-                yield part.tolist()
-
-    def batches(self) -> list[np.ndarray]:
-        """Return the epoch's batches, before they are split over processes."""
-        rng = np.random.default_rng([self.seed, self.epoch])
-        order = rng.permutation(len(self.lengths))[: self.n_used]
-        if self.group:
-            window = 50 * self.batch_size
-            for start in range(0, len(order), window):
-                piece = order[start : start + window]
-                by_length = np.argsort(self.lengths[piece], kind="stable")
-                order[start : start + window] = piece[by_length]
-        batches = np.array_split(order, self.n_batches)
-        return [batches[i] for i in rng.permutation(len(batches))]
-
-
-class _Epochs(DataLoader):
-    """A DataLoader that tells its batch sampler which epoch it is."""
-
-    def set_epoch(self, epoch: int) -> None:
-        self.batch_sampler.set_epoch(epoch)
+from .utterance import SPLITS, STREAMS
 
 
 def training_arguments(folder: Path, settings: TrainingSettings) -> TrainingArguments:
@@ -163,7 +72,8 @@ class CENetTrainer(Trainer):
     model : CENet
     processor : CENetProcessor
     data : dict
-        ``train`` and ``valid``: lists of what the processor makes of utterances.
+        ``train`` and ``valid``: lists of what the processor makes of utterances. ``test``, if
+        given, is watched: evaluated after each epoch, and nothing follows from it.
     arguments : TrainingArguments
         From `training_arguments`.
     settings : TrainingSettings
@@ -182,6 +92,7 @@ class CENetTrainer(Trainer):
         self.settings = settings
         self.label_range = label_range
         self.collate = processor.collate
+        self.watched = data.get("test", [])
         self._seen: list[tuple[list[float], list[float]]] = []
         super().__init__(
             model=model,
@@ -211,7 +122,7 @@ class CENetTrainer(Trainer):
             world=self.args.world_size,
             accumulate=self.settings.accumulate,
         )
-        return _Epochs(
+        return EpochLoader(
             self.train_dataset,
             batch_sampler=sampler,
             collate_fn=self.data_collator,
@@ -267,7 +178,22 @@ class CENetTrainer(Trainer):
         predictions = evaluation.predictions
         if not np.isfinite(predictions).all():
             raise CENetError("the model predicts NaN on the valid split; lower the learning rates")
-        return {**self._score(evaluation.label_ids, predictions), **self._attention()}
+        scores = self._score(evaluation.label_ids, predictions)
+        return {**scores, **self._attention(), **self._watch()}
+
+    @torch.no_grad()
+    def _watch(self) -> dict[str, float]:
+        """Return the metrics on the watched test split, under names that no selection uses."""
+        labels, predictions = [], []
+        self.model.eval()
+        for start in range(0, len(self.watched), 64):
+            batch = self.collate(self.watched[start : start + 64])
+            labels += batch.pop("labels").tolist()
+            batch = {name: tensor.to(self.model.device) for name, tensor in batch.items()}
+            predictions += self.model(**batch).logits.float().tolist()
+        if not labels:
+            return {}
+        return {f"watched_{name}": v for name, v in self._score(labels, predictions).items()}
 
     def _attention(self, most: int = 256) -> dict[str, float]:
         """Return the mean entropy of attention, in bits, and the mean share of each code."""
@@ -319,12 +245,14 @@ class CENetTrainer(Trainer):
             for name, value in entry.items():
                 if name.startswith("lr_") or (name.startswith("train_") and "loss" in entry):
                     row[name] = value
+                elif name.startswith("eval_watched_"):
+                    row[name.replace("eval_watched_", "test_", 1)] = value
                 elif name.startswith("eval_"):
                     row[name.replace("eval_", "valid_", 1)] = value
         table = pd.DataFrame([row for row in rows.values() if "valid_mae" in row])
         # In this order whatever the order of the log, which a checkpoint does not keep.
         metrics = ["mse", *TITLES, *(f"{stream}_entropy" for stream in STREAMS)]
-        columns = ["epoch", *(f"{split}_{m}" for split in ("train", "valid") for m in metrics)]
+        columns = ["epoch", *(f"{split}_{m}" for split in SPLITS for m in metrics)]
         columns += [f"lr_{part}" for part in ("backbone", "fusion", "head")]
         table = table[[column for column in columns if column in table]]
         return table.assign(chosen=table["epoch"] == self.best_epoch())
@@ -410,129 +338,3 @@ def parameter_groups(model: CENet, settings: TrainingSettings) -> list[dict]:
         )
         group["params"].append(parameter)
     return list(groups.values())
-
-
-class Progress(TrainerCallback):
-    """A bar where somebody watches, else a line now and then; and a line per epoch."""
-
-    def __init__(self, every: float = 30.0):
-        self.every = every  # seconds between lines
-        self._train: dict[str, float] = {}
-
-    def on_train_begin(self, args, state, control, **kwargs):
-        """Start the clock."""
-        self._first = state.global_step
-        self._began = self._last = time.monotonic()
-        self._bar = tqdm(
-            total=state.max_steps,
-            initial=state.global_step,
-            desc="train",
-            unit="step",
-            disable=not (state.is_world_process_zero and somebody_watches()),
-            leave=False,
-        )
-
-    def on_step_end(self, args, state, control, **kwargs):
-        """Move on."""
-        self._bar.update(1)
-        now = time.monotonic()
-        if not self._bar.disable or not state.is_world_process_zero:
-            return
-        if now - self._last >= self.every:
-            self._last = now
-            gone = now - self._began
-            left = gone / (state.global_step - self._first) * (state.max_steps - state.global_step)
-            print(
-                f"step {state.global_step}/{state.max_steps}, {clock(gone)} gone, "
-                f"about {clock(left)} left",
-                flush=True,
-            )
-
-    def on_log(self, args, state, control, logs=None, **kwargs):
-        """Say how the epoch went, once it was evaluated."""
-        if not state.is_world_process_zero or not logs:
-            return
-        if "train_mae" in logs:
-            self._train = dict(logs)
-        elif "eval_mae" in logs and self._train:
-            tqdm.write(
-                f"epoch {round(logs['epoch'])}/{round(args.num_train_epochs)}   "
-                f"train: MSE {self._train['train_mse']:.3f}, MAE {self._train['train_mae']:.3f}   "
-                f"valid: MSE {logs['eval_mse']:.3f}, MAE {logs['eval_mae']:.3f}, "
-                f"Corr {logs['eval_corr']:.3f}"
-            )
-
-    def on_train_end(self, args, state, control, **kwargs):
-        """Clear the bar away."""
-        self._bar.close()
-
-
-class SaveOnSignal(TrainerCallback):
-    """Saves and stops on Ctrl-C or a friendly kill; saves every so many steps if asked to.
-
-    The signal only raises a flag; the step that runs is finished first. A second one ends at once.
-    """
-
-    def __init__(self, every: int | None = None):
-        self.every = every
-        self.stopped = False
-        self._before: dict[int, object] = {}
-
-    def on_train_begin(self, args, state, control, **kwargs):
-        """Listen. Only a main thread can."""
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._remember)
-
-    def _remember(self, number, frame) -> None:
-        self.stopped = True
-        self._restore()
-
-    def _restore(self) -> None:
-        while self._before:
-            signal.signal(*self._before.popitem())
-
-    def on_step_end(self, args, state, control, **kwargs):
-        """Stop if the flag is up, on any process: all must stop at the same step."""
-        if args.world_size > 1:
-            flag = torch.tensor(float(self.stopped), device=args.device)
-            self.stopped = bool(reduce(flag, "sum").item())
-        if self.stopped:
-            control.should_training_stop = True
-        due = self.every is not None and state.global_step % self.every == 0
-        # After its last step an epoch is evaluated, and saved then.
-        if (self.stopped or due) and not self._ends_epoch(state):
-            control.should_save = True
-
-    def on_epoch_end(self, args, state, control, **kwargs):
-        """Do not evaluate an epoch that was broken off."""
-        if self.stopped and not self._ends_epoch(state):
-            control.should_log = control.should_evaluate = control.should_save = False
-
-    @staticmethod
-    def _ends_epoch(state: TrainerState) -> bool:
-        return state.global_step % (state.max_steps // state.num_train_epochs) == 0
-
-    def on_train_end(self, args, state, control, **kwargs):
-        """Listen no more."""
-        self._restore()
-
-
-class Patience(TrainerCallback):
-    """Stops when valid MAE has not improved for some epochs.
-
-    It reads the history, which a checkpoint keeps, so that a resumed run stops where it would have.
-    """
-
-    def __init__(self, epochs: int):
-        self.epochs = epochs
-
-    def on_evaluate(self, args, state, control, **kwargs):
-        """Stop if patience has run out."""
-        if self.is_over(state):
-            control.should_training_stop = True
-
-    def is_over(self, state: TrainerState) -> bool:
-        """Tell whether the last so many epochs were no better than one before them."""
-        errors = [entry["eval_mae"] for entry in state.log_history if "eval_mae" in entry]
-        return len(errors) - 1 - int(np.argmin(errors)) >= self.epochs if errors else False

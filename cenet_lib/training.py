@@ -22,8 +22,10 @@ import transformers
 from accelerate import PartialState
 from transformers import TrainerState
 
+from .callbacks import Patience, SaveOnSignal
 from .errors import CENetError, Interrupted
 from .files import atomic_file, refuse_existing
+from .fusion import FRAMES
 from .metrics import evaluate_predictions, format_metrics
 from .model import CENet, encoder_layers
 from .processor import CENetProcessor
@@ -38,7 +40,7 @@ from .runs import (
     write_json,
 )
 from .settings import TrainingSettings
-from .trainer import CENetTrainer, Patience, SaveOnSignal, training_arguments
+from .trainer import CENetTrainer, training_arguments
 from .utterance import SPLITS, STREAMS, Corpus, Utterance
 
 
@@ -124,7 +126,8 @@ def _train(
     processes = PartialState()
     is_new = checkpoint is None
     seen = select_streams(corpus, settings)
-    labelled = {split: _labelled(seen, split) for split in ("train", "valid")}
+    needed = ("train", "valid", "test") if settings.watch_test else ("train", "valid")
+    labelled = {split: _labelled(seen, split) for split in needed}
     with quiet_transformers():
         processor, model = build(seen, settings)
     data = {
@@ -249,6 +252,7 @@ def build(corpus: Corpus, settings: TrainingSettings) -> tuple[CENetProcessor, C
         annotator=settings.linguistic,
         max_length=settings.max_length,
         pad_frames_to=settings.pad_frames_to,
+        frames=FRAMES.get(settings.fusion),
     )
     transformers.set_seed(settings.seed)  # the model does not depend on what came before it
     model = CENet.from_backbone(
@@ -259,6 +263,9 @@ def build(corpus: Corpus, settings: TrainingSettings) -> tuple[CENetProcessor, C
         mask_padding=settings.mask_padding,
         n_visual_codes=processor.n_codes("visual"),
         n_acoustic_codes=processor.n_codes("acoustic"),
+        n_visual_features=processor.n_features("visual"),
+        n_acoustic_features=processor.n_features("acoustic"),
+        frozen_padding_rows=settings.frozen_padding_rows,
         linguistic=settings.linguistic is not None,
         head_dropout=settings.head_dropout,
     )

@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from cenet_lib import CENetError, TrainingSettings
-from cenet_lib.trainer import LengthGroupedBatches, Patience, attention_summary, parameter_groups
+from cenet_lib.batches import LengthGroupedBatches
+from cenet_lib.callbacks import Patience
+from cenet_lib.trainer import attention_summary, parameter_groups
 
 
 def lengths(n: int, seed: int = 0) -> np.ndarray:
