@@ -374,6 +374,32 @@ def test_csd_keeps_times_and_notes_what_it_does_not_use(tmp_path):
     assert all("is not used" in note for note in corpus.provenance["notes"])
 
 
+def test_csd_cuts_at_the_middle_of_words_and_frames(tmp_path):
+    """Segments from 0 to 2 and 2 to 4 seconds; what lies across their border goes by its middle."""
+    spans = np.array([[0.0, 1.0], [1.0, 2.6], [1.5, 2.5], [2.0, 3.0], [3.0, 5.0], [3.5, 6.0]])
+    numbers = np.arange(6.0)[:, None]
+    tables = {
+        "words": (
+            np.array([["zero"], ["one"], ["two"], ["three"], ["four"], ["five"]], "S32"),
+            spans,
+        ),
+        "FACET 4.2": (numbers, spans),
+        "COVAREP": (numbers, spans),
+        "All Labels": (np.array([[1.0, 0.3], [-2.0, 0.4]]), np.array([[0.0, 2.0], [2.0, 4.0]])),
+    }
+    for root, (features, intervals) in tables.items():
+        with h5py.File(tmp_path / f"{root}.csd", "w") as file:
+            file[f"{root}/data/v/features"] = features
+            file[f"{root}/data/v/intervals"] = intervals
+    first, second = load_corpus(tmp_path)
+    assert (first.id, second.id) == ("v[0]", "v[1]")
+    assert (first.label, second.label) == (1.0, -2.0)
+    assert first.words == ("zero", "one")  # the middle of "two" is the border: it begins the next
+    assert second.words == ("two", "three")  # that of "four" is the end
+    assert first.visual.ravel().tolist() == first.acoustic.ravel().tolist() == [0, 1]
+    assert second.visual.ravel().tolist() == [2, 3]
+
+
 def test_csd_without_a_recording_in_one_stream(tmp_path):
     path = tmp_path / "mosi"
     files.write_csd(path)
