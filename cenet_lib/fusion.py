@@ -189,3 +189,49 @@ def build_fusion(config) -> nn.Module | None:
     if config.fusion == "ce-continuous":
         return ContinuousEnhancement(d, *widths, config.attention_scale)
     return FUSIONS[config.fusion](d, *widths)
+
+
+def check_stream(
+    config,
+    stream: str,
+    counts: Tensor | None,
+    frames: Tensor | None,
+    mask: Tensor | None,
+    input_ids: Tensor,
+    dtype: torch.dtype,
+) -> Tensor | Frames:
+    """Return what a fusion reads of one stream of a batch: counts or frames, none if left out.
+
+    Parameters
+    ----------
+    config : CENetConfig
+    stream : str
+        ``"visual"`` or ``"acoustic"``.
+    counts : (B, k+1), frames : (B, N, d_m), mask : (B, N), each or None
+    input_ids : (B, T)
+        Of the text beside it.
+    dtype : torch.dtype
+        Of the model's weights.
+
+    Raises
+    ------
+    CENetError
+        If counts or frames have another width than the config says.
+    """
+    if config.fusion not in FRAMES:
+        name, given, columns = f"{stream}_counts", counts, getattr(config, f"n_{stream}_codes") + 1
+    else:
+        name, given, columns = stream, frames, getattr(config, f"n_{stream}_features")
+    if given is not None and given.shape[-1] != columns:
+        raise CENetError(
+            f"{name} has {given.shape[-1]} columns, the model was built for {columns}; use the "
+            "processor that the model was trained with"
+        )
+    if config.fusion not in FRAMES:
+        return input_ids.new_zeros(len(input_ids), columns) if given is None else given
+    if given is None:
+        nothing = torch.zeros_like(input_ids, dtype=dtype)  # (B, T): a place per token, for mag
+        return Frames(nothing[..., None].expand(-1, -1, columns), nothing.bool())
+    if mask is None:
+        mask = torch.ones(given.shape[:2], device=given.device)
+    return Frames(given.to(dtype), mask.bool())

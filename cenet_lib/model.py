@@ -24,7 +24,7 @@ from transformers.utils import ModelOutput
 from .backbone import after_attention, encoder_layers, load_backbone, resolve_backbone
 from .enhancement import CrossModalEnhancement
 from .errors import CENetError
-from .fusion import FRAMES, Frames, LateFusion, build_fusion
+from .fusion import Frames, LateFusion, build_fusion, check_stream
 from .sentilare import LinguisticEmbeddings, is_sentilare, load_sentilare
 
 
@@ -262,9 +262,13 @@ class CENet(PreTrainedModel):
         if self.fusion is None:
             states = self.backbone(**inputs).last_hidden_state  # (B, T, d)
         else:
-            visual = self._stream("visual", visual_counts, visual, visual_mask, input_ids)
-            acoustic = self._stream("acoustic", acoustic_counts, acoustic, acoustic_mask, input_ids)
-            call = _Injection(self.fusion, visual, acoustic)
+            given = {
+                "visual": (visual_counts, visual, visual_mask),
+                "acoustic": (acoustic_counts, acoustic, acoustic_mask),
+            }
+            dtype = self.head.dense.weight.dtype
+            streams = [check_stream(self.config, m, *given[m], input_ids, dtype) for m in given]
+            call = _Injection(self.fusion, *streams)
             if isinstance(self.fusion, LateFusion):
                 states = call(self.backbone(**inputs).last_hidden_state[:, :1])  # (B, 1, d)
             else:
@@ -283,39 +287,6 @@ class CENet(PreTrainedModel):
         if not output_attentions:
             attention = (None, None)
         return CENetOutput(loss, logits, *attention)
-
-    def _stream(
-        self,
-        stream: str,
-        counts: Tensor | None,
-        frames: Tensor | None,
-        mask: Tensor | None,
-        input_ids: Tensor,
-    ) -> Tensor | Frames:
-        """Return what the fusion reads of one stream: counts or frames, none if left out."""
-        if self.config.fusion not in FRAMES:
-            columns = getattr(self.config, f"n_{stream}_codes") + 1  # k+1
-            if counts is None:
-                return input_ids.new_zeros(len(input_ids), columns)
-            self._check_width(f"{stream}_counts", counts, columns)
-            return counts
-        columns = getattr(self.config, f"n_{stream}_features")  # d_m
-        dtype = self.head.dense.weight.dtype
-        if frames is None:
-            frames = torch.zeros(*input_ids.shape, columns, dtype=dtype, device=input_ids.device)
-            mask = torch.zeros_like(input_ids)
-        self._check_width(stream, frames, columns)
-        if mask is None:
-            mask = torch.ones(frames.shape[:2], device=frames.device)
-        return Frames(frames.to(dtype), mask.bool())
-
-    @staticmethod
-    def _check_width(name: str, given: Tensor, columns: int) -> None:
-        if given.shape[-1] != columns:
-            raise CENetError(
-                f"{name} has {given.shape[-1]} columns, the model was built for {columns}; use the "
-                "processor that the model was trained with"
-            )
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
