@@ -69,7 +69,7 @@ _PATTERNS = {
 }
 # FACET's "AU12" and "AU12 Evidence", OpenFace's "AU12_r"; its "AU12_c" says only yes or no
 _ACTION_UNIT = re.compile(r"au_?0*(\d+)([ _]?(r|evidence|intensity))?", re.IGNORECASE)
-_REST = 0.15  # activations below are noise
+_REST = 0.25  # activations below are noise
 _PULSES = (0.07, 0.24, 0.32, 0.55, 0.71, 0.78, 0.95)  # of a creaky voice, irregular
 
 
@@ -316,11 +316,15 @@ def wave_width(activation: Mapping[str, float]) -> float:
     return float(1.7 ** -activation.get("breath", 0.0))
 
 
-def draw_code(ax, activation: Mapping[str, float], stream: str, x, y, size, ink, paper) -> None:
+def draw_code(ax, activation, z, stream: str, x, y, size, ink, paper) -> None:
     """Draw a code into an Axes whose units are points, y downwards.
 
     Parameters
     ----------
+    activation : dict of str to float
+        If there is none to draw, the code's channels are drawn as bars.
+    z : (d,) array
+        The code in standardised units.
     x, y : float
         Its centre.
     size : float
@@ -332,6 +336,12 @@ def draw_code(ax, activation: Mapping[str, float], stream: str, x, y, size, ink,
     r = size / 2
     line = max(size / 34, 0.6)
     at = np.array([x, y])
+    if not activation:
+        bars = np.array_split(z, min(len(z), 20))
+        heights = [np.clip(max(bar, key=abs) / 3, -1, 1) for bar in bars]
+        places = x - r + size * (np.arange(len(bars)) + 0.5) / len(bars)
+        ax.bar(places, [-r * height for height in heights], size / len(bars), y, color=ink, lw=0)
+        return
     if stream == "acoustic":
         points = at + r * wave(activation)
         ax.plot(*points.T, color=ink, lw=line * wave_width(activation), solid_joinstyle="round")

@@ -394,7 +394,8 @@ def describe_vocabulary(
     dict or None
         ``k``, channel ``names``, packed ``z`` (k, d), ``mean`` and ``scale`` (d,) of the code book,
         ``art`` (names of what can be drawn), ``activation`` (k, m) in percent, ``looked_at`` and
-        ``train_size`` (utterances), and ``codes``, a list with, for each, ``caption``, ``frames``,
+        ``train_size`` (utterances), ``order`` (codes from those of negative to those of positive
+        segments), and ``codes``, a list with, for each, ``caption``, ``frames``,
         ``negative`` and ``positive`` (share of the frames of segments with such a label), ``lean``
         in [-1, 1] (their balance), ``nearest`` (id, text, label, frame), and for simulated data
         ``state`` and ``purity``. ``None`` without a vocabulary.
@@ -442,6 +443,7 @@ def describe_vocabulary(
         "activation": pack(np.round(100 * drawn), "i1"),
         "looked_at": len(rows),
         "train_size": len(train),
+        "order": sorted(range(k), key=lambda code: (codes[code]["lean"], code)),
         "codes": codes,
     }
 

@@ -50,7 +50,7 @@ button:hover { background: var(--soft); }
 .pick input::placeholder { color: var(--muted); opacity: 1; }
 .columns, .option { display: grid; grid-template-columns: 1fr repeat(5, 76px); align-items: center; }
 .columns { margin-top: 8px; border-bottom: 1px solid var(--line); }
-.columns button { text-align: right; padding: 2px 4px; font-size: 12px; color: var(--muted);
+.columns button { text-align: right; padding: 2px 7px; font-size: 12px; color: var(--muted);
   white-space: nowrap; }
 .columns button[aria-pressed=true] { color: var(--ink); font-weight: 600; }
 .list { height: ${5 * ROW_HEIGHT}px; overflow-y: auto; position: relative;
@@ -68,7 +68,8 @@ button:hover { background: var(--soft); }
 .narrow .wide { display: none; }
 
 .sentence { font-size: 19px; line-height: 1.75; margin: 20px 0 12px; }
-.sentence button { padding: 1px 4px; border-radius: 4px; }
+.sentence { word-spacing: -3px; }
+.sentence button { padding: 1px 3px; border-radius: 4px; }
 .sentence button[aria-pressed=true] { box-shadow: 0 0 0 2px var(--ink); }
 .sentence .unread { color: var(--muted); text-decoration: line-through; }
 .predictions { display: flex; gap: 14px 40px; flex-wrap: wrap; align-items: flex-start; }
@@ -116,9 +117,8 @@ canvas.map, canvas.strip, canvas.head { cursor: pointer; width: 100%; }
 .codes button { padding: 3px 3px 0; text-align: center; font-size: 11px; line-height: 1.3;
   color: var(--muted); }
 .codes button canvas { margin: 0 auto; }
-.codes button.absent { opacity: .45; }
-.codes button[aria-pressed=true] { border-color: var(--ink); color: var(--ink); font-weight: 600;
-  opacity: 1; }
+.codes button.absent canvas { opacity: .35; }
+.codes button[aria-pressed=true] { border-color: var(--ink); color: var(--ink); font-weight: 600; }
 .profile { display: grid; grid-template-columns: minmax(230px, 1fr) minmax(250px, 1.1fr) minmax(210px, 1fr);
   gap: 20px 34px; margin-top: 18px; }
 .narrow .profile { grid-template-columns: 1fr; }
@@ -170,7 +170,7 @@ function svg(tag, props, text) {
 const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
 const percent = (x) => `${Math.round(100 * x)} %`;
 const signed = (x) => (x === null || Number.isNaN(x) ? "–" : (x < 0 ? "−" : "+") + Math.abs(x).toFixed(2));
-const plain = (x) => (x < 0 ? "−" : "") + Math.abs(x).toFixed(2);
+const plain = (x) => (x <= -0.005 ? "−" : "") + Math.abs(x).toFixed(2);
 const short = (x) => x.toFixed(2).replace(/^0/, ""); // .94
 
 /** Read what Python's `pack` wrote. */
@@ -368,10 +368,7 @@ class Book {
       z: z.subarray(code * d, (code + 1) * d),
       activation: m ? named(book.art, activation, code) : null,
     }));
-    // From what occurs in negative segments to what occurs in positive ones.
-    const order = book.codes.map((_, code) => code).sort(
-      (a, b) => book.codes[a].lean - book.codes[b].lean || a - b);
-    return { ...book, looks, order, mean: unpack(book.mean).data, scale: unpack(book.scale).data };
+    return { ...book, looks, mean: unpack(book.mean).data, scale: unpack(book.scale).data };
   }
 }
 
@@ -530,6 +527,7 @@ class Inspector {
     const theme = dark ? DARK : LIGHT;
     if (theme === this.theme) return;
     this.theme = theme;
+    this.back = channelsOf(theme.paper);
     this.colours = Array.from({ length: 256 }, (_, i) => mix(theme.ramp, i / 255));
     for (const [name, value] of Object.entries(theme)) {
       if (name !== "ramp") this.root.style.setProperty(`--${name}`, value);
@@ -797,6 +795,14 @@ class Inspector {
     return this.colours[Math.round(255 * clamp(value / most, 0, 1))];
   }
 
+  /** The colour of a cell; when a word is chosen, the rows of the others step back. */
+  cell(value, most, row) {
+    const rgb = this.colour(value, most);
+    const chosen = this.row();
+    if (chosen === null || row === false || row === chosen) return rgb;
+    return rgb.map((v, i) => Math.round(0.45 * v + 0.55 * this.back[i]));
+  }
+
   /** The word by which the chosen row is called. */
   rowName(row) {
     return row === this.record.words.length ? this.book.corpus.first_token : this.record.words[row];
@@ -853,7 +859,7 @@ class Inspector {
       const { predictions } = source;
       const rows = [["words alone", predictions.none], ["words and voice", predictions.no_visual],
         ["words and face", predictions.no_acoustic], ["all three", predictions.all]];
-      const [left, right, top, step] = [120, 52, several ? 24 : 8, 21];
+      const [left, right, top, step] = [120, 52, several ? 38 : 20, 21];
       const height = top + rows.length * step + 20;
       const x = (v) => left + ((clamp(v, low, high) - low) / (high - low)) * (width - left - right);
       const chart = svg("svg", { width, height, role: "img",
@@ -871,7 +877,7 @@ class Inspector {
       if (label !== null) {
         chart.append(svg("line", { x1: x(label), x2: x(label), y1: top - 4, y2: bottom,
           stroke: this.theme.accent, "stroke-width": 2, "stroke-dasharray": "5 3" }));
-        chart.append(svg("text", { x: x(label) + 5, y: bottom - 4,
+        chart.append(svg("text", { x: x(label), y: top - 8, "text-anchor": "middle",
           style: `fill:${this.theme.accent};font-size:11.5px` }, "true"));
       }
       rows.forEach(([name, value], i) => {
@@ -935,7 +941,7 @@ class Inspector {
   tint(book, code) {
     const lean = book.codes[code] ? clamp(book.codes[code].lean / 0.4, -1, 1) : 0;
     const strong = lean < 0 ? this.theme.negative : this.theme.positive;
-    return css(mix([this.theme.paper, strong], Math.abs(lean) * 0.38));
+    return css(mix([this.theme.paper, strong], Math.abs(lean) * 0.3));
   }
 
   /** A code's picture, drawn once per size. */
@@ -1400,13 +1406,6 @@ class Inspector {
     const wide = this.frames ? panel.width : data.columns.length * this.columnWidth(panel);
     context.strokeStyle = this.theme.ink;
     if (row !== null) {
-      // The other rows step back.
-      context.fillStyle = this.theme.paper;
-      context.globalAlpha = 0.55;
-      for (let r = 0; r < data.rows; r++) {
-        if (r !== row) context.fillRect(0, this.rowTop(panel, r), wide, panel.rowHeight);
-      }
-      context.globalAlpha = 1;
       context.lineWidth = 2;
       context.strokeRect(1, this.rowTop(panel, row), wide - 2, panel.rowHeight);
     }
@@ -1453,7 +1452,7 @@ class Inspector {
           context.fillRect(x, y, width, height);
           continue;
         }
-        const rgb = this.colour(value, this.most.code);
+        const rgb = this.cell(value, this.most.code, !share && row);
         context.fillStyle = css(rgb);
         context.fillRect(x + 0.5, y + 0.5, width - 1, height - 1);
         if (width >= 26 && height >= 16 && value >= 0.095) {
@@ -1485,7 +1484,7 @@ class Inspector {
       const b = clamp(Math.floor(first + (to - from) / pixels), a + 1, data.n);
       for (let row = 0; row < data.rows; row++) {
         const value = data.mean(row, a, b);
-        const rgb = Number.isNaN(value) ? soft : this.colour(value, this.most.frame);
+        const rgb = Number.isNaN(value) ? soft : this.cell(value, this.most.frame, row);
         const at = 4 * (row * pixels + p);
         [image.data[at], image.data[at + 1], image.data[at + 2]] = rgb;
         image.data[at + 3] = 255;
@@ -1592,9 +1591,9 @@ class Inspector {
 
     const base = codes + gap + attention;
     if (data.attention) {
-      const row = this.row();
-      const rows = row === null
-        ? this.record.words.map((_, i) => i).filter((i) => !Number.isNaN(data.at(i, data.columns[0]))) : [row];
+      const rows = this.laneRows(data);
+      // Scaled to its own peak, common to the models that are compared.
+      const most = Math.max(1e-9, ...this.sources.map((source) => this.lanePeak(source.streams[stream])));
       context.fillStyle = this.theme.accent;
       const step = 1 / (window.devicePixelRatio || 1);
       for (let p = 0; p < panel.width; p += step) {
@@ -1602,7 +1601,7 @@ class Inspector {
         const b = clamp(Math.floor(from + ((p + step) / panel.width) * (to - from)), a + 1, data.n);
         let value = 0;
         for (const r of rows) value += data.mean(r, a, b);
-        value = value / Math.max(rows.length, 1) / this.most.frame;
+        value = value / Math.max(rows.length, 1) / most;
         if (value > 0) context.fillRect(p, base - value * attention, step, value * attention);
       }
       context.fillStyle = this.theme.line;
@@ -1641,6 +1640,20 @@ class Inspector {
     context.fillRect(at - 0.5, 0, 1.5, bottom);
     strip.setAttribute("aria-valuenow", this.playhead[stream]);
     strip.setAttribute("aria-valuetext", this.frameText(panel, this.playhead[stream]));
+  }
+
+  /** The rows whose attention a strip shows: the chosen one, or all words that were read. */
+  laneRows(data) {
+    const row = this.row();
+    if (row !== null) return [row];
+    return this.record.words.map((_, i) => i).filter((i) => !Number.isNaN(data.at(i, data.columns[0])));
+  }
+
+  lanePeak(data) {
+    if (!data.attention) return 0;
+    const rows = this.laneRows(data);
+    const mean = (code) => rows.reduce((sum, row) => sum + data.at(row, code), 0) / rows.length / data.counts[code];
+    return Math.max(0, ...data.columns.filter((code) => code < data.k).map(mean));
   }
 
   frameText(panel, frame) {
@@ -1696,7 +1709,7 @@ class Inspector {
     const { code } = this;
     const book = code && this.sources[this.source].books[code[0]];
     if (!book || !book.codes[code[1]]) {
-      this.profile.replaceChildren(h("p", { class: "muted" },
+      this.profile.replaceChildren(h("p", { class: "muted", style: { gridColumn: "1 / -1" } },
         "Choose a face or a voice to see what the code stands for, and a word to see what it takes."));
       return;
     }
