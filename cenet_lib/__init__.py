@@ -26,6 +26,7 @@ _HOMES = {
     "resume": "training",
     "predict": "training",
     "Run": "runs",
+    "AttentionInspector": "inspector",
     "CENetError": "errors",
 }
 __all__ = list(_HOMES)

@@ -1,4 +1,4 @@
-"""The command line: python -m cenet_lib {check,data,train,compare,evaluate,predict}."""
+"""The command line: python -m cenet_lib {check,data,train,compare,evaluate,predict,inspect}."""
 
 import argparse
 import os
@@ -18,6 +18,7 @@ EXAMPLES = """examples:
   python -m cenet_lib compare --fusion none ce --seed 0 1 2 --out runs/fusions
   python -m cenet_lib evaluate --run runs/demo-ce      every metric, on the test split
   python -m cenet_lib predict --run runs/demo-ce --corpus data/new --out new.csv
+  python -m cenet_lib inspect runs/demo-ce --out a.html  look into the attention with the mouse
 """
 
 
@@ -111,6 +112,18 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--run", type=Path, required=True, help="a run folder")
     predict.add_argument("--corpus", required=True, help="'demo', a file or a folder")
     predict.add_argument("--out", type=Path, help="a new CSV file; default: print")
+
+    inspect = command(
+        "inspect",
+        _inspect,
+        "write a page that shows what each word takes from face and voice",
+        "python -m cenet_lib inspect runs/demo-ce --out attention.html",
+    )
+    inspect.add_argument("run", type=Path, help="a run folder")
+    inspect.add_argument("--out", type=Path, required=True, help="a new HTML file")
+    inspect.add_argument("--corpus", help="another corpus than the run's own")
+    inspect.add_argument("--utterances", type=int, default=50, help="how many to put in (50)")
+    inspect.add_argument("--compare", metavar="RUN2", type=Path, help="a second run, beside it")
     return parser
 
 
@@ -315,6 +328,18 @@ def _predict(options) -> None:
     with atomic_file(options.out) as temporary, open(temporary, "w", encoding="utf-8") as file:
         write(file)
     print(f"written to {options.out}")
+
+
+def _inspect(options) -> None:
+    from .corpora import load_corpus
+    from .files import refuse_existing
+    from .inspector import AttentionInspector
+
+    refuse_existing(options.out)
+    corpus = None if options.corpus is None else load_corpus(options.corpus)
+    inspector = AttentionInspector.from_run(options.run, corpus, compare=options.compare)
+    inspector.to_html(options.out, options.utterances)
+    print(f"written to {options.out}; open it in a browser")
 
 
 if __name__ == "__main__":
