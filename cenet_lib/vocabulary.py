@@ -10,20 +10,29 @@ model must not have seen). So the vocabulary is fitted on the train split's real
 """
 
 import json
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.cluster import KMeans, MiniBatchKMeans
-from sklearn.exceptions import NotFittedError
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import silhouette_score
+from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from .errors import CENetError
 from .files import atomic_file
-from .utterance import Utterance
+from .utterance import STREAMS, Utterance
+
+FORMAT = "cenet-vocabulary"
+FARTHEST = 1e6  # standard deviations; beyond, float32 cannot tell distances apart
+
+# Two threads add up in the order in which they finish, so the last digits would differ from run to
+# run; and the products here are so small that threads mostly wait, above all on a busy computer.
+_one_thread = threadpool_limits.wrap(limits=1)
 
 
 class FrameSequences(Iterable):
@@ -35,6 +44,8 @@ class FrameSequences(Iterable):
     """
 
     def __init__(self, utterances: Sequence[Utterance], stream: str):
+        if stream not in STREAMS:
+            raise CENetError(f"there is no stream {stream!r}; streams are {', '.join(STREAMS)}")
         self.utterances = utterances
         self.stream = stream
 
@@ -54,9 +65,15 @@ class FeatureVocabulary(TransformerMixin, BaseEstimator):
     channel in Hertz does not outweigh a channel in units of evidence. NaN and infinite values count
     as missing: they are ignored in the statistics, replaced by the channel's mean, and counted.
 
-    Fitting takes three passes, each in batches of fixed size whatever pieces the frames come in:
-    statistics; k-means on a random sample, for the start; mini-batch k-means over everything. So
-    the memory is bounded, and the result depends only on the frames, their order and the seed.
+    Fitting reads the frames twice: once for the statistics and a random sample, on which ordinary
+    k-means finds where to start; and once for mini-batch k-means, in which each code becomes the
+    running mean of all frames that chose it. Batches have a fixed size whatever pieces the frames
+    come in. So the memory is bounded, and the result depends only on the frames, their order and
+    the seed.
+
+    scikit-learn's `MiniBatchKMeans` is not used for the second: it moves codes that a hundred times
+    fewer frames chose than the most popular one to random frames, over and over. In files sorted by
+    video, that throws good codes away.
 
     Parameters
     ----------
@@ -90,7 +107,7 @@ class FeatureVocabulary(TransformerMixin, BaseEstimator):
         n_codes: int = 16,
         *,
         n_init: int = 3,
-        sample_size: int = 20_000,
+        sample_size: int = 10_000,
         batch_size: int = 8192,
         random_state: int = 0,
     ):
@@ -105,6 +122,7 @@ class FeatureVocabulary(TransformerMixin, BaseEstimator):
         """The id that stands for "no frame here": one after the last code."""
         return self.n_codes
 
+    @_one_thread
     def fit(self, frames, y=None, *, progress: bool = False) -> "FeatureVocabulary":
         """Find the codes.
 
@@ -118,45 +136,41 @@ class FeatureVocabulary(TransformerMixin, BaseEstimator):
         Raises
         ------
         CENetError
-            If there are fewer distinct frames than codes, or widths differ.
+            If there are fewer distinct frames than codes, widths differ, or a parameter is wrong.
         """
-        frames = [frames] if isinstance(frames, np.ndarray) else frames
+        self._check_parameters()
+        frames = _pieces(frames)
         if iter(frames) is frames:
             raise CENetError("fit reads the frames more than once; give a list, not a generator")
-        mean, scale, n_frames, n_nonfinite = self._statistics(frames, progress)
-        rng = np.random.default_rng(self.random_state)
-        size = min(self.sample_size, n_frames)
-        rows = np.sort(rng.choice(n_frames, size, replace=False))
-        self._start(mean, scale, self._take(frames, rows, mean, scale))
-        self.n_frames_, self.n_nonfinite_ = n_frames, n_nonfinite
-        total = -(-n_frames // self.batch_size)
+        self._start(frames, progress)
         for batch in tqdm(
             _batches(frames, self.batch_size),
             desc=f"k-means, k = {self.n_codes}",
-            total=total,
+            total=-(-self.n_frames_ // self.batch_size),
             disable=not progress,
         ):
             self._refine(batch)
         return self
 
+    @_one_thread
     def partial_fit(self, frames, y=None) -> "FeatureVocabulary":
         """Learn from one chunk (n, d) of a stream that is read only once.
 
         The first chunk sets the statistics and the starting codes, so it should be a fair sample;
         the later ones move the codes only.
         """
-        frames = np.asarray(frames, dtype=np.float32)
-        if hasattr(self, "codes_") and not hasattr(self, "_kmeans"):
-            raise CENetError("a vocabulary read from a file is finished; fit a new one instead")
+        frames = _as_matrix(frames)
         if not hasattr(self, "codes_"):
-            mean, scale, _, _ = self._statistics([frames], False)
-            self._start(mean, scale, self._take([frames], slice(None), mean, scale))
-            self.n_frames_ = self.n_nonfinite_ = 0
-        self._check_width(frames)
-        self.n_frames_ += len(frames)
-        self.n_nonfinite_ += int(np.count_nonzero(~np.isfinite(frames)))
-        if len(frames):
-            self._refine(frames)
+            self._check_parameters()
+            self._start([frames])
+        elif not hasattr(self, "_weights"):
+            raise CENetError("a vocabulary read from a file is finished; fit a new one instead")
+        else:
+            self._check_width(frames)
+            self.n_frames_ += len(frames)
+            self.n_nonfinite_ += int(np.count_nonzero(~np.isfinite(frames)))
+        for batch in _batches([frames], self.batch_size):
+            self._refine(batch)
         return self
 
     def transform(self, frames) -> np.ndarray:
@@ -190,7 +204,7 @@ class FeatureVocabulary(TransformerMixin, BaseEstimator):
     def standardize(self, frames) -> np.ndarray:
         """Return the frames (n, d) in units of the train split; missing values become 0."""
         self._check_fitted()
-        frames = np.asarray(frames, dtype=np.float32)
+        frames = _as_matrix(frames)
         self._check_width(frames)
         return _standardize(frames, self.mean_, self.scale_)
 
@@ -199,6 +213,7 @@ class FeatureVocabulary(TransformerMixin, BaseEstimator):
         self._check_fitted()
         return self.codes_ * self.scale_ + self.mean_
 
+    @_one_thread
     def inertia(self, frames) -> float:
         """Return the mean squared distance of a frame to its code, in standardised units.
 
@@ -206,9 +221,8 @@ class FeatureVocabulary(TransformerMixin, BaseEstimator):
         ----------
         frames : (n, d) array or iterable of such
         """
-        frames = [frames] if isinstance(frames, np.ndarray) else frames
         total, n = 0.0, 0
-        for batch in _batches(frames, self.batch_size):
+        for batch in _batches(_pieces(frames), self.batch_size):
             z = self.standardize(batch)
             total += float(((z - self.codes_[self._nearest(z)]) ** 2).sum(dtype=np.float64))
             n += len(z)
@@ -219,8 +233,8 @@ class FeatureVocabulary(TransformerMixin, BaseEstimator):
         self._check_fitted()
         stem = Path(stem)
         settings = {
-            "format": "cenet-vocabulary",
-            "parameters": self.get_params(),
+            "format": FORMAT,
+            "parameters": {n: None if v is None else int(v) for n, v in self.get_params().items()},
             "n_frames": self.n_frames_,
             "n_nonfinite": self.n_nonfinite_,
         }
@@ -244,21 +258,28 @@ class FeatureVocabulary(TransformerMixin, BaseEstimator):
         stem = Path(stem)
         try:
             settings = json.loads(stem.with_name(stem.name + ".json").read_text(encoding="utf-8"))
+            if settings["format"] != FORMAT:
+                raise ValueError(f"its format is {settings['format']!r}")
             vocabulary = cls(**settings["parameters"])
+            vocabulary._check_parameters()
             with np.load(stem.with_name(stem.name + ".npz"), allow_pickle=False) as arrays:
-                vocabulary.mean_ = arrays["mean"]
-                vocabulary.scale_ = arrays["scale"]
-                vocabulary.codes_ = arrays["codes"]
-            vocabulary.n_frames_ = settings["n_frames"]
-            vocabulary.n_nonfinite_ = settings["n_nonfinite"]
+                mean, scale, codes = (arrays[name] for name in ("mean", "scale", "codes"))
+            if not (mean.shape == scale.shape == codes.shape[1:] and mean.ndim == 1):
+                raise ValueError("its arrays do not fit together")
+            if len(codes) != vocabulary.n_codes:
+                raise ValueError(f"it has {len(codes)} codes instead of {vocabulary.n_codes}")
+            for name, array in (("mean", mean), ("scale", scale), ("codes", codes)):
+                if array.dtype != np.float32 or not np.isfinite(array).all():
+                    raise ValueError(f"{name} is not finite float32")
+            vocabulary.n_frames_ = int(settings["n_frames"])
+            vocabulary.n_nonfinite_ = int(settings["n_nonfinite"])
         except FileNotFoundError as error:
             raise CENetError(f"{error.filename}: is missing; train the run anew") from None
         except Exception as error:  # zip, JSON, key and type errors all mean the same here
             raise CENetError(
                 f"{stem}: is not a saved vocabulary ({error}); train the run anew"
             ) from error
-        if vocabulary.codes_.shape != (vocabulary.n_codes, len(vocabulary.mean_)):
-            raise CENetError(f"{stem}: its arrays do not fit together; train the run anew")
+        vocabulary.mean_, vocabulary.scale_, vocabulary.codes_ = mean, scale, codes
         return vocabulary
 
     @property
@@ -287,86 +308,185 @@ class FeatureVocabulary(TransformerMixin, BaseEstimator):
                 f"{len(self.mean_)} columns; give the same features, or fit a new vocabulary"
             )
 
-    def _statistics(self, frames, progress: bool) -> tuple[np.ndarray, np.ndarray, int, int]:
-        """Return mean, scale, number of frames and number of non-finite values, in one pass.
+    def _check_parameters(self) -> None:
+        for name in ("n_codes", "n_init", "sample_size", "batch_size"):
+            value = getattr(self, name)
+            if not isinstance(value, (int, np.integer)) or value < 1:
+                raise CENetError(f"{name} must be a whole number of at least 1, not {value!r}")
+        if self.sample_size < self.n_codes:
+            raise CENetError(f"a sample of {self.sample_size} cannot make {self.n_codes} codes")
+        seed = self.random_state
+        if seed is not None and not (isinstance(seed, (int, np.integer)) and 0 <= seed < 2**32):
+            raise CENetError(f"random_state must be a whole number in [0, 2³²), not {seed!r}")
 
-        Batches are merged by the update of Chan, Golub and LeVeque, which stays exact where the
-        textbook's mean of squares minus squared mean cancels.
-        """
-        n, mean, m2, n_frames, n_nonfinite = 0.0, 0.0, 0.0, 0, 0
+    def _start(self, frames: Iterable[np.ndarray], progress: bool = False) -> None:
+        """Set the statistics, and the codes to k-means of a sample, in one pass."""
+        statistics = _Statistics()
+        drawn = _Sample(self.sample_size, np.random.default_rng(self.random_state))
         for batch in tqdm(
             _batches(frames, self.batch_size), desc="statistics", disable=not progress
         ):
-            x = batch.astype(np.float64)
-            n_frames += len(x)
-            finite = np.isfinite(x)
-            here = finite.sum(0)  # (d,)
-            if here.min(initial=len(x)) < len(x):
-                n_nonfinite += int(finite.size - here.sum())
-                x = np.where(finite, x, 0.0)
-            else:
-                finite = True
-            mean_here = x.sum(0) / np.maximum(here, 1)
-            x -= mean_here
-            m2_here = np.square(x, out=x).sum(0, where=finite)
-            both = np.maximum(n + here, 1)
-            delta = mean_here - mean
-            mean = mean + delta * here / both
-            m2 = m2 + m2_here + delta**2 * n * here / both
-            n = n + here
-        if n_frames == 0:
+            statistics.add(batch)
+            drawn.add(batch)
+        if statistics.n_frames == 0:
             raise CENetError("there is not a single frame to fit a vocabulary on")
-        scale = np.sqrt(m2 / np.maximum(n, 1))
-        # A constant channel says nothing; dividing by 1 keeps it at 0.
-        scale[(scale < 1e-9 * np.maximum(np.abs(mean), 1e-30)) | (scale == 0)] = 1.0
-        return mean.astype(np.float32), scale.astype(np.float32), n_frames, n_nonfinite
-
-    def _take(self, frames, rows, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
-        """Return some rows of all frames, standardised."""
-        if isinstance(rows, slice):
-            return _standardize(np.concatenate(list(frames))[rows], mean, scale)
-        taken, first = [], 0
-        for batch in _batches(frames, self.batch_size):
-            begin, end = np.searchsorted(rows, [first, first + len(batch)])
-            taken.append(batch[rows[begin:end] - first])
-            first += len(batch)
-        return _standardize(np.concatenate(taken), mean, scale)
-
-    def _start(self, mean: np.ndarray, scale: np.ndarray, sample: np.ndarray) -> None:
-        """Set the statistics, and the codes to k-means of a standardised sample."""
-        distinct = len(np.unique(sample, axis=0)) if len(sample) < 20 * self.n_codes else None
-        if distinct is not None and distinct < self.n_codes:
+        mean, scale = statistics.mean_and_scale()
+        sample = _standardize(drawn.frames(), mean, scale)
+        distinct = _count_distinct(sample, self.n_codes)
+        if distinct < self.n_codes:
+            among = "" if len(sample) == statistics.n_frames else f" (in a sample of {len(sample)})"
             raise CENetError(
-                f"{distinct} distinct frames cannot make {self.n_codes} codes; "
+                f"{distinct} distinct frames{among} cannot make {self.n_codes} codes; "
                 f"choose n_codes ≤ {distinct}, or give more data"
             )
-        self.mean_, self.scale_ = mean, scale
         kmeans = KMeans(self.n_codes, n_init=self.n_init, random_state=self.random_state)
-        start = kmeans.fit(sample).cluster_centers_.astype(np.float32)
-        self._kmeans = MiniBatchKMeans(
-            self.n_codes, init=start, n_init=1, random_state=self.random_state
-        )
-        self.codes_ = start
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # see `_refine`
+            kmeans.fit(sample)
+        self.mean_, self.scale_ = mean, scale
+        self.n_frames_, self.n_nonfinite_ = statistics.n_frames, statistics.n_nonfinite
+        self.codes_ = kmeans.cluster_centers_.astype(np.float32)
+        # The sample counts as seen, so that one odd batch cannot carry a code away.
+        self._weights = np.bincount(kmeans.labels_, minlength=self.n_codes)
 
     def _refine(self, frames: np.ndarray) -> None:
-        self._kmeans.partial_fit(_standardize(frames, self.mean_, self.scale_))
-        self.codes_ = self._kmeans.cluster_centers_.astype(np.float32)
+        """Move each code towards the mean of the frames (n, d) that choose it."""
+        z = _standardize(frames, self.mean_, self.scale_)
+        for code in np.flatnonzero(self._weights == 0):
+            # No frame ever chose it: start it again where the other codes fit worst.
+            distance = ((z - self.codes_[self._nearest(z)]) ** 2).sum(1)  # (n,)
+            self.codes_[code] = z[distance.argmax()]
+        codes = self._nearest(z)  # (n,)
+        chosen = np.bincount(codes, minlength=self.n_codes)[:, None]  # (k, 1)
+        choice = np.zeros((len(z), self.n_codes), dtype=np.float32)
+        choice[np.arange(len(z)), codes] = 1  # (n, k), one-hot
+        self._weights = self._weights + chosen[:, 0]
+        step = (choice.T @ z - chosen * self.codes_) / np.maximum(self._weights, 1)[:, None]
+        self.codes_ = (self.codes_ + step).astype(np.float32)  # (k, d)
+
+
+class _Statistics:
+    """Mean and standard deviation of each channel, and what was missing, batch by batch.
+
+    Batches are merged by the update of Chan, Golub and LeVeque, which stays exact where the
+    textbook's mean of squares minus squared mean cancels.
+    """
+
+    def __init__(self):
+        self.n_frames = self.n_nonfinite = 0
+        self._n, self._mean, self._m2 = 0, 0.0, 0.0  # per channel, of finite values
+
+    def add(self, batch: np.ndarray) -> None:
+        """Take in a batch (n, d) of frames."""
+        x = batch.astype(np.float64)
+        here, finite = len(x), True
+        with np.errstate(invalid="ignore"):  # ∞ - ∞
+            total = x.sum(0)  # (d,)
+        if not np.isfinite(total).all():
+            finite = np.isfinite(x)
+            here = finite.sum(0)  # (d,)
+            self.n_nonfinite += int(finite.size - here.sum())
+            total = x.sum(0, where=finite)
+        mean = total / np.maximum(here, 1)
+        x -= mean
+        m2 = np.square(x, out=x).sum(0, where=finite)
+        both = np.maximum(self._n + here, 1)
+        delta = mean - self._mean
+        self._mean = self._mean + delta * here / both
+        self._m2 = self._m2 + m2 + delta**2 * self._n * here / both
+        self._n = self._n + here
+        self.n_frames += len(x)
+
+    def mean_and_scale(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and standard deviation (d,) as float32; 1 where a channel is constant."""
+        scale = np.sqrt(self._m2 / np.maximum(self._n, 1))
+        # A constant channel says nothing; dividing by 1 keeps it at 0.
+        scale = np.where(scale <= 1e-9 * np.abs(self._mean), 1.0, scale).astype(np.float32)
+        scale[scale == 0] = 1.0
+        return self._mean.astype(np.float32), scale
+
+
+class _Sample:
+    """A uniform sample, without replacement, of frames that come in batches.
+
+    Each frame draws a random key, and those with the smallest keys stay. So one pass is enough, and
+    the number of frames need not be known before.
+    """
+
+    def __init__(self, size: int, rng: np.random.Generator):
+        self._size, self._rng = size, rng
+        self._limit = 1.0
+        self._keys: list[np.ndarray] = []
+        self._frames: list[np.ndarray] = []
+
+    def add(self, batch: np.ndarray) -> None:
+        """Take in a batch (n, d) of frames."""
+        keys = self._rng.random(len(batch))
+        stay = keys < self._limit
+        self._keys.append(keys[stay])
+        self._frames.append(batch[stay])
+        if sum(map(len, self._keys)) >= 2 * self._size:
+            self._thin()
+
+    def frames(self) -> np.ndarray:
+        """Return the sample (size, d), or all frames if there are fewer, in their order."""
+        self._thin()
+        return self._frames[0]
+
+    def _thin(self) -> None:
+        keys, frames = np.concatenate(self._keys), np.concatenate(self._frames)
+        if len(keys) > self._size:
+            stay = np.sort(np.argpartition(keys, self._size)[: self._size])
+            keys, frames = keys[stay], frames[stay]
+            self._limit = keys.max()
+        self._keys, self._frames = [keys], [frames]
 
 
 def _standardize(frames: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore", over="ignore"):
-        z = (frames - mean) / scale
-    if not np.isfinite(z).all():
+        z = frames - mean
+        z /= scale
+    # NaN compares as False, so one look at the ends finds everything odd
+    if not (z.min(initial=0) >= -FARTHEST and z.max(initial=0) <= FARTHEST):
         # ±∞ is a broken measurement (the logarithm of nothing), not a large one
-        z = np.where(np.isfinite(z), z, np.float32(0))
+        z = np.where(np.isfinite(frames), np.clip(z, -FARTHEST, FARTHEST), np.float32(0))
     return z
+
+
+def _count_distinct(frames: np.ndarray, enough: int) -> int:
+    """Return the number of distinct frames, or of as many of the first as are ``enough``."""
+    few = len(np.unique(frames[: 20 * enough], axis=0))
+    return few if few >= enough else len(np.unique(frames, axis=0))
+
+
+def _pieces(frames) -> Iterable[np.ndarray]:
+    return [frames] if hasattr(frames, "__array__") else frames
+
+
+def _as_matrix(frames) -> np.ndarray:
+    try:
+        with np.errstate(over="ignore"):  # beyond float32 means infinite, which is counted
+            frames = np.asarray(frames, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise CENetError("frames are not numbers; expected a matrix (frames, features)") from error
+    if frames.ndim != 2:
+        raise CENetError(f"frames have shape {frames.shape}; expected a matrix (frames, features)")
+    return frames
 
 
 def _batches(sequences: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
     """Regroup pieces of any length into batches of exactly ``size`` frames (the last: fewer)."""
-    waiting, n = [], 0
+    waiting, n, width = [], 0, None
     for piece in sequences:
-        piece = np.asarray(piece, dtype=np.float32)
+        piece = _as_matrix(piece)
+        if len(piece) == 0:
+            continue
+        width = width or piece.shape[1]
+        if piece.shape[1] != width or width == 0:
+            raise CENetError(
+                f"frames have {piece.shape[1]} columns where {width} were expected; "
+                "use one feature set"
+            )
         while n + len(piece) >= size:
             waiting.append(piece[: size - n])
             yield _join(waiting)
@@ -380,12 +500,7 @@ def _batches(sequences: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]
 
 
 def _join(pieces: list[np.ndarray]) -> np.ndarray:
-    widths = {piece.shape[1] if piece.ndim == 2 else piece.shape for piece in pieces}
-    if len(widths) > 1:
-        raise CENetError(
-            f"frames differ in width ({sorted(map(str, widths))}); use one feature set"
-        )
-    return np.concatenate(pieces)
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
 
 def describe_codes(
@@ -447,6 +562,7 @@ def usage_entropy(counts: np.ndarray) -> float:
     return float(-(share * np.log2(share)).sum()) + 0.0
 
 
+@_one_thread
 def compare_sizes(
     frames: Iterable[np.ndarray],
     sizes: Iterable[int] = (2, 4, 8, 12, 16, 24, 32, 48),
@@ -470,23 +586,25 @@ def compare_sizes(
         ``k``; ``inertia`` per frame; ``silhouette`` in [-1, 1] (Rousseeuw 1987), on the sample;
         ``entropy`` of the usage in bits.
     """
-    rng = np.random.default_rng(random_state)
-    n_frames = sum(len(piece) for piece in frames)
-    rows = np.sort(rng.choice(n_frames, min(sample, n_frames), replace=False))
+    frames = _pieces(frames)
     table = []
     for k in sizes:
         vocabulary = FeatureVocabulary(k, random_state=random_state).fit(frames)
-        z = vocabulary._take(frames, rows, vocabulary.mean_, vocabulary.scale_)
+        drawn = _Sample(sample, np.random.default_rng(random_state))
+        used, inertia = np.zeros(k, dtype=np.int64), 0.0
+        for batch in _batches(frames, vocabulary.batch_size):
+            drawn.add(batch)
+            z = vocabulary.standardize(batch)
+            codes = vocabulary._nearest(z)
+            used += np.bincount(codes, minlength=k)
+            inertia += float(((z - vocabulary.codes_[codes]) ** 2).sum(dtype=np.float64))
+        z = vocabulary.standardize(drawn.frames())
         codes = vocabulary._nearest(z)
-        used = sum(
-            np.bincount(vocabulary.transform(batch), minlength=k)
-            for batch in _batches(frames, vocabulary.batch_size)
-        )
         distinct = len(np.unique(codes))
         table.append(
             {
                 "k": k,
-                "inertia": vocabulary.inertia(frames),
+                "inertia": inertia / vocabulary.n_frames_,
                 "silhouette": silhouette_score(z, codes) if 1 < distinct < len(z) else np.nan,
                 "entropy": usage_entropy(used),
             }

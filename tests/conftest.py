@@ -18,6 +18,14 @@ def test_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def demo_corpus():
+    """The embedded default; fetched on first use, see cenet_lib/corpora/demo.py."""
+    from cenet_lib import load_corpus
+
+    return load_corpus("demo")
+
+
+@pytest.fixture(scope="session")
 def small_corpus():
     """A corpus of 80 utterances with something to learn, see small.py."""
     from small import make_corpus
