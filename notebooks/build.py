@@ -162,6 +162,10 @@ def execute(notebook: nbformat.NotebookNode, folder: Path, *, fast: bool = False
             kernel_name="python3",
             resources={"metadata": {"path": str(folder)}},
         )
+        # nbclient sends what a widget shows back to the kernel, past the event loop that waits for
+        # the kernel's replies; now and then a reply is then missed for ever. Without its widgets,
+        # the pictures go where every other output goes: to the cell.
+        client.widget_registry = {}
         client.execute(env=environment)
     _tidy(notebook)
 

