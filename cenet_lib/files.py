@@ -6,10 +6,10 @@ when it is complete, so that a crash, a full disk or Ctrl-C leaves nothing half-
 
 import hashlib
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import CENetError
@@ -21,19 +21,23 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
 
     An existing file is replaced in one step. If the block fails, the temporary file is removed and
     the old file stays. The parent folder must exist.
+
+    Raises
+    ------
+    CENetError
+        If the disk refuses.
     """
     path = Path(path)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = _name_beside(path)
     try:
+        temporary.touch(exist_ok=False)
         yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes it private to its owner
         os.replace(temporary, path)
     except OSError as error:
-        raise CENetError(f"{path}: could not be written: {error.strerror or error}") from error
+        raise _refused(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -47,18 +51,17 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     refuse_existing(path)
+    temporary = _name_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
-    except OSError as error:
-        raise CENetError(f"{path}: could not be created: {error.strerror or error}") from error
-    try:
+        temporary.mkdir()
         yield temporary
-        os.chmod(temporary, 0o777 & ~_umask())
         refuse_existing(path)
+        if path.is_dir():
+            path.rmdir()  # it is empty; Windows renames onto nothing that exists
         os.rename(temporary, path)
     except OSError as error:
-        raise CENetError(f"{path}: could not be written: {error.strerror or error}") from error
+        raise _refused(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -66,9 +69,13 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 def refuse_existing(path: str | Path) -> None:
     """Raise a `CENetError` if ``path`` exists and is anything but an empty folder."""
     path = Path(path)
-    if path.is_dir() and not any(path.iterdir()):
-        return
-    if path.exists():
+    try:
+        if path.is_dir() and not any(path.iterdir()):
+            return
+        exists = path.exists()
+    except OSError as error:
+        raise _refused(path, error) from error
+    if exists:
         raise CENetError(f"{path}: exists already; choose another name or remove it first")
 
 
@@ -85,8 +92,8 @@ def cache_folder() -> Path:
     ``~/.cache/cenet`` for an installed package.
     """
     checkout = Path(__file__).resolve().parents[1]
-    if "CENET_CACHE" in os.environ:
-        folder = Path(os.environ["CENET_CACHE"])
+    if os.environ.get("CENET_CACHE"):
+        folder = Path(os.environ["CENET_CACHE"]).expanduser()
     elif (checkout / "data" / "README.md").is_file():
         folder = checkout / "data" / "cache"
     else:
@@ -101,7 +108,14 @@ def cache_folder() -> Path:
     return folder
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _name_beside(path: Path) -> Path:
+    # not by `tempfile`, whose files and folders are hidden from everyone but their owner
+    return path.absolute().with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+
+
+def _refused(path: Path, error: OSError) -> CENetError:
+    reason = error.strerror or error
+    return CENetError(
+        f"{path}: could not be written: {reason}; "
+        "choose a folder that exists, that you may write to, and that has room"
+    )

@@ -197,7 +197,7 @@ def test_a_new_store_is_not_written_over_an_old_one(folder):
 
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(CENetError, match="could not be created"):
+    with pytest.raises(CENetError, match="could not be written"):
         small().save(tmp_path / "file" / "store")
 
 

@@ -1,0 +1,243 @@
+"""Files are whole or absent, whatever goes wrong while they are written."""
+
+import errno
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from cenet_lib import CENetError, files
+from cenet_lib.files import atomic_file, atomic_folder, cache_folder, refuse_existing, sha256
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def write(path, text="new"):
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def test_a_file_appears_when_it_is_whole(tmp_path):
+    path = tmp_path / "ünï.txt"
+    with atomic_file(path) as temporary:
+        temporary.write_text("half", encoding="utf-8")
+        assert not path.exists()
+        assert temporary.parent == path.parent  # so that renaming it is one step
+    assert path.read_text(encoding="utf-8") == "half"
+    assert names(tmp_path) == ["ünï.txt"]
+
+
+def test_an_old_file_stays_until_the_new_one_is_whole(tmp_path):
+    path = tmp_path / "a.txt"
+    write(path, "old")
+    with atomic_file(path) as temporary:
+        temporary.write_text("new", encoding="utf-8")
+        assert path.read_text(encoding="utf-8") == "old"
+    assert path.read_text(encoding="utf-8") == "new"
+
+
+def fail_in_file(path, error):
+    with atomic_file(path) as temporary:
+        temporary.write_text("half", encoding="utf-8")
+        raise error
+
+
+def fail_in_folder(path, error):
+    with atomic_folder(path) as temporary:
+        (temporary / "inside").mkdir()
+        (temporary / "inside" / "half.txt").write_text("half", encoding="utf-8")
+        raise error
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), KeyboardInterrupt(), CENetError("y")])
+def test_nothing_is_left_when_the_block_fails(tmp_path, error):
+    write(tmp_path / "old.txt", "old")
+    with pytest.raises(type(error)) as caught:
+        fail_in_file(tmp_path / "old.txt", error)
+    assert caught.value is error  # faults of the program stay what they are
+    with pytest.raises(type(error)):
+        fail_in_folder(tmp_path / "folder", error)
+    assert names(tmp_path) == ["old.txt"]
+    assert (tmp_path / "old.txt").read_text(encoding="utf-8") == "old"
+
+
+@pytest.mark.parametrize("fail", [fail_in_file, fail_in_folder])
+def test_a_full_disk_is_one_clear_error(tmp_path, fail):
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(CENetError, match=r"out: could not be written: No space.*; choose a"):
+        fail(tmp_path / "out", full)
+    assert names(tmp_path) == []
+
+
+def test_a_missing_folder_is_one_clear_error(tmp_path):
+    with pytest.raises(CENetError, match=r"no.b\.txt: could not be written: No such file.*exists"):
+        write(tmp_path / "no" / "b.txt")
+    with pytest.raises(CENetError, match="could not be written"):
+        write(tmp_path)  # a folder is in the way
+    with pytest.raises(CENetError, match="could not be written"):
+        write(tmp_path / ("x" * 300))
+    assert names(tmp_path) == []
+
+
+def test_a_place_that_is_no_folder_is_one_clear_error(tmp_path):
+    write(tmp_path / "file")
+    for place in (tmp_path / "file" / "below", tmp_path / ("x" * 300)):
+        with pytest.raises(CENetError, match="could not be written"), atomic_folder(place):
+            pass
+    assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no permission bits")
+def test_permissions_are_the_usual_ones(tmp_path):
+    old = os.umask(0o027)
+    try:
+        write(tmp_path / "file")
+        with atomic_folder(tmp_path / "folder"):
+            pass
+    finally:
+        os.umask(old)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
+    assert (tmp_path / "folder").stat().st_mode & 0o777 == 0o750
+
+
+def test_a_folder_appears_when_it_is_whole(tmp_path):
+    path = tmp_path / "new" / "parents" / "folder"
+    with atomic_folder(path) as temporary:
+        (temporary / "a").write_text("a", encoding="utf-8")
+        assert not path.exists()
+    assert names(path) == ["a"]
+    assert names(path.parent) == ["folder"]
+
+
+def test_an_empty_folder_is_as_good_as_none(tmp_path, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    rename = os.rename
+
+    def windows_rename(source, destination):  # which refuses what Linux allows
+        if os.path.exists(destination):
+            raise FileExistsError(errno.EEXIST, "exists", str(destination))
+        rename(source, destination)
+
+    monkeypatch.setattr(files.os, "rename", windows_rename)
+    with atomic_folder(tmp_path / "empty") as temporary:
+        (temporary / "a").write_text("a", encoding="utf-8")
+    assert names(tmp_path) == ["empty"]
+    assert names(tmp_path / "empty") == ["a"]
+
+
+def test_what_exists_is_refused_before_and_after(tmp_path):
+    (tmp_path / "full").mkdir()
+    write(tmp_path / "full" / "mine.txt")
+    write(tmp_path / "file")
+    for name in ("full", "file"):
+        with pytest.raises(CENetError, match=f"{name}: exists already; choose another name"):
+            refuse_existing(tmp_path / name)
+        with pytest.raises(CENetError, match="exists already"), atomic_folder(tmp_path / name):
+            pytest.fail("the block must not run")
+    with pytest.raises(CENetError, match="exists already"), atomic_folder(tmp_path / "raced"):
+        write(tmp_path / "raced")  # somebody else was quicker
+    assert names(tmp_path) == ["file", "full", "raced"]
+    assert names(tmp_path / "full") == ["mine.txt"]
+    refuse_existing(tmp_path / "nothing")
+
+
+@pytest.mark.skipif(
+    os.name == "nt" or os.geteuid() == 0, reason="permission bits do not stop this user"
+)
+def test_an_unreadable_folder_is_one_clear_error(tmp_path):
+    (tmp_path / "closed").mkdir(mode=0o000)
+    with pytest.raises(CENetError, match="could not be written: Permission denied"):
+        refuse_existing(tmp_path / "closed")
+
+
+def test_threads_do_not_meet(tmp_path):
+    path, failed = tmp_path / "file", []
+
+    def work(number):
+        try:
+            for _ in range(20):
+                write(path, f"{number}" * 5000)
+        except CENetError as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if os.name != "nt":  # where replacing a file that another thread replaces may be refused
+        assert failed == []
+    content = path.read_text(encoding="utf-8")
+    assert content == content[0] * 5000
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_relative_path_works(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write("a.txt")
+    with atomic_folder("b"):
+        pass
+    assert names(tmp_path) == ["a.txt", "b"]
+
+
+def test_sha256_is_hashlibs(tmp_path):
+    content = os.urandom(200_000)
+    (tmp_path / "file").write_bytes(content)
+    assert sha256(tmp_path / "file") == hashlib.sha256(content).hexdigest()
+
+
+def test_the_cache_is_where_the_variable_says(tmp_path, monkeypatch):
+    monkeypatch.setenv("CENET_CACHE", str(tmp_path / "my" / "cache"))
+    assert cache_folder() == tmp_path / "my" / "cache"
+    assert cache_folder().is_dir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("CENET_CACHE", "~/here")
+    assert cache_folder() == tmp_path / "here"
+
+
+@pytest.mark.parametrize("unset", [True, False])
+def test_the_cache_of_a_checkout_is_in_its_data(unset, monkeypatch):
+    monkeypatch.delenv("CENET_CACHE", raising=False)
+    if not unset:
+        monkeypatch.setenv("CENET_CACHE", "")  # as good as unset, not the current folder
+    assert cache_folder() == Path(files.__file__).resolve().parents[1] / "data" / "cache"
+
+
+def test_the_cache_of_an_installed_package_is_at_home(tmp_path):
+    package = tmp_path / "site" / "cenet_lib"
+    package.mkdir(parents=True)
+    for name in ("__init__", "errors", "files"):
+        source = Path(files.__file__).with_name(f"{name}.py")
+        (package / source.name).write_bytes(source.read_bytes())
+    environment = {k: v for k, v in os.environ.items() if k != "CENET_CACHE"}
+    home = {
+        "HOME": str(tmp_path),
+        "USERPROFILE": str(tmp_path),
+        "PYTHONPATH": str(tmp_path / "site"),
+    }
+    code = "import cenet_lib.files as f; print(f.__file__); print(f.cache_folder())"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment | home,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    where, cache = done.stdout.splitlines()
+    assert Path(where).parent == package
+    assert Path(cache) == tmp_path / ".cache" / "cenet"
+
+
+def test_a_cache_that_cannot_be_made_names_the_mend(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    monkeypatch.setenv("CENET_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(CENetError, match=r"cannot be created \(.*\); set CENET_CACHE to a folder"):
+        cache_folder()
