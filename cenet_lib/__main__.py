@@ -25,6 +25,8 @@ EXAMPLES = """examples:
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return the exit status: 0, 1 for a failed check, 2 for an error."""
     options = _parser().parse_args(arguments)
+    if os.environ.get("RANK", "0") != "0":  # of several processes, one speaks
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, for the rest of the process
     try:
         return options.command(options) or 0
     except Interrupted as stop:
@@ -80,7 +82,8 @@ def _parser() -> argparse.ArgumentParser:
         "train", _train, "train a model and write a run folder", "python -m cenet_lib train"
     )
     train.add_argument("--corpus", default="demo", help="'demo', a file or a folder")
-    train.add_argument("--run", type=Path, help="folder to write (runs/CORPUS-FUSION)")
+    # Not "--run": torchrun would take it for a short form of its own options.
+    train.add_argument("--out", type=Path, help="run folder to write (runs/CORPUS-FUSION)")
     train.add_argument("--recipe", help="settings by name: demo, mosi, mosei, …; or a YAML file")
     train.add_argument("--resume", type=Path, metavar="RUN", help="go on with a stopped run")
     _add_settings(train)
@@ -188,7 +191,7 @@ def _train(options) -> None:
     given = {setting.name: getattr(options, setting.name) for setting in fields(TrainingSettings)}
     given = {name: value for name, value in given.items() if value is not None}
     if options.resume is not None:
-        if given or options.recipe or options.run:
+        if given or options.recipe or options.out:
             raise CENetError("--resume goes on with the run's own settings; give no others")
         from .training import resume
 
@@ -199,7 +202,7 @@ def _train(options) -> None:
     seeds = given.pop("seed", [recipe.get("seed", 0)])
     settings = [TrainingSettings(**{**recipe, **given, "seed": seed}) for seed in seeds]
     name = f"{Path(options.corpus).stem}-{settings[0].fusion}"
-    folder = options.run or Path("runs") / name
+    folder = options.out or Path("runs") / name
     refuse_existing(folder)
 
     from .corpora import load_corpus
@@ -334,10 +337,13 @@ def _inspect(options) -> None:
     from .corpora import load_corpus
     from .files import refuse_existing
     from .inspector import AttentionInspector
+    from .progress import somebody_watches
 
     refuse_existing(options.out)
     corpus = None if options.corpus is None else load_corpus(options.corpus)
-    inspector = AttentionInspector.from_run(options.run, corpus, compare=options.compare)
+    inspector = AttentionInspector.from_run(
+        options.run, corpus, compare=options.compare, progress=somebody_watches()
+    )
     inspector.to_html(options.out, options.utterances)
     print(f"written to {options.out}; open it in a browser")
 

@@ -51,7 +51,7 @@ class Run:
         if (self.folder / "config.json").is_file():
             mend = f"go on with: python -m cenet_lib train --resume {self.folder}"
         else:
-            mend = f"train one with: python -m cenet_lib train --run {self.folder}"
+            mend = f"train one with: python -m cenet_lib train --out {self.folder}"
         raise CENetError(f"{self.folder}: is not a finished run (metrics.json is missing); {mend}")
 
     @cached_property
