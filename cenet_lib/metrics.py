@@ -69,8 +69,7 @@ def evaluate_predictions(
     CENetError
         If there is nothing to compare, lengths differ, or a value is NaN or infinite.
     """
-    y = np.asarray(labels, dtype=np.float64)
-    y_hat = np.asarray(predictions, dtype=np.float64)
+    y, y_hat = _numbers("labels", labels), _numbers("predictions", predictions)
     if y.shape != y_hat.shape or y.ndim != 1:
         raise CENetError(
             f"labels have shape {y.shape}, predictions {y_hat.shape}; both must be (N,) and equal"
@@ -103,14 +102,20 @@ def evaluate_predictions(
     return result
 
 
+def _numbers(name: str, values: Sequence[float]) -> np.ndarray:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise CENetError(f"{name} are not numbers ({error})") from error
+
+
 def _pearson(y: np.ndarray, y_hat: np.ndarray) -> float:
     """Return the correlation; NaN where a side does not vary beyond rounding."""
-    y, y_hat = y - y.mean(), y_hat - y_hat.mean()
-    norms = [np.linalg.norm(v) for v in (y, y_hat)]
-    tiny = 1e-12 * np.sqrt(len(y))
-    if len(y) < 2 or min(norms) <= tiny:
+    if any(np.ptp(v) <= 1e-12 * np.abs(v).max() for v in (y, y_hat)):
         return float("nan")
-    return float(np.clip(y @ y_hat / (norms[0] * norms[1]), -1, 1))
+    y, y_hat = y - y.mean(), y_hat - y_hat.mean()
+    y, y_hat = y / np.linalg.norm(y), y_hat / np.linalg.norm(y_hat)
+    return float(np.clip(y @ y_hat, -1, 1))
 
 
 def _weighted_f1(truth: np.ndarray, guess: np.ndarray) -> float:
