@@ -29,6 +29,7 @@ from tqdm.auto import tqdm
 
 from .errors import CENetError
 from .files import atomic_file, cache_folder, sha256
+from .progress import quiet_transformers
 from .utterance import Corpus, Utterance
 
 POS_VERB, POS_ADJECTIVE, POS_ADVERB, POS_NOUN, POS_OTHER = range(5)
@@ -339,8 +340,9 @@ class SentenceEncoder:
         from transformers import AutoModel, AutoTokenizer
 
         try:
-            tokenizer = AutoTokenizer.from_pretrained(self._folder, local_files_only=True)
-            model = AutoModel.from_pretrained(self._folder, local_files_only=True)
+            with quiet_transformers():
+                tokenizer = AutoTokenizer.from_pretrained(self._folder, local_files_only=True)
+                model = AutoModel.from_pretrained(self._folder, local_files_only=True)
         except (OSError, ValueError) as error:
             raise CENetError(
                 f"{self._folder}: holds no sentence encoder ({str(error).splitlines()[0]})"

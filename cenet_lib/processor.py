@@ -12,7 +12,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from .backbone import resolve_backbone
 from .errors import CENetError
 from .files import atomic_file
-from .linguistics import POLARITY_NEUTRAL, POS_OTHER, get_annotator
+from .linguistics import POLARITY_NEUTRAL, POS_OTHER, get_annotator, own_word_ids
 from .sentilare import is_sentilare, load_sentilare_tokenizer
 from .utterance import STREAMS, Corpus, Utterance
 from .vocabulary import FeatureVocabulary, FrameSequences
@@ -188,10 +188,7 @@ class CENetProcessor:
 
     def _word_ids(self, utterance: Utterance) -> tuple[np.ndarray, np.ndarray]:
         """Return part-of-speech and polarity ids per word: the file's own, or the annotator's."""
-        own = utterance.annotations
-        if "pos_ids" in own and "polarity_ids" in own:
-            return own["pos_ids"], own["polarity_ids"]
-        return self._annotator.annotate(utterance.words)
+        return own_word_ids(utterance) or self._annotator.annotate(utterance.words)
 
     def collate(self, features: Sequence[Mapping]) -> dict[str, Tensor]:
         """Put encoded utterances into one batch, padded to its longest text.

@@ -26,10 +26,11 @@ from .callbacks import Patience, SaveOnSignal
 from .errors import CENetError, Interrupted
 from .files import atomic_file, refuse_existing
 from .fusion import FRAMES
+from .linguistics import annotate_corpus, get_annotator
 from .metrics import evaluate_predictions, format_metrics
 from .model import CENet, encoder_layers
 from .processor import CENetProcessor
-from .progress import bar, quiet_transformers
+from .progress import bar, quiet_transformers, somebody_watches
 from .runs import (
     Run,
     is_finished,
@@ -126,6 +127,9 @@ def _train(
     processes = PartialState()
     is_new = checkpoint is None
     seen = select_streams(corpus, settings)
+    if settings.linguistic is not None:  # all at once: a sentence encoder likes batches
+        annotator = get_annotator(settings.linguistic)
+        seen = annotate_corpus(seen, annotator, progress=somebody_watches())
     needed = ("train", "valid", "test") if settings.watch_test else ("train", "valid")
     labelled = {split: _labelled(seen, split) for split in needed}
     with quiet_transformers():

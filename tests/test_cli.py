@@ -2,14 +2,17 @@
 
 import csv
 import os
+import pickle
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from test_sentilare import write_sentilare
 
-from cenet_lib import Run
+from cenet_lib import Run, load_corpus
 from cenet_lib.__main__ import main
+from cenet_lib.utterance import STREAMS
 
 
 def options(backbone) -> list[str]:
@@ -84,15 +87,35 @@ def test_compare(small_run, small_backbone, tmp_path, capsys):
     assert (tmp_path / "c" / "summary.csv").is_file()
 
 
-def test_published_recipe_runs_end_to_end(small_run, small_backbone, tmp_path, capsys):
-    corpus = str(small_run.folder.parent / "corpus")
-    arguments = ["train", "--recipe", "mosi-published", "--corpus", corpus]
-    arguments += ["--out", str(tmp_path / "run"), *options(small_backbone)]
-    assert main([*arguments, "--linguistic", "offline"]) == 0
+def test_published_recipe_runs_end_to_end(small_corpus, tmp_path):
+    """On a file as the published code reads it and a checkpoint as SentiLARE's authors write it."""
+    rng = np.random.default_rng(0)
+    data = {"train": [], "dev": [], "test": []}
+    for split, utterance in small_corpus.items():
+        n = len(utterance.words)
+        frames = [
+            np.resize(utterance.frames(s), (n, utterance.frames(s).shape[1])) for s in STREAMS
+        ]
+        ids = [rng.integers(0, high, n).tolist() for high in (5, 3, 4, 3)]
+        ids[2:] = [codes + [16] * (50 - n) for codes in ids[2:]]
+        segment = ((list(utterance.words), *frames, *ids), utterance.label, utterance.id)
+        data["dev" if split == "valid" else split].append(segment)
+    (tmp_path / "mosi.pkl").write_bytes(pickle.dumps(data))
+    backbone = write_sentilare(tmp_path / "sentilare")
+    arguments = ["train", "--recipe", "mosi-published", "--corpus", str(tmp_path / "mosi.pkl")]
+    arguments += ["--backbone", str(backbone), "--out", str(tmp_path / "run"), "--device", "cpu"]
+    # smaller than MOSI: 48 utterances, two epochs, a checkpoint with 40 positions
+    arguments += ["--epochs", "2", "--batch-size", "16", "--max-length", "30"]
+    arguments += ["--n-visual-codes", "4", "--n-acoustic-codes", "3"]
+    assert main(arguments) == 0
     run = Run(tmp_path / "run")
     assert run.config["settings"]["seed"] == 6758
-    assert run.config["settings"]["pad_frames_to"] == 50
     assert run.model.config.frozen_padding_rows
+    features = run.processor(load_corpus(tmp_path / "mosi.pkl").train[0])
+    assert features["visual_counts"].sum() == 50
+    assert features["input_ids"][-2:].tolist() == [2, 2]  # SentiLARE ends with two </s>
+    assert run.predictions["prediction"].notna().all()
+    assert list(run.predictions["id"]) == [u.id for u in small_corpus]
 
 
 def test_data_commands(small_run, tmp_path, capsys):

@@ -69,8 +69,11 @@ def weights(seed=0):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A checkpoint as SentiLARE's authors publish it: no model type in its config."""
-    folder = tmp_path / "sentilare"
+    return write_sentilare(tmp_path / "sentilare")
+
+
+def write_sentilare(folder):
+    """Write a checkpoint as SentiLARE's authors publish it: no model type in its config."""
     folder.mkdir()
     config = {"num_attention_heads": 2, "layer_norm_eps": 1e-5, "hidden_act": "gelu"}
     config |= {"hidden_size": D, "finetuning_task": None, "torchscript": False, "num_labels": 2}
