@@ -203,7 +203,7 @@ class CrossModalEnhancement(nn.Module):
         A_v = self._attention(scores_v, visual_counts)  # (B, T, k_v+1)
         A_a = self._attention(scores_a, acoustic_counts)  # (B, T, k_a+1)
         attention = torch.cat([A_v, A_a], dim=-1).to(value.dtype)  # (B, T, K)
-        shift = attention @ value + self.output.bias  # (B, T, d)
+        shift = nn.functional.linear(attention, value.T, self.output.bias)  # (B, T, d)
         return Enhancement(text + shift, A_v, A_a)
 
     def _attention(self, scores: Tensor, counts: Tensor) -> Tensor:
