@@ -56,6 +56,11 @@ class CENetProcessor:
     ):
         if frames not in (None, "raw", "aligned"):
             raise CENetError(f"frames is {frames!r}; choose 'raw', 'aligned' or None")
+        special = tokenizer.num_special_tokens_to_add()
+        if max_length <= special:
+            raise CENetError(
+                f"max_length {max_length} leaves no room for words beside {special} special tokens"
+            )
         self.tokenizer = tokenizer
         self.vocabularies = {"visual": visual_vocabulary, "acoustic": acoustic_vocabulary}
         self.annotator_name = annotator
@@ -111,14 +116,19 @@ class CENetProcessor:
         Raises
         ------
         CENetError
-            If a stream's width is not the vocabulary's.
+            If a stream's width is not the vocabulary's, or a word is not proper text.
         """
-        encoded = self.tokenizer(
-            list(utterance.words),
-            is_split_into_words=True,
-            truncation=True,
-            max_length=self.max_length,
-        )
+        try:
+            encoded = self.tokenizer(
+                list(utterance.words),
+                is_split_into_words=True,
+                truncation=True,
+                max_length=self.max_length,
+            )
+        except TypeError as error:  # the tokenizer's way to refuse half of a surrogate pair
+            raise CENetError(
+                f"{utterance.id}: a word is not proper Unicode text; transcribe it anew"
+            ) from error
         word_index = np.array([-1 if w is None else w for w in encoded.word_ids()])
         features = {
             "input_ids": np.array(encoded["input_ids"]),
@@ -262,10 +272,10 @@ class CENetProcessor:
         folder = Path(folder)
         try:
             settings = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-            streams = settings.pop("vocabularies")
+            streams = tuple(settings.pop("vocabularies"))
         except FileNotFoundError:
             raise CENetError(f"{folder}: holds no processor ({_FILE} is missing)") from None
-        except (ValueError, KeyError, AttributeError) as error:
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
             raise CENetError(
                 f"{folder / _FILE}: is damaged ({error}); train the run anew"
             ) from error
@@ -273,7 +283,13 @@ class CENetProcessor:
             FeatureVocabulary.load(folder / f"{stream}_vocabulary") if stream in streams else None
             for stream in STREAMS
         ]
-        return cls(load_tokenizer(folder), *vocabularies, **settings)
+        tokenizer = load_tokenizer(folder)
+        try:
+            return cls(tokenizer, *vocabularies, **settings)
+        except TypeError as error:
+            raise CENetError(
+                f"{folder / _FILE}: is damaged ({error}); train the run anew"
+            ) from error
 
 
 def load_tokenizer(backbone: str | Path) -> PreTrainedTokenizerBase:
