@@ -61,7 +61,7 @@ button:hover { background: var(--soft); }
   text-overflow: ellipsis; }
 .option > :first-child { text-align: left; padding-left: 0; }
 .option:hover { background: var(--soft); }
-.option.active { box-shadow: inset 0 0 0 2px var(--accent); }
+.list:focus .option.active { box-shadow: inset 0 0 0 2px var(--accent); }
 .option[aria-selected=true] { background: var(--soft); font-weight: 600;
   border-left: 3px solid var(--accent); padding-left: 5px; }
 .narrow .columns, .narrow .option { grid-template-columns: 1fr repeat(2, 74px); }
@@ -510,9 +510,10 @@ class Inspector {
 
   choose(id) { if (id !== this.model.get("utterance")) this.set("utterance", id); }
   chooseWord(word) { this.set("word", word === this.word ? null : word); }
-  chooseCode(stream, code, source = 0) {
+  /** Choose a code; the chosen one again lets go of it, except where one only passes over it. */
+  chooseCode(stream, code, source = 0, toggles = true) {
     const same = this.code && this.code[0] === stream && this.code[1] === code;
-    const off = same && this.source === source;
+    const off = toggles && same && this.source === source;
     this.source = source;
     this.set("code", off ? null : [stream, code]);
     if (same && !off) this.draw(); // the number stays, the code book changes
@@ -569,7 +570,6 @@ class Inspector {
     this.list = h("div", {
       class: "list", role: "listbox", tabindex: "0", "aria-label": "Utterances",
       onscroll: () => this.drawList(), onkeydown: (e) => this.listKey(e),
-      onfocus: () => this.drawList(), onblur: () => this.drawList(),
     });
     this.rows = h("div");
     this.list.append(this.rows);
@@ -686,7 +686,6 @@ class Inspector {
     const first = Math.max(0, Math.floor(this.list.scrollTop / ROW_HEIGHT) - 3);
     const last = Math.min(this.shown.length, first + 14);
     const chosen = this.model.get("utterance");
-    const focused = this.shadow.activeElement === this.list;
     const cell = (i, column, extra = "") => {
       const value = this.value(i, column);
       const tone = column === "moved" ? (value < -0.05 ? "negative" : value > 0.05 ? "positive" : "") : "";
@@ -697,7 +696,7 @@ class Inspector {
     for (let place = first; place < last; place++) {
       const i = this.shown[place];
       rows.push(h("div", {
-        class: `option${focused && place === this.active ? " active" : ""}`, role: "option",
+        class: `option${place === this.active ? " active" : ""}`, role: "option",
         id: `option-${place}`, "aria-selected": this.id(i) === chosen,
         "aria-setsize": this.shown.length, "aria-posinset": place + 1, "data-id": this.id(i),
         style: { top: `${place * ROW_HEIGHT}px` },
@@ -1105,12 +1104,14 @@ class Inspector {
     map.addEventListener("blur", () => { panel.focused = false; this.drawPanel(panel); });
     strip.addEventListener("click", (e) => {
       if (panel.panned || !data.n) return;
-      this.chooseCode(stream, data.codes[this.frameAt(panel, spot(e)[0])], panel.source);
+      this.chooseCode(stream, data.codes[this.frameAt(panel, spot(e)[0])], panel.source, false);
     });
     strip.addEventListener("keydown", (e) => {
       const step = { ArrowRight: 1, ArrowLeft: -1, PageUp: 10, PageDown: -10, Home: -1e9, End: 1e9 }[e.key];
       if (step && data.n) { e.preventDefault(); this.seek(stream, this.playhead[stream] + step); }
-      else if (e.key === "Enter" && data.n) this.chooseCode(stream, data.codes[this.playhead[stream]], panel.source);
+      else if (e.key === "Enter" && data.n) {
+        this.chooseCode(stream, data.codes[this.playhead[stream]], panel.source, false);
+      }
       else if (e.key === " ") { e.preventDefault(); this.play(stream); }
       else this.zoomKey(e, stream);
     });

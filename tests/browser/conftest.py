@@ -1,0 +1,150 @@
+"""A real browser, and the real JupyterLab, for the tests in this folder."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from socket import socket
+from urllib.parse import urlsplit
+
+import pytest
+from inspected import make_inspected_run
+
+ROOT = Path(__file__).parents[2]
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+]
+SETTINGS = {
+    # no toast in the way, and no news from the network
+    "@jupyterlab/apputils-extension/notification": (
+        '{"fetchNews": "false", "checkForUpdates": false}'
+    ),
+}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(item.fspath).parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
+    if not Path(path).exists():
+        pytest.skip("there is no Chromium on this machine; install the package 'chromium'")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Watched:
+    """A page, with everything that went wrong on it and every request that it made."""
+
+    def __init__(self, browser, **settings):
+        settings = {"viewport": {"width": 1500, "height": 1000}, **settings}
+        self.context = browser.new_context(**settings)
+        self.context.set_default_timeout(120_000)  # a busy machine takes its time
+        self.page = self.context.new_page()
+        self.requests: list[str] = []
+        self.errors: list[str] = []
+        self.context.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("websocket", lambda socket: self.requests.append(socket.url))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", self._heard)
+
+    def _heard(self, message):
+        if message.type == "error":
+            self.errors.append(f"{message.text} ({message.location.get('url', '')})")
+
+    def left_the_machine(self) -> list[str]:
+        """Return the requests to anything but this machine and the page itself."""
+        here = ("127.0.0.1", "localhost")
+        return [
+            url
+            for url in self.requests
+            if urlsplit(url).scheme not in ("file", "data", "blob")
+            and urlsplit(url).hostname not in here
+        ]
+
+
+@pytest.fixture
+def watched(browser):
+    opened = []
+
+    def open_page(**settings) -> Watched:
+        opened.append(Watched(browser, **settings))
+        return opened[-1]
+
+    yield open_page
+    for one in opened:
+        one.context.close()
+
+
+@pytest.fixture(scope="session")
+def workplace(tmp_path_factory) -> Path:
+    """A folder with a corpus, a trained run called ``ce``, and nothing else."""
+    folder = tmp_path_factory.mktemp("inspected")
+    make_inspected_run(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def jupyter(workplace, tmp_path_factory):
+    """The address of a Jupyter server in that folder, which serves Lab and Notebook 7."""
+    private = tmp_path_factory.mktemp("jupyter")
+    for name, content in SETTINGS.items():
+        file = private / "settings" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content, encoding="utf-8")
+    with socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        **os.environ,
+        "JUPYTER_CONFIG_DIR": str(private / "config"),
+        "JUPYTER_DATA_DIR": str(private / "data"),
+        "JUPYTERLAB_SETTINGS_DIR": str(private / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(private / "workspaces"),
+        "IPYTHONDIR": str(private / "ipython"),
+        "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": "1",
+    }
+    log = (private / "log").open("w")
+    server = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+            *(f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={workplace}"),
+            *("--IdentityProvider.token=", "--ServerApp.password="),
+            *("--expose-app-in-browser", "--LabApp.news_url=", "--ServerApp.log_level=WARN"),
+            "--JupyterNotebookApp.expose_app_in_browser=True",
+        ],
+        env=environment,
+        cwd=workplace,
+        stdout=log,
+        stderr=log,
+    )
+    address = f"http://127.0.0.1:{port}"
+    for _ in range(480):
+        try:
+            urllib.request.urlopen(f"{address}/api", timeout=1).close()
+            break
+        except OSError:
+            if server.poll() is not None:
+                break
+            time.sleep(0.25)
+    else:
+        server.terminate()
+    if server.poll() is not None:
+        pytest.fail("JupyterLab did not start:\n" + (private / "log").read_text()[-2000:])
+    yield address
+    server.terminate()
+    server.wait(30)
+    log.close()

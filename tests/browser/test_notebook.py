@@ -1,0 +1,155 @@
+"""The inspector as a person uses it: in JupyterLab, in Notebook 7, in a notebook from elsewhere."""
+
+import ast
+import re
+
+import nbformat
+import pytest
+
+OPEN = """from cenet_lib import AttentionInspector
+inspector = AttentionInspector.from_run("ce")
+heard = []
+inspector.observe(lambda change: heard.append(change["name"]), ["utterance", "word", "code"])
+inspector"""
+READ = """chosen = [inspector.utterance, inspector.word, inspector.code, inspector.view]
+print([*chosen, sorted(set(heard))])"""
+SET = """inspector.utterance = inspector.listing["id"][3]
+inspector.word, inspector.code, inspector.view = 1, ("acoustic", 2), "codes"
+inspector.to_html("page.html", 4)
+print("[]")"""
+
+
+def write_notebook(path, cells):
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in cells],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+    )
+    nbformat.write(notebook, path)
+
+
+class Notebook:
+    """A notebook page, driven by mouse and keyboard."""
+
+    def __init__(self, page, address):
+        self.page = page
+        page.goto(address)
+        page.wait_for_selector(".jp-Cell .cm-content")
+        page.wait_for_function(
+            """() => { const kernel =
+                window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel;
+            return kernel?.connectionStatus === "connected" && kernel.status === "idle" }"""
+        )
+
+    def cell(self, number):
+        return self.page.locator(".jp-CodeCell").nth(number)
+
+    def run(self, number):
+        self.cell(number).locator(".cm-content").click()
+        self.page.keyboard.press("Control+Enter")
+
+    def printed(self, number):
+        """Run a cell that prints a Python literal, and return it."""
+        self.run(number)
+        output = self.cell(number).locator(".jp-OutputArea-output")
+        output.first.wait_for()
+        return ast.literal_eval(output.first.inner_text().strip().splitlines()[-1])
+
+
+@pytest.mark.parametrize("where", ["lab/tree", "notebooks"], ids=["JupyterLab", "Notebook 7"])
+def test_a_person_looks_into_the_attention(where, jupyter, watched, workplace):
+    name = f"look_{where[:3]}.ipynb"
+    write_notebook(workplace / name, [OPEN, READ, SET, READ])
+    watch = watched()
+    page = watch.page
+    notebook = Notebook(page, f"{jupyter}/{where}/{name}")
+    before = len(watch.errors)  # Notebook 7 complains to itself while it starts
+    notebook.run(0)
+    inspector = notebook.cell(0)
+    inspector.locator(".sentence button").first.wait_for()
+
+    # choose an utterance by its words
+    inspector.locator("input[type=search]").fill("great film onerror")
+    assert inspector.locator("[role=option]").count() == 1
+    inspector.locator("[role=option]").click()
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.jp-CodeCell div')].some(e => e.shadowRoot && "
+        "e.shadowRoot.querySelector('.sentence').textContent.includes('onerror'))"
+    )
+    assert page.evaluate("window.hacked") is None
+    words = inspector.locator(".sentence button").all_inner_texts()
+    assert '<img src=x onerror="window.hacked=1">' in words
+
+    # click a word, and a code above the map
+    inspector.locator(".sentence button", has_text="great").click()
+    assert inspector.locator(".words .on").first.inner_text() == "great"
+    inspector.locator("canvas.head").first.click(position={"x": 12, "y": 12})
+    assert inspector.locator(".profile h3").inner_text().startswith("Face code ")
+
+    # over time, closer, and with the keyboard alone
+    inspector.locator("[data-view=frames]").click()
+    inspector.locator("button[title='zoom in']").first.click()
+    strip = inspector.locator("canvas.strip").first
+    strip.focus()
+    for key in ("Home", "ArrowRight", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    assert strip.get_attribute("aria-valuenow") == "2"
+    code = int(re.search(r"code (\d+)", strip.get_attribute("aria-valuetext"))[1])
+
+    utterance, word, chosen, view, heard = notebook.printed(1)
+    assert (word, chosen, view) == (3, ("visual", code), "frames")
+    assert heard == ["code", "utterance", "word"]
+
+    # Python sets, the page follows
+    notebook.printed(2)
+    inspector.locator("[data-view=codes][aria-pressed=true]").wait_for()
+    assert inspector.locator(".sentence button[aria-pressed=true]").count() == 1
+    assert inspector.locator(".profile h3").inner_text() == "Voice code 2"
+    assert notebook.printed(3)[:4] != [utterance, word, chosen, view]
+    assert (workplace / "page.html").stat().st_size > 50_000
+
+    if where == "lab/tree":
+        light = inspector.locator(".root").evaluate("e => getComputedStyle(e).backgroundColor")
+        page.evaluate(
+            "jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
+        )
+        page.wait_for_selector("body[data-jp-theme-light=false]")
+        dark = inspector.locator(".root").evaluate("e => getComputedStyle(e).backgroundColor")
+        assert (light, dark) == ("rgb(255, 255, 255)", "rgb(21, 23, 28)")
+        page.evaluate(
+            "jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})"
+        )
+    assert watch.errors[before:] == []
+    assert watch.requests
+    assert watch.left_the_machine() == []
+
+
+def test_keys_meant_for_the_inspector_leave_the_cells_alone(jupyter, watched, workplace):
+    write_notebook(workplace / "keys.ipynb", [OPEN, READ])
+    notebook = Notebook(watched().page, f"{jupyter}/lab/tree/keys.ipynb")
+    notebook.run(0)
+    inspector = notebook.cell(0)
+    inspector.locator(".sentence button").first.wait_for()
+    inspector.locator("canvas.map").first.focus()
+    for key in ("ArrowDown", "d", "d", "x", "b", "ArrowRight", "Enter"):
+        notebook.page.keyboard.press(key)  # in a notebook: delete, cut, insert a cell
+    assert notebook.page.locator(".jp-CodeCell").count() == 2
+    assert notebook.printed(1)[1] == 1  # down one row from the first word
+
+
+def test_a_notebook_from_elsewhere_shows_a_picture(jupyter, watched, workplace):
+    """Executed on another machine: no kernel, no widget state, not trusted here."""
+    from nbclient import NotebookClient
+
+    write_notebook(workplace / "sent.ipynb", [OPEN])
+    notebook = nbformat.read(workplace / "sent.ipynb", 4)
+    client = NotebookClient(
+        notebook, resources={"metadata": {"path": str(workplace)}}, store_widget_state=False
+    )
+    client.execute()
+    nbformat.write(notebook, workplace / "sent.ipynb")
+    watch = watched()
+    watch.page.goto(f"{jupyter}/lab/tree/sent.ipynb")
+    picture = watch.page.locator(".jp-OutputArea-output img")
+    picture.wait_for()
+    assert picture.evaluate("image => image.naturalWidth") > 400
+    assert watch.left_the_machine() == []

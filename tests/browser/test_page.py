@@ -1,0 +1,273 @@
+"""The exported page, alone in the browser: the same inspector without kernel and network."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import cenet_lib
+from cenet_lib import AttentionInspector, Corpus, Run
+from cenet_lib.codes_art import FACE, face_curves, wave
+
+MODULE = Path(cenet_lib.__file__).with_name("inspector.js")
+
+
+@pytest.fixture(scope="module")
+def inspector(workplace):
+    return AttentionInspector.from_run(Run(workplace / "ce"), Corpus.load(workplace / "corpus"))
+
+
+@pytest.fixture(scope="module")
+def exported(inspector, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "page.html"
+    inspector.to_html(path)
+    return path
+
+
+@pytest.fixture
+def opened(exported, watched):
+    def open_page(**settings):
+        watch = watched(**settings)
+        watch.page.goto(exported.as_uri())
+        watch.page.locator(".sentence button").first.wait_for()
+        return watch
+
+    return open_page
+
+
+def choose(page, words):
+    page.locator("input[type=search]").fill(words)
+    page.locator("[role=option]").first.click()
+
+
+def pixels(page, selector, place=0):
+    """Return a canvas's content, to tell whether it changed."""
+    return page.locator(selector).nth(place).evaluate("canvas => canvas.toDataURL()")
+
+
+def test_a_person_finds_the_code_that_lowers_great(opened, inspector):
+    watch = opened()
+    page = watch.page
+    choose(page, "great film onerror")
+    words = page.locator(".sentence button").all_inner_texts()
+    assert words[3] == "great"
+    assert words[6:] == [
+        '<img src=x onerror="window.hacked=1">',
+        "</script><script>window.hacked=2</script>",
+    ]
+    assert page.evaluate("window.hacked") is None
+
+    # the sentence about the strongest code leads to its profile
+    inspector.utterance = "speaker63_01"
+    effects = {
+        (stream, int(code)): effect
+        for stream in ("visual", "acoustic")
+        for code, effect in inspector._effects["sources"][0][stream]["effects"].items()
+    }
+    stream, code = max(effects, key=lambda key: abs(effects[key]))
+    finding = page.locator(".finding")
+    title = f"{'Face' if stream == 'visual' else 'Voice'} code {code}"
+    assert finding.inner_text().startswith(title)
+    assert ("lowers" in finding.inner_text()) == (effects[stream, code] < 0)
+    finding.locator("button").click()
+    assert page.locator(".profile h3").inner_text() == title
+    without = inspector._record["sources"][0]["predictions"]["all"] - effects[stream, code]
+    assert f"{without:+.2f}".replace("-", "−") in page.locator(".profile").inner_text()
+    assert page.locator("ul.near li").count() == 5
+
+    # a word: its row in both maps, its frames on the strips, its numbers in the notes
+    maps = [pixels(page, "canvas.map", i) for i in (0, 1)]
+    strips = [pixels(page, "canvas.strip", i) for i in (0, 1)]
+    page.locator(".sentence button", has_text="great").click()
+    assert [pixels(page, "canvas.map", i) != maps[i] for i in (0, 1)] == [True, True]
+    assert [pixels(page, "canvas.strip", i) != strips[i] for i in (0, 1)] == [True, True]
+    for note in page.locator(".note").all()[:2]:
+        plain = "Attention is what the module mixed in, not a reason. “great”: entropy "
+        assert note.inner_text().startswith(plain)
+    page.keyboard.press("Escape")
+    assert page.locator(".sentence button[aria-pressed=true]").count() == 0
+    assert watch.errors == []
+    assert watch.requests == [page.url]  # the file itself, nothing else
+
+
+def test_tips_tell_exact_values_by_code_and_by_frame(opened, inspector):
+    from cenet_lib.inspection import unpack
+
+    page = opened().page
+    choose(page, "that is a great film onerror")
+    inspector.utterance = "speaker63_01"
+    attention = unpack(inspector._record["sources"][0]["visual"]["attention"])
+    codes = unpack(inspector._record["sources"][0]["visual"]["codes"])
+    book = inspector._corpus["vocabularies"][0]["visual"]
+    column = next(code for code in book["order"] if code in codes)
+
+    map_ = page.locator("canvas.map").first
+    map_.hover(position={"x": 8, "y": 8})
+    tip = page.locator(".tip").inner_text()
+    assert f"“that” × face code {column}" in tip
+    assert float(tip.splitlines()[0].split(": ")[1]) == pytest.approx(
+        attention[0, column], rel=2e-3
+    )
+    page.locator("[data-view=frames]").click()
+    map_.hover(position={"x": 2, "y": 8})
+    tip = page.locator(".tip").inner_text()
+    share = attention[0, codes[0]] / (codes == codes[0]).sum()
+    assert "“that” × frame 0" in tip
+    assert float(tip.splitlines()[0].split(": ")[1]) == pytest.approx(share, rel=5e-3)
+
+
+def test_time_can_be_zoomed_and_panned_by_mouse_and_keys(opened):
+    page = opened().page
+    page.locator("[data-view=frames]").click()
+    strip = page.locator("canvas.strip").first
+    whole = pixels(page, "canvas.map")
+    page.locator("button[title='zoom in']").first.click()
+    closer = pixels(page, "canvas.map")
+    assert closer != whole
+    box = strip.bounding_box()
+    page.mouse.move(box["x"] + 200, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 80, box["y"] + 10, steps=4)
+    page.mouse.up()
+    panned = pixels(page, "canvas.map")
+    assert panned != closer
+    assert page.locator(".profile h3").count() == 0  # a pan is no click
+    strip.focus()
+    page.keyboard.press("0")
+    page.keyboard.press("Home")
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 10)
+    before = strip.get_attribute("aria-valuenow")
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -400)
+    page.keyboard.up("Control")
+    assert strip.get_attribute("aria-valuenow") == before
+    assert pixels(page, "canvas.map") != whole
+
+
+def test_the_film_plays_and_stops(opened):
+    page = opened().page
+    strip = page.locator("canvas.strip").first
+    face = pixels(page, ".player canvas")
+    page.locator(".player button").first.click()
+    page.wait_for_function("s => +s.getAttribute('aria-valuenow') >= 3", arg=strip.element_handle())
+    page.locator(".player button").first.click()
+    stopped = strip.get_attribute("aria-valuenow")
+    assert pixels(page, ".player canvas") != face
+    page.wait_for_timeout(250)
+    assert strip.get_attribute("aria-valuenow") == stopped
+    strip.hover(position={"x": 3, "y": 10})  # moving over the strip is the film, too
+    assert strip.get_attribute("aria-valuenow") == "0"
+
+
+def test_everything_can_be_reached_by_keyboard(opened):
+    page = opened().page
+    names, seen = [], set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        name = page.evaluate(
+            """() => { const e = document.querySelector('#inspector div').shadowRoot.activeElement;
+            return e && (e.getAttribute('aria-label') || e.textContent || e.tagName) }"""
+        )
+        if name is None or name in seen:
+            break
+        names.append(name)
+        seen.add(name)
+    text = "\n".join(names)
+    for wanted in (
+        *("Search", "true", "moved", "Utterances", "codes", "as tables", "Face: ", "Voice: "),
+        *("play", "Face code", "Voice code"),
+    ):
+        assert wanted in text, f"{wanted} is not in the Tab order:\n{text}"
+
+    # the list: arrows and Enter
+    page.locator("[role=listbox]").focus()
+    first = page.locator(".sentence").inner_text()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    assert page.locator(".sentence").inner_text() != first
+    # the map: arrows and Enter choose word and code; the live region says what is there
+    page.locator("canvas.map").first.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    assert "× face code" in page.locator("[role=status]").inner_text()
+    page.keyboard.press("Enter")
+    assert page.locator(".sentence button").nth(1).get_attribute("aria-pressed") == "true"
+    assert page.locator(".profile h3").inner_text().startswith("Face code")
+    # the gallery: one stop for Tab, arrows within
+    page.locator(".codes").nth(1).locator("button[tabindex='0']").focus()
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    assert page.locator(".profile h3").inner_text().startswith("Voice code")
+
+
+def test_screen_readers_get_tables(opened):
+    page = opened().page
+    page.get_by_text("as tables").click()
+    tables = page.locator("table[data-stream]")
+    assert tables.count() == 2
+    rows = tables.first.locator("tbody tr")
+    assert rows.count() == page.locator(".sentence button").count() + 1
+    values = [float(v) for v in rows.first.locator("td").all_inner_texts()]
+    assert sum(values) == pytest.approx(1, abs=5e-3)
+    assert tables.first.locator("th[scope=col]").count() == len(values)
+
+
+# The contrast of every piece of text with what is behind it (WCAG 2), from the real styles.
+CONTRASTS = """() => {
+  const root = document.querySelector('#inspector div').shadowRoot;
+  const parse = (c) => {
+    const m = c.match(/[\\d.]+/g).map(Number);
+    return m[3] === 0 ? null : m.slice(0, 3) };
+  const linear = (v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const lum = (c) => c.map(linear).reduce((s, v, i) => s + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const back = (e) => {
+    for (; e; e = e.parentElement) {
+      const c = parse(getComputedStyle(e).backgroundColor);
+      if (c) return c } };
+  const found = [];
+  for (const e of root.querySelectorAll('.root *')) {
+    const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+    if (!own || e.tagName === 'STYLE' || !e.getClientRects().length) continue;
+    const style = getComputedStyle(e);
+    const ink = parse(e.namespaceURI.endsWith('svg') ? style.fill : style.color);
+    const [a, b] = [lum(ink), lum(back(e))].sort((x, y) => y - x);
+    found.push([(a + 0.05) / (b + 0.05), e.textContent.slice(0, 30), e.className.toString()]);
+  }
+  return found }"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_enough_contrast(scheme, opened):
+    page = opened(color_scheme=scheme).page
+    page.locator(".codes button").nth(2).click()
+    page.locator(".sentence button").first.click()
+    found = page.evaluate(CONTRASTS)
+    assert len(found) > 60
+    weak = [entry for entry in found if entry[0] < 4.5]
+    assert weak == []
+    background = page.locator(".root").evaluate("e => getComputedStyle(e).backgroundColor")
+    assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(21, 23, 28)"}[scheme]
+
+
+def test_a_narrow_page_does_not_overflow(opened):
+    page = opened(viewport={"width": 420, "height": 800}).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= 420
+
+
+def test_browser_and_python_draw_the_same(watched):
+    activation = {"AU12": 0.7, "AU4": 0.4, "AU26": 1.0, "yaw": -0.5, "pitch": 0.3, "roll": 0.8}
+    voice = {"pitch": 0.6, "energy": -0.4, "voicing": -0.3, "creak": 0.5}
+    curves, line = watched().page.evaluate(
+        """async ([module, parts, activation, voice]) => {
+          const url = "data:text/javascript," + encodeURIComponent(module);
+          const { faceCurves, wave } = await import(url);
+          const curves = faceCurves(parts, activation);
+          return [curves.map((c) => [c.points, c.opacity]), wave(voice)] }""",
+        [MODULE.read_text(encoding="utf-8"), json.loads(json.dumps(FACE)), activation, voice],
+    )
+    for (points, opacity), (_, expected, shown) in zip(
+        curves, face_curves(activation), strict=True
+    ):
+        assert points == [pytest.approx(point, abs=1e-9) for point in expected.tolist()]
+        assert opacity == pytest.approx(shown)
+    assert line == [pytest.approx(point, abs=1e-6) for point in wave(voice).tolist()]

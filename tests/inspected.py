@@ -1,0 +1,66 @@
+"""A small run to look into: words that try to inject markup, faces and voices with planted cues."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from small import WORDS, make_backbone
+
+from cenet_lib import Corpus, Run, TrainingSettings, train
+from cenet_lib.corpora import demo
+
+HOSTILE = ('<img src=x onerror="window.hacked=1">', "</script><script>window.hacked=2</script>")
+IRONIC = ("that", "is", "a", "great", "film", ".")
+
+
+def make_inspected_corpus(sizes=(40, 12, 12), seed: int = 0) -> Corpus:
+    """The demo corpus's faces and voices under made-up words, a few dozen utterances."""
+    rng = np.random.default_rng(seed)
+    sentences = []
+    for number in range(sum(demo.SPLIT_SIZES.values())):
+        words = (*rng.choice(WORDS, rng.integers(3, 12)).tolist(), str(number))
+        sentences.append((words, float(rng.uniform(-4, 4))))
+    whole = demo.simulate(sentences, seed)
+    splits = {}
+    for split, size in zip(("train", "valid", "test"), sizes, strict=True):
+        splits[split] = list(whole.splits[split][:size])
+    test = splits["test"]
+    test[0] = with_words(test[0], (*IRONIC, *HOSTILE))
+    test[1] = with_words(test[1], IRONIC)
+    names = {f"{stream}_names": whole.feature_names[stream] for stream in ("visual", "acoustic")}
+    return Corpus("inspected", **splits, **names, provenance=whole.provenance)
+
+
+def with_words(utterance, words: tuple[str, ...]):
+    return replace(utterance, words=words)
+
+
+def make_inspected_run(folder: Path, fusion: str = "ce", scale: float = 400.0) -> Run:
+    """Train a tiny model for an epoch on the corpus, saved at ``folder/corpus``.
+
+    Then stretch its head and what CE adds, as long training would: there is something to see.
+    """
+    corpus = folder / "corpus"
+    if not corpus.exists():
+        make_inspected_corpus().save(corpus)
+        make_backbone(folder / "backbone")
+    settings = TrainingSettings(
+        backbone=str(folder / "backbone"),
+        fusion=fusion,
+        attention_scale=scale,
+        epochs=1,
+        lr_backbone=1e-2,
+        lr_fusion=2e-2,
+        lr_head=1e-2,
+        n_visual_codes=12,
+        n_acoustic_codes=10,
+        device="cpu",
+    )
+    run = train(Corpus.load(corpus), folder / fusion, settings, source=str(corpus))
+    with torch.no_grad():
+        run.model.head.output.weight.mul_(40)
+        if run.model.fusion is not None:
+            run.model.fusion.output.weight.mul_(50_000)
+    run.model.save_pretrained(run.folder / "model")
+    return run
