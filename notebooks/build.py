@@ -12,6 +12,8 @@ A source, ``source/NN_name.py``, is a script in jupytext's percent format. Each 
   ``### END SOLUTION`` replaced by ``...``;
 - ``solutions/NN_name.ipynb`` with the solutions.
 
+``--course`` writes a third: with the solutions and the hidden tests that nbgrader needs.
+
 An exercise is a Markdown cell that starts with a heading such as
 ``### Exercise 1.2 · Title · ★★☆ · 5 minutes · 2 points``; a code cell ``# %% exercise="its_name"``
 with the marked solution; and a code cell ``# %% check="its_name"`` that calls
@@ -129,11 +131,13 @@ def for_students(solved: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def for_solutions_folder(solved: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Return a copy whose links lead out of the folder ``solutions``."""
+    """Return a copy without hidden tests, whose links lead out of the folder ``solutions``."""
     notebook = nbformat.from_dict(solved)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = LINK.sub(r"\1../", cell.source)
+        else:
+            cell.source = HIDDEN.sub("", cell.source)
     return notebook
 
 

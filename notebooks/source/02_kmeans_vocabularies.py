@@ -39,6 +39,10 @@ from cenet_lib import Corpus, FeatureVocabulary, FrameSequences, load_corpus
 from cenet_lib.exercises import check
 from cenet_lib.lesson import shorten, show
 
+# %% [markdown]
+# k-means does not care whose frame is whose. So we put the frames of all utterances of `train`
+# below each other, one long table per stream.
+
 # %%
 corpus = shorten(load_corpus("demo"))
 frames = {s: np.concatenate([u.frames(s) for u in corpus.train]) for s in ("visual", "acoustic")}
@@ -106,6 +110,13 @@ check("nearest_code", nearest_code)
 # Return the new codes (k, d): each is the mean of the frames that were assigned to it. `assigned`
 # is (n,). A code that got no frame stays where it is.
 
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `frames[assigned == j]` are the frames of code j. If there are none, keep `codes[j]`.
+#
+# </details>
+
 
 # %% exercise="move_codes"
 def move_codes(frames, assigned, codes):
@@ -143,6 +154,9 @@ def kmeans(frames, codes, steps):
         for j in np.unique(assigned):
             codes[j] = frames[assigned == j].mean(0)
 
+
+# %% [markdown]
+# It starts from four frames drawn at random.
 
 # %%
 start = x[np.random.default_rng(4).choice(len(x), 4, replace=False)]
@@ -232,6 +246,13 @@ voice[["F0", "VUV", "NAQ", "H1H2", "MCEP_0", "HMPDM_0"]].agg(["mean", "std"]).ro
 #
 # Standardise `other` (m, d) with the statistics of `train` (n, d), channel by channel. A channel
 # that is constant in train has $\sigma = 0$; divide it by 1 instead.
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `train.std(0)` has one number per channel. `np.where(condition, a, b)` picks a or b for each.
+#
+# </details>
 
 
 # %% exercise="standardize"
@@ -373,6 +394,9 @@ from cenet_lib.vocabulary import compare_sizes
 sizes = compare_sizes(frames["visual"], sizes=(4, 8, 10, 12, 14, 16, 24, 32))
 sizes.round(3)
 
+# %% [markdown]
+# The same as curves:
+
 # %%
 figure, axes = plt.subplots(1, 3, figsize=(10, 2.8), layout="constrained")
 for ax, name in zip(axes, ("inertia", "silhouette", "entropy")):
@@ -422,6 +446,9 @@ ax.plot(counts, leaky, "s--", label="fitted on train and test")
 ax.set(xlabel="utterances of each", ylabel="distance on test", ylim=(0, 26))
 ax.legend(frameon=False)
 show(figure, "Distance of test frames to their codes: always lower if test was in the fit")
+
+# %% [markdown]
+# In numbers, at both ends of the picture:
 
 # %%
 print(f"5 utterances each: {honest[0]:.1f} honest, {leaky[0]:.1f} with the leak")
@@ -570,6 +597,9 @@ from cenet_lib.vocabulary import describe_codes
 
 described, summary = describe_codes(vocabulary, corpus.train, corpus.valid, "visual")
 described.head(4).round(3)
+
+# %% [markdown]
+# It also sums up how well the whole vocabulary fits, on train and on valid:
 
 # %%
 print({name: round(value, 2) for name, value in summary.items()})

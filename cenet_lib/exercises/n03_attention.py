@@ -1,0 +1,235 @@
+"""Checks for notebook 03: attention, masks, counts, folding, gradients.
+
+torch is imported inside the functions, so that the checks of other notebooks do not wait for it.
+"""
+
+from math import exp, inf, log
+
+import numpy as np
+
+from .framework import Wrong, compare, exercise
+
+
+@exercise("attention_by_hand")
+def _attention_by_hand(answer, rng):
+    weights = np.exp([0, 0, 0, 0, 2 * log(2), 0])
+    unscaled = np.exp([0, 0, 0, 0, log(2), 0])
+    compare(
+        answer,
+        weights / weights.sum(),
+        {
+            "You left out the scale: the score of the smile is 2 · ln 2.": unscaled
+            / unscaled.sum(),
+            "You took the scores for the attention. The softmax comes after: e to the power of "
+            "each, divided by the sum.": [0, 0, 0, 0, 2 * log(2), 0],
+            "You divided the scores by their sum. Take e to the power of each first; e⁰ is 1, "
+            "not 0.": [0, 0, 0, 0, 1, 0],
+            "You forgot to divide by the sum of all six.": weights,
+            "With s = 2 the power is e^(2 ln 2) = 4, not 2² · 2 or e⁴; see the hint.": (
+                np.array([1, 1, 1, 1, exp(4), 1]) / (5 + exp(4))
+            ),
+            "You multiplied the attention by 2 after the softmax; scale the scores before it.": (
+                2 * unscaled / unscaled.sum()
+            ),
+        },
+        what="The attention",
+        rtol=0.02,  # on paper, two digits will do
+    )
+    return "The scale made the smile four times as heavy as the others, not twice."
+
+
+@exercise("attention")
+def _attention(answer, rng):
+    q, k, v = (_tensor(rng.normal(0, 1, shape)) for shape in ((4, 3), (5, 3), (5, 3)))
+    scores = (q @ k.T).numpy()
+    V = v.numpy()
+    scale = 3.0
+    weights = _softmax(scale * scores)
+    compare(
+        answer(q, k, v, scale),
+        weights @ V,
+        {
+            "The softmax goes over the words (dim 0). Each WORD's weights must sum to 1: use "
+            "dim=-1.": _softmax(scale * scores, 0) @ V,
+            "You left out the scale.": _softmax(scores) @ V,
+            "You divided by √d, as Transformers do. CE does not; it multiplies with `scale`.": (
+                _softmax(scale * scores / 3**0.5) @ V
+            ),
+            "You scale by 1/√d instead of `scale`.": _softmax(scores / 3**0.5) @ V,
+            "You scale after the softmax. Scale the scores, before it.": (
+                scale * _softmax(scores) @ V
+            ),
+            "Those are the weights; multiply them with v.": weights,
+            "You mix the keys; mix the values v.": weights @ k.numpy(),
+            "You left out the softmax.": scale * scores @ V,
+        },
+        what="The result",
+    )
+
+
+@exercise("masked_softmax")
+def _masked_softmax(answer, rng):
+    scores = rng.normal(0, 1, (3, 5))
+    visible = np.array([True, True, False, True, False])
+    hidden = np.where(visible, scores, -inf)
+    want = _softmax(hidden)
+    full = _softmax(scores)
+    compare(
+        answer(_tensor(scores), _tensor(visible)),
+        want,
+        {
+            "You set hidden SCORES to 0. But e⁰ = 1, so they still get attention; set them to "
+            "−∞.": _softmax(scores * visible),
+            "You set hidden weights to 0 after the softmax, so the rows no longer sum to 1. Mask "
+            "before the softmax, or divide by the new sum.": full * visible,
+            "The mask is upside down: True means that the frame is there.": (
+                _softmax(np.where(visible, -inf, scores))
+            ),
+            "You ignore the mask.": full,
+            "The hidden columns are missing; keep them, with 0.": _softmax(scores[:, visible]),
+        },
+        what="The attention",
+    )
+    nothing = np.zeros(5, dtype=bool)
+    compare(
+        answer(_tensor(scores), _tensor(nothing)),
+        np.zeros((3, 5)),
+        {
+            "If nothing is visible, all scores are −∞ and 0/0 gives NaN. Return zeros then.": (
+                np.full((3, 5), np.nan)
+            ),
+            "If nothing is visible, the rows are uniform: with a very negative number in place "
+            "of −∞, all are alike again. Return zeros then.": np.full((3, 5), 0.2),
+            "If nothing is visible, hidden frames get attention: a very negative number was "
+            "added to all scores alike. Return zeros then.": full,
+        },
+        what="The attention where nothing is visible",
+    )
+
+
+@exercise("count_softmax")
+def _count_softmax(answer, rng):
+    scores = rng.normal(0, 1, (3, 4))
+    counts = np.array([2, 1, 7, 3])
+    weights = counts * np.exp(scores)
+    compare(
+        answer(_tensor(scores), _tensor(counts)),
+        weights / weights.sum(-1, keepdims=True),
+        {
+            "You ignore the counts.": _softmax(scores),
+            "You multiply the SCORES with the counts. Multiply e to the power of the score, or "
+            "add ln n to the score.": _softmax(scores * counts),
+            "You add the count itself; add its logarithm.": _softmax(scores + counts),
+            "You add ln(n + 1); add ln n. A count of 1 changes nothing.": (
+                _softmax(scores + np.log1p(counts))
+            ),
+            "You multiply with the counts after the softmax; now the rows do not sum to 1.": (
+                counts * _softmax(scores)
+            ),
+            "You use log2 or log10; the softmax is made of e, so take the natural logarithm.": (
+                _softmax(scores + np.log2(counts))
+            ),
+        },
+        what="The attention",
+    )
+    counts = np.array([2, 0, 7, 3])
+    weights = counts * np.exp(scores)
+    want = weights / weights.sum(-1, keepdims=True)
+    clamped = np.maximum(counts, 1) * np.exp(scores)
+    compare(
+        answer(_tensor(scores), _tensor(counts)),
+        want,
+        {
+            "A code that does not occur still gets attention: with ln 1 = 0 in place of ln 0 it "
+            "counts once. Mask it.": clamped / clamped.sum(-1, keepdims=True),
+            "A count of 0 makes NaN. ln 0 is −∞; what do you multiply it with?": (
+                np.full((3, 4), np.nan)
+            ),
+        },
+        what="The attention with a code that does not occur",
+    )
+    return "However long the stream, k columns are enough."
+
+
+@exercise("fold_keys")
+def _fold_keys(answer, rng):
+    d, k, scale = 4, 3, 8.0
+    E, Wq, Wk = (rng.normal(0, 0.5, shape) for shape in ((k, d), (d, d), (d, d)))
+    bq, bk, x = (rng.normal(0, 0.5, d) for _ in range(3))
+    got = answer(*map(_tensor, (E, Wq, bq, Wk, bk)), scale)
+    try:
+        key, bias = got
+    except (TypeError, ValueError):
+        raise Wrong("Return two tensors: key (k, d) and bias (k,).") from None
+    K = E @ Wk.T + bk
+    compare(
+        key,
+        scale * K @ Wq,
+        {
+            "The scale is missing.": K @ Wq,
+            "Wq is the wrong way round: q · k = x · (Wqᵀ k), as rows K @ Wq.": scale * K @ Wq.T,
+            "bk is missing in the keys.": scale * E @ Wk.T @ Wq,
+            "Wk is the wrong way round: of rows, a linear map is E @ Wk.T + bk.": (
+                scale * (E @ Wk + bk) @ Wq
+            ),
+            "Those are the keys themselves; fold Wq into them.": scale * K,
+        },
+        what="The key",
+    )
+    compare(
+        bias,
+        scale * K @ bq,
+        {
+            "The scale is missing in the bias.": K @ bq,
+            "The bias is 0, so bq has no effect. q has the part bq, and bq · k_j differs from "
+            "code to code.": np.zeros(k),
+            "bk is missing in the bias.": scale * E @ Wk.T @ bq,
+            "You multiply bq with the folded key, which already holds Wq. Multiply it with the "
+            "keys K.": scale * K @ Wq @ bq,
+        },
+        what="The bias",
+    )
+    scores = scale * K @ (Wq @ x + bq)
+    compare(np.asarray(key) @ x + np.asarray(bias), scores, what="key @ x + bias")
+    return "One thin product per word is left."
+
+
+@exercise("numerical_gradient")
+def _numerical_gradient(answer, rng):
+    x, eps = rng.normal(1, 0.3, (2, 3)), 0.01
+    weights = rng.uniform(1, 2, (2, 3))
+
+    def f(t):
+        return (_tensor(weights) * t**3).sum()
+
+    one_sided = weights * ((x + eps) ** 3 - x**3) / eps
+    backward = weights * (x**3 - (x - eps) ** 3) / eps
+    true = 3 * weights * x**2
+    together = (weights * ((x + eps) ** 3 - (x - eps) ** 3)).sum() / (2 * eps)
+    compare(
+        answer(f, _tensor(x), eps),
+        true,
+        {
+            "You step to one side only. Step up and down, and divide by 2 eps; that is far more "
+            "exact.": one_sided,
+            "You step to one side only, down. Step up and down, and divide by 2 eps.": backward,
+            "You step up and down, so the distance is 2 eps; you divide by eps.": 2 * true,
+            "You move all entries of x at once. Move one at a time.": np.full(x.shape, together),
+            "You forgot to divide by 2 eps.": 2 * eps * true,
+            "The sign is the wrong way round: up minus down.": -true,
+        },
+        what="The gradient",
+        rtol=1e-3,
+    )
+    return "The error shrinks with the square of eps."
+
+
+def _softmax(scores, axis=-1):
+    weights = np.exp(scores - scores.max(axis, keepdims=True))
+    return weights / weights.sum(axis, keepdims=True)
+
+
+def _tensor(array):
+    import torch
+
+    return torch.tensor(array)
