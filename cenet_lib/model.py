@@ -179,6 +179,7 @@ class CENet(PreTrainedModel):
             pretrained = load_backbone(backbone)
             config = pretrained.config
             weights = {f"backbone.{name}": w for name, w in pretrained.state_dict().items()}
+        config._name_or_path = ""  # a saved model need not tell where somebody's files lie
         model = cls(CENetConfig(backbone=config, **settings))
         for part in ("backbone", "linguistic"):
             prefix = f"{part}."

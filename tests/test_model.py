@@ -482,11 +482,13 @@ def test_head_reads_the_first_token():
 def test_from_backbone_keeps_the_weights(tmp_path):
     torch.manual_seed(5)
     pretrained = BertModel(BACKBONES["bert"])  # with its pooler
-    pretrained.save_pretrained(tmp_path)
-    model = CENet.from_backbone(tmp_path, n_visual_codes=7)
+    pretrained.save_pretrained(tmp_path / "bert")
+    model = CENet.from_backbone(tmp_path / "bert", n_visual_codes=7)
     for name, weight in model.backbone.state_dict().items():
         assert torch.equal(weight, pretrained.state_dict()[name]), name
     assert model.fusion.visual.embedding.num_embeddings == 8
+    model.save_pretrained(tmp_path / "cenet")
+    assert str(tmp_path) not in (tmp_path / "cenet" / "config.json").read_text(encoding="utf-8")
 
 
 def test_from_half_precision_backbone(tmp_path):
