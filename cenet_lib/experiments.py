@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,9 @@ from .runs import Run, is_finished, write_csv
 from .settings import TrainingSettings
 from .training import resume, train
 from .utterance import Corpus
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # What cannot change the result of a run without voice and face.
 _OF_FUSION = ("streams", "injection_layer", "attention_scale", "mask_padding", "lr_fusion")
@@ -144,7 +148,7 @@ def compare(
     write_csv(summary, folder / "summary.csv")
     if len(summary):
         with atomic_file(folder / "comparison.png") as temporary:
-            draw(summary, varying).savefig(temporary, format="png", dpi=150)
+            draw(table, varying).savefig(temporary, format="png", dpi=150)
     return Comparison(table, summary, varying)
 
 
@@ -233,30 +237,17 @@ def format_summary(comparison: Comparison) -> str:
     return "\n".join(lines) + (f"\n\n{failed} runs failed, see runs.csv" if failed else "")
 
 
-def draw(summary: pd.DataFrame, varying: Sequence[str]):
-    """Return a figure of MAE and Corr per configuration: mean ± standard deviation."""
+def draw(runs: pd.DataFrame, varying: Sequence[str]) -> "Figure":
+    """Return a figure of MAE and Corr on test: each seed of each configuration, and their mean."""
     from matplotlib.figure import Figure
 
-    from .plots import BLUE
+    from .plots import metric_by_variant
 
-    names = [", ".join(str(row[v]) for v in varying) for row in summary.to_dict("records")]
-    figure = Figure(figsize=(8, 1.2 + 0.4 * len(names)), layout="constrained")
-    for ax, (metric, title) in zip(
-        figure.subplots(1, 2, sharey=True),
-        (("mae", "mean absolute error ←"), ("corr", "correlation →")),
-        strict=True,
-    ):
-        spread = summary[f"{metric}_std"].fillna(0)
-        ax.errorbar(
-            summary[f"{metric}_mean"],
-            range(len(names)),
-            xerr=spread,
-            fmt="o",
-            color=BLUE,
-            capsize=3,
-        )
-        ax.set_yticks(range(len(names)), names)
-        ax.set_xlabel(f"{title}  on test, mean ± sd")
-        ax.grid(axis="x", alpha=0.3)
-    figure.axes[0].invert_yaxis()
+    names = runs[list(varying)].astype(str).agg(", ".join, axis=1) if varying else "run"
+    table = runs.assign(configuration=names)
+    n = table["configuration"].nunique()
+    figure = Figure(figsize=(8, 1.6 + 0.4 * n), layout="constrained")
+    for ax, metric in zip(figure.subplots(1, 2, sharey=True), ("mae", "corr"), strict=True):
+        metric_by_variant(table, ax=ax, by="configuration", metric=f"test_{metric}")
+    figure.axes[1].set_ylabel("")
     return figure
