@@ -207,7 +207,8 @@ def test_first_and_last_cell(path):
 def test_cells_are_short_and_the_prose_is_more(path):
     cells = nbformat.read(path, as_version=4).cells
     code = [len(cell.source.splitlines()) for cell in cells if cell.cell_type == "code"]
-    assert median(code) <= 5
+    if path in STUDENT:  # a solution is longer than the dots in its place
+        assert median(code) <= 5
     assert sum(lines <= 20 for lines in code) >= 0.9 * len(code)
     assert max(code) <= 40
     assert len(cells) - len(code) > len(code)

@@ -15,7 +15,7 @@ def _attention_by_hand(answer, rng):
     weights = np.exp([0, 0, 0, 0, 2 * log(2), 0])
     unscaled = np.exp([0, 0, 0, 0, log(2), 0])
     compare(
-        answer,
+        answer(),
         weights / weights.sum(),
         {
             "You left out the scale: the score of the smile is 2 · ln 2.": unscaled

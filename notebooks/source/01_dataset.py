@@ -96,13 +96,14 @@ figure, axes = plt.subplots(2, 1, figsize=(9, 5), layout="constrained")
 for ax, stream in zip(axes, ("visual", "acoustic")):
     frames = u.frames(stream)
     z = (frames - frames.mean(0)) / frames.std(0)
-    ax.imshow(z.T, aspect="auto", cmap="RdBu_r", vmin=-3, vmax=3)
+    ax.imshow(z.T, aspect="auto", cmap="RdBu_r", vmin=-3, vmax=3, interpolation="nearest")
     ax.set(title=stream, xlabel="frame", ylabel="channel")
-show(figure, "Heat maps, channels by frames, of face and voice, with stripes a few frames wide")
+show(figure, "Heat maps, channels by frames, of face and voice, with red bars a few frames long")
 
 # %% [markdown]
-# Look for vertical stripes. For a few frames several channels move together, then they move back.
-# That is a gesture: a smile, a frown, a sigh. The next notebook finds these gestures by itself.
+# Look for short red bars. For a few frames a channel goes up, often several channels together; then
+# it comes down again. That is a gesture: a smile, a frown, a sigh. The next notebook finds these
+# gestures by itself.
 
 # %% [markdown]
 # ## Lengths and padding
@@ -121,7 +122,7 @@ for name, n in lengths.items():
 # %%
 figure, axes = plt.subplots(1, 3, figsize=(9, 2.4), layout="constrained")
 for ax, (name, n) in zip(axes, lengths.items()):
-    ax.hist(n, bins=20, color="#0072B2")
+    ax.hist(n, bins=18, color="#0072B2")
     ax.set(xlabel=name, ylabel="utterances")
 show(figure, "Histograms of words, face frames and voice frames, all with a tail to the right")
 
@@ -327,9 +328,7 @@ y = np.array([u.label for u in corpus.train])
 figure, ax = plt.subplots(figsize=(6, 2.6), layout="constrained")
 ax.hist(y, bins=np.linspace(-3, 3, 25), color="#0072B2")
 ax.set(xlabel="intensity", ylabel="utterances")
-show(
-    figure, "Histogram of labels from -3 to 3: a broad hump around 0 and little piles at both ends"
-)
+show(figure, "Histogram of labels from -3 to 3: low humps near -1 and 1, small piles at the ends")
 
 # %%
 print(f"mean {y.mean():+.2f}, median {np.median(y):+.2f}, standard deviation {y.std():.2f}")
@@ -407,20 +406,23 @@ print(f"delivery {u.annotations['delivery']:+.1f}, label {u.label:+.1f}")
 # 3 to 9 frames. Two runs in five are cues, whose sign follows the delivery. The others say nothing:
 # people blink and look aside whatever they mean.
 #
-# The slider looks for the utterance whose delivery is nearest to what you choose.
+# Among utterances of middle length, the slider looks for the one whose delivery is nearest to what
+# you choose.
 
 # %%
 names = corpus.provenance["visual_states"]
 cues = np.array(corpus.provenance["visual_cues"])  # +1, 0 or -1 per state
 COLORS = {-1: "#D55E00", 0: "lightgrey", 1: "#009E73"}
+middling = [u for u in corpus.train if 60 <= len(u.visual) <= 80]
 
 
 def draw_face(ax, delivery):
     """Draw the face states of the utterance nearest to a delivery; return its share of smiles."""
-    u = min(corpus.train, key=lambda u: abs(u.annotations["delivery"] - delivery))
+    u = min(middling, key=lambda u: abs(u.annotations["delivery"] - delivery))
     states = u.annotations["visual_states"]
     ax.bar(range(len(states)), 1, width=1, color=[COLORS[cues[s]] for s in states])
-    start = np.flatnonzero(np.diff(states, prepend=-1))
+    start = np.flatnonzero(np.diff(states, prepend=-1))  # where a state begins
+    ax.vlines(start - 0.5, 0, 1, color="white", linewidth=2)
     for i in start[cues[states[start]] != 0]:
         ax.text(i, 0.5, " " + names[states[i]], rotation=90, va="center", fontsize=7)
     ax.set(yticks=[], xlim=(0, 80), ylabel=f"d = {u.annotations['delivery']:+.1f}")

@@ -378,8 +378,8 @@ for ax, k in zip(axes, (4, 12, 32)):
 show(figure, "Stacked bars: 4 codes mix many states, 12 hold about one each, 32 split states apart")
 
 # %% [markdown]
-# Purity alone does not choose: it always grows with $k$. (With one code per frame it is 1.) Three
-# measures need no planted truth:
+# Purity alone does not choose: with many codes it stays high, and with one code per frame it is 1.
+# And on real data it cannot be computed. Three measures need no planted truth:
 #
 # - **Inertia** falls with $k$. One looks for the bend after which it falls slowly.
 # - The **silhouette** compares, for each frame, the distance to its own code's frames ($a$) with
@@ -407,8 +407,7 @@ show(figure, "Inertia, silhouette and entropy over k; a dashed line marks 12, th
 
 # %% [markdown]
 # The dashed line is at 12, the number of planted states. Inertia bends near it, and near it the
-# silhouette is at its highest. (Not sharply: a smile and a broad smile look so much alike that the
-# frames hardly tell them apart.)
+# silhouette is at its highest.
 #
 # The paper takes 16. A few codes too many cost little: two codes then share one gesture, and the
 # model can learn that they mean the same. Too few cannot be repaired: what shares a code cannot be
@@ -463,7 +462,7 @@ print(f"80 utterances each: {honest[-1]:.1f} honest, {leaky[-1]:.1f} with the le
 # ## Padding is not a gesture
 #
 # The same question for padding: what if the zeros that fill up a batch go into k-means? A zero is
-# not "nothing". A voice with `F0 = 0` is 160 Hz away from everybody.
+# not "nothing". A frame with `F0 = 0` is about 139 Hz below the average one (see the table above).
 #
 # We fill each utterance up to a length, fit 16 codes on everything, and look at the real frames
 # only.
@@ -504,7 +503,9 @@ fits = {length: padded_fit(length) for length in (0, 50, 100, 200, 375, 500)}
 figure, ax = plt.subplots(figsize=(5.5, 2.8), layout="constrained")
 ax.plot(list(fits), [share for share, _ in fits.values()], "o-", color="#0072B2")
 ax.set(xlabel="padded to", ylabel="purity of real frames", ylim=(0, 1))
-show(figure, "Purity of the real frames over the length padded to: falling as padding grows")
+show(
+    figure, "Purity of the real frames over the length padded to: lower where there is much padding"
+)
 
 # %% [markdown]
 # Why does it fall? Look at the scale that each channel is divided by.
@@ -518,7 +519,7 @@ for name in ("F0", "MCEP_0", "HMPDM_20"):
 # %% [markdown]
 # Pitch is far from 0, so zeros are outliers there, and its scale hardly changes. `HMPDM_20` hovers
 # around 0, so zeros are typical there, and its scale shrinks to less than half. After dividing,
-# that channel counts more than twice as much as before, and all it holds is noise. So the
+# that channel counts more than twice as much as before, and all it holds here is noise. So the
 # vocabulary is fitted on real frames only.
 #
 # Where a rectangle is needed after all, padding gets a number that no real frame can have: $k$, one

@@ -83,8 +83,8 @@ assert torch.allclose(H[0], torch.tensor([-0.6, 0.1]))
 # ### Exercise 3.1 · By hand · ★☆☆ · 3 minutes · 1 point
 #
 # CENet multiplies the scores with a scale $s$ before the softmax. On paper: what is the attention
-# of the word *great* over the six frames, with $s = 2$? Write down six numbers; fractions such as
-# `1 / 3` are welcome.
+# of the word *great* over the six frames, with $s = 2$? Return a list of six numbers; fractions
+# such as `1 / 3` are welcome.
 
 # %% [markdown]
 # <details><summary>Hint</summary>
@@ -93,11 +93,14 @@ assert torch.allclose(H[0], torch.tensor([-0.6, 0.1]))
 #
 # </details>
 
+
 # %% exercise="attention_by_hand"
-by_hand = ...  # [neutral, neutral, frown, frown, smile, neutral]
-### BEGIN SOLUTION
-by_hand = [1 / 9, 1 / 9, 1 / 9, 1 / 9, 4 / 9, 1 / 9]
-### END SOLUTION
+def by_hand():
+    """Return the attention of "great": [neutral, neutral, frown, frown, smile, neutral]."""
+    ### BEGIN SOLUTION
+    return [1 / 9, 1 / 9, 1 / 9, 1 / 9, 4 / 9, 1 / 9]
+    ### END SOLUTION
+
 
 # %% check="attention_by_hand"
 check("attention_by_hand", by_hand)
@@ -311,7 +314,7 @@ for s in (1, 8, 64, 512, 4096):
 
 # %%
 def padding_effect(ce, length):
-    """Return the attention on padding, and by how much the shift changes, in % of itself."""
+    """Return the attention on padding, and the change of the shift as a share of it."""
     padded = torch.full((1, length), 16)
     padded[0, :30] = codes_v
     with torch.no_grad():
@@ -412,7 +415,7 @@ order = torch.randperm(30)
 with torch.no_grad():
     first = ce.over_positions(X[None], codes_v[None], codes_a[None])
     mixed = ce.over_positions(X[None], codes_v[order][None], codes_a[None])
-print(f"largest difference: {(first.states - mixed.states).abs().max():.0e}".replace("e-0", "e-"))
+print(f"largest difference: {(first.states - mixed.states).abs().max():.0e}")
 assert torch.allclose(first.states, mixed.states, atol=1e-5)
 assert torch.allclose(first.visual_attention[..., order], mixed.visual_attention, atol=1e-5)
 
@@ -450,9 +453,12 @@ assert torch.allclose(first.visual_attention[..., order], mixed.visual_attention
 # the stream is. This is the [counting identity](GLOSSARY.md#counting-identity).
 
 # %% [markdown]
-# Check it on the example on paper. Neutral occurs 3 times, frown 2, smile 1. For *not*: $3 \cdot 1
-# + 2 \cdot 3 + 1 \cdot 1 = 10$, so neutral gets 0.3, frown 0.6, smile 0.1. Add up the columns of
-# the first table and you find the same.
+# Check it on the example on paper. Neutral occurs 3 times, frown 2, smile 1. For *not* that is
+#
+# $$3 \cdot 1 + 2 \cdot 3 + 1 \cdot 1 = 10,$$
+#
+# so neutral gets 0.3, frown 0.6 and smile 0.1. Add up the columns of the first table, and you find
+# the same.
 
 # %%
 n = torch.bincount(c, minlength=3)  # (3,)
@@ -558,7 +564,7 @@ ax.set(xlabel="frames in each stream", ylabel="milliseconds")
 ax.legend(frameon=False)
 show(
     figure,
-    "Time over frames: that of the paper's form grows, that of the form from counts does not",
+    "Time over frames: it grows for the paper's form, and is flat for the one from counts",
 )
 
 # %% [markdown]

@@ -93,9 +93,9 @@ def gradient_at_once(f, x, eps):
 
 RIGHT = {
     "attention_by_hand": [
-        [1 / 9, 1 / 9, 1 / 9, 1 / 9, 4 / 9, 1 / 9],
-        (0.111, 0.111, 0.111, 0.111, 0.444, 0.111),
-        torch.tensor([0.0, 0, 0, 0, 2 * log(2), 0]).softmax(0),
+        lambda: [1 / 9, 1 / 9, 1 / 9, 1 / 9, 4 / 9, 1 / 9],
+        lambda: (0.111, 0.111, 0.111, 0.111, 0.444, 0.111),
+        lambda: torch.tensor([0.0, 0, 0, 0, 2 * log(2), 0]).softmax(0),
     ],
     "attention": [
         attention_loop,
@@ -114,10 +114,10 @@ RIGHT = {
 
 WRONG = {
     "attention_by_hand": [
-        ([1 / 7, 1 / 7, 1 / 7, 1 / 7, 2 / 7, 1 / 7], "left out the scale"),
-        ([0, 0, 0, 0, 1, 0], "e⁰ is 1"),
-        ([1, 1, 1, 1, 4, 1], "divide by the sum"),
-        ([1 / 9, 4 / 9], "expected (6,)"),
+        (lambda: [1 / 7, 1 / 7, 1 / 7, 1 / 7, 2 / 7, 1 / 7], "left out the scale"),
+        (lambda: [0, 0, 0, 0, 1, 0], "e⁰ is 1"),
+        (lambda: [1, 1, 1, 1, 4, 1], "divide by the sum"),
+        (lambda: [1 / 9, 4 / 9], "expected (6,)"),
     ],
     "attention": [
         (lambda q, k, v, s: (s * q @ k.T).softmax(0) @ v, "dim 0"),
