@@ -191,6 +191,20 @@ def test_exercises_are_numbered_and_fit_the_time(path):
         assert int(points) == stars.count("★")
 
 
+def test_instructors_page_counts_exercises_and_points():
+    page = (NOTEBOOKS / "INSTRUCTORS.md").read_text(encoding="utf-8")
+    stated = {
+        stem: (int(n), int(points))
+        for stem, n, points in re.findall(r"\((\w+)\.ipynb\) \|.*\| (\d+) \| (\d+) \|$", page, re.M)
+    }
+    counted = {}
+    for path in SOURCES:
+        text = path.read_text(encoding="utf-8").replace("\n# ", "\n")
+        headings = build.HEADING.findall(text)
+        counted[path.stem] = (len(headings), sum(int(points) for *_, points in headings))
+    assert stated == counted
+
+
 @each_stored
 def test_first_and_last_cell(path):
     cells = nbformat.read(path, as_version=4).cells

@@ -449,7 +449,7 @@ figure, axes = plt.subplots(3, 1, figsize=(9, 3.4), layout="constrained", sharex
 for ax, delivery in zip(axes, (-2.5, 0, 2.5)):
     draw_face(ax, delivery)
 axes[-1].set_xlabel("frame")
-show(figure, "Face states of three utterances: orange cues, then both colours, then green ones")
+show(figure, "Face states of three utterances: orange cues, hardly any cues, green cues")
 
 # %% [markdown]
 # What this corpus can show: whether a method finds cues that are there. What it cannot show: how
