@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from .errors import CENetError, Interrupted
+from .progress import somebody_watches
 from .settings import TrainingSettings, load_recipe, setting_kinds
 
 EXAMPLES = """examples:
@@ -73,6 +74,11 @@ def _parser() -> argparse.ArgumentParser:
     convert = actions.add_parser("convert", help="write the safe, memory-mapped form")
     convert.add_argument("source", help="'demo', a file or a folder")
     convert.add_argument("destination", type=Path, help="a new folder")
+    convert.add_argument(
+        "--linguistic",
+        choices=("offline", "sentiwordnet"),
+        help="also look up part-of-speech and polarity ids, and keep them with the words",
+    )
     convert.set_defaults(command=_data_convert)
     validate = actions.add_parser("validate", help="list what is wrong; exit 1 if anything is")
     validate.add_argument("path", help="a file or a folder")
@@ -171,6 +177,11 @@ def _data_convert(options) -> None:
 
     refuse_existing(options.destination)  # before a long read
     corpus = load_corpus(options.source)
+    if options.linguistic is not None:
+        from .linguistics import annotate_corpus, get_annotator
+
+        annotator = get_annotator(options.linguistic)
+        corpus = annotate_corpus(corpus, annotator, progress=somebody_watches())
     corpus.save(options.destination)
     print(f"{options.destination}: {corpus}")
 

@@ -125,6 +125,12 @@ def test_data_commands(small_run, tmp_path, capsys):
     assert main(["data", "convert", corpus, str(tmp_path / "copy")]) == 0
     assert main(["data", "convert", corpus, str(tmp_path / "copy")]) == 2
     assert "exists already" in capsys.readouterr().err
+    known = str(tmp_path / "known")
+    assert main(["data", "convert", corpus, known, "--linguistic", "offline"]) == 0
+    utterance = next(u for u in load_corpus(known) if "good" in u.words)
+    good = utterance.words.index("good")
+    assert utterance.annotations["pos_ids"][good] == 1  # an adjective
+    assert utterance.annotations["polarity_ids"][good] == 1  # a positive one
     assert main(["data", "validate", str(tmp_path / "copy")]) == 0
     (tmp_path / "copy" / "visual.npy").unlink()
     assert main(["data", "validate", str(tmp_path / "copy")]) == 1

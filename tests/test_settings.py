@@ -75,9 +75,7 @@ def test_bad_recipes_name_the_file_and_the_mend(tmp_path, content, message):
 
 
 def test_missing_recipe_names_the_others():
-    with pytest.raises(
-        CENetError, match="no such recipe; choose demo, mosei, mosi, mosi-p"
-    ):
+    with pytest.raises(CENetError, match="no such recipe; choose demo, mosei, mosi, mosi-p"):
         load_recipe("mosy")
 
 
