@@ -43,6 +43,8 @@ def shorten(corpus: Corpus) -> Corpus:
 def show(figure, alt: str) -> None:
     """Display a matplotlib figure with a text for those who cannot see it, and close it.
 
+    The text is the picture's alternative text, and what a reader without pictures shows instead.
+
     Parameters
     ----------
     figure : Figure, or Axes of one
@@ -50,8 +52,12 @@ def show(figure, alt: str) -> None:
         What the figure shows, in a sentence or two.
     """
     import matplotlib.pyplot as plt
+    from IPython.core.pylabtools import print_figure
     from IPython.display import display
 
     figure = getattr(figure, "figure", None) or figure
-    display(figure, metadata={"image/png": {"alt": alt}})
+    picture = print_figure(figure, "png", base64=True)
+    display(
+        {"image/png": picture, "text/plain": alt}, raw=True, metadata={"image/png": {"alt": alt}}
+    )
     plt.close(figure)
