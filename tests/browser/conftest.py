@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 from socket import socket
 from urllib.parse import urlsplit
@@ -32,15 +33,20 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.browser)
 
 
+def chromium() -> str | None:
+    """Find the system's Chromium."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    return found or ("/usr/bin/chromium" if Path("/usr/bin/chromium").exists() else None)
+
+
 @pytest.fixture(scope="session")
 def browser():
     from playwright.sync_api import sync_playwright
 
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
-    if not Path(path).exists():
+    if chromium() is None:
         pytest.skip("there is no Chromium on this machine; install the package 'chromium'")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         yield browser
         browser.close()
 
@@ -51,7 +57,7 @@ class Watched:
     def __init__(self, browser, **settings):
         settings = {"viewport": {"width": 1500, "height": 1000}, **settings}
         self.context = browser.new_context(**settings)
-        self.context.set_default_timeout(120_000)  # a busy machine takes its time
+        self.context.set_default_timeout(60_000)  # a busy machine takes its time
         self.page = self.context.new_page()
         self.requests: list[str] = []
         self.errors: list[str] = []
@@ -97,9 +103,15 @@ def workplace(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def jupyter(workplace, tmp_path_factory):
+def jupyter(browser, workplace, tmp_path_factory):
     """The address of a Jupyter server in that folder, which serves Lab and Notebook 7."""
-    private = tmp_path_factory.mktemp("jupyter")
+    with start_jupyter(workplace, tmp_path_factory.mktemp("jupyter")) as address:
+        yield address
+
+
+@contextmanager
+def start_jupyter(folder: Path, private: Path):
+    """Run a Jupyter server in a folder, with settings and data of its own; give its address."""
     for name, content in SETTINGS.items():
         file = private / "settings" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -117,17 +129,18 @@ def jupyter(workplace, tmp_path_factory):
         "PYTHONPATH": str(ROOT),
         "OMP_NUM_THREADS": "1",
     }
+    (private / "config").mkdir(parents=True)
     log = (private / "log").open("w")
     server = subprocess.Popen(
         [
             *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
-            *(f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={workplace}"),
+            *(f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}"),
             *("--IdentityProvider.token=", "--ServerApp.password="),
             *("--expose-app-in-browser", "--LabApp.news_url=", "--ServerApp.log_level=WARN"),
             "--JupyterNotebookApp.expose_app_in_browser=True",
         ],
         env=environment,
-        cwd=workplace,
+        cwd=folder,
         stdout=log,
         stderr=log,
     )
@@ -143,8 +156,10 @@ def jupyter(workplace, tmp_path_factory):
     else:
         server.terminate()
     if server.poll() is not None:
-        pytest.fail("JupyterLab did not start:\n" + (private / "log").read_text()[-2000:])
-    yield address
-    server.terminate()
-    server.wait(30)
-    log.close()
+        raise RuntimeError("JupyterLab did not start:\n" + (private / "log").read_text()[-2000:])
+    try:
+        yield address
+    finally:
+        server.terminate()
+        server.wait(30)
+        log.close()

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -32,7 +33,7 @@ class Notebook:
 
     def __init__(self, page, address):
         self.page = page
-        page.goto(address)
+        page.goto(f"{address}?reset")  # without the notebooks of the tests before
         page.wait_for_selector(".jp-Cell .cm-content")
         page.wait_for_function(
             """() => { const kernel =
@@ -112,7 +113,7 @@ def test_a_person_looks_into_the_attention(where, jupyter, watched, workplace):
         page.evaluate(
             "jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
         )
-        page.wait_for_selector("body[data-jp-theme-light=false]")
+        page.wait_for_selector("body[data-jp-theme-light=false]", state="attached")
         dark = inspector.locator(".root").evaluate("e => getComputedStyle(e).backgroundColor")
         assert (light, dark) == ("rgb(255, 255, 255)", "rgb(21, 23, 28)")
         page.evaluate(
@@ -136,10 +137,11 @@ def test_keys_meant_for_the_inspector_leave_the_cells_alone(jupyter, watched, wo
     assert notebook.printed(1)[1] == 1  # down one row from the first word
 
 
-def test_a_notebook_from_elsewhere_shows_a_picture(jupyter, watched, workplace):
+def test_a_notebook_from_elsewhere_shows_a_picture(jupyter, watched, workplace, monkeypatch):
     """Executed on another machine: no kernel, no widget state, not trusted here."""
     from nbclient import NotebookClient
 
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     write_notebook(workplace / "sent.ipynb", [OPEN])
     notebook = nbformat.read(workplace / "sent.ipynb", 4)
     client = NotebookClient(

@@ -1,0 +1,201 @@
+"""How fast the inspector answers, measured in the browser.
+
+    python tests/benchmarks/bench_inspector.py [RUN]
+
+Prints, as the median and the slowest of several tries:
+
+1. On an exported page, for 50 words × 1,000 frames (random attention): from a click on a word or a
+   code to the next picture on the screen, with maps by codes and by frames, and zooming.
+2. In JupyterLab with a run of the demo corpus (default: runs/demo-ce): from a click on another
+   utterance to its maps on the screen, the model included.
+"""
+# ruff: noqa: E402, the folders of the tests must be on the path first
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+for folder in (ROOT, ROOT / "tests", ROOT / "tests" / "browser"):
+    sys.path.insert(0, str(folder))
+
+import nbformat
+import numpy as np
+from conftest import FLAGS, chromium, start_jupyter
+from playwright.sync_api import sync_playwright
+
+from cenet_lib.inspection import pack
+from cenet_lib.inspector import _html
+
+WORDS, FRAMES, CODES = 50, 1000, 16
+
+# From just before an event to the end of the frame that shows its effect.
+CLICK = """async (element) => {
+  const next = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  await next();
+  const start = performance.now();
+  element.dispatchEvent(new MouseEvent("click", { bubbles: true, composed: true }));
+  const handled = performance.now() - start;
+  await next();
+  return [handled, performance.now() - start];
+}"""
+
+
+def large_page() -> str:
+    """An exported page with one utterance of 50 words and 1,000 frames per stream."""
+    rng = np.random.default_rng(0)
+    from cenet_lib.codes_art import FACE, VOICE
+
+    def stream(art):
+        return {
+            "codes": pack(np.repeat(rng.integers(0, CODES, FRAMES // 4), 4), "u1"),
+            "attention": pack(rng.dirichlet(np.ones(CODES + 1) / 4, WORDS + 1), "f2"),
+            "padding": 0,
+            "film": pack(rng.integers(0, 60, (FRAMES, len(art))), "i1"),
+        }
+
+    def book(art):
+        codes = [
+            {
+                **{"caption": "a code", "frames": 1, "negative": 0.1, "positive": 0.1},
+                **{"lean": code / 20 - 0.4, "nearest": []},
+            }
+            for code in range(CODES)
+        ]
+        return {
+            **{"k": CODES, "names": list(art), "art": list(art), "codes": codes},
+            **{"looked_at": 1, "train_size": 1, "order": list(range(CODES))},
+            "z": pack(rng.standard_normal((CODES, len(art))), "f2"),
+            "mean": pack(np.zeros(len(art)), "f4"),
+            "scale": pack(np.ones(len(art)), "f4"),
+            "activation": pack(rng.integers(0, 100, (CODES, len(art))), "i1"),
+        }
+
+    face = ["AU1", "AU2", "AU4", "AU6", "AU9", "AU12", "AU15", "AU25", "AU26", "yaw"]
+    words = [f"word{i}" for i in range(WORDS)]
+    record = {
+        **{"id": "u", "words": words, "label": 1.0, "video": "", "cues": {}},
+        "sources": [
+            {
+                "predictions": {"all": 1.0, "no_visual": 0.5, "no_acoustic": 0.2, "none": 0.0},
+                "n_read": WORDS,
+                "visual": stream(face),
+                "acoustic": stream(VOICE),
+            }
+        ],
+    }
+    effects = {str(code): 0.1 for code in range(CODES)}
+    effects = {stream: {"effects": effects, "cues": None} for stream in ("visual", "acoustic")}
+    columns = ("label", "prediction", "words_alone", "entropy")
+    listing = {"id": ["u"], "text": [" ".join(words)], **{name: [0.0] for name in columns}}
+    corpus = {
+        **{"name": "benchmark", "label_range": [-3, 3], "first_token": "[CLS]"},
+        **{"frame_rate": {}, "face": FACE, "sources": [{"name": "model", "vocabulary": 0}]},
+        "vocabularies": [{"visual": book(face), "acoustic": book(VOICE)}],
+        "list": listing,
+    }
+    state = {"utterance": "u", "word": None, "code": None, "view": "codes"}
+    data = {"corpus": corpus, "records": {"u": record}, "state": state}
+    data["effects"] = {"u": {"id": "u", "sources": [effects]}}
+    return _html("benchmark", json.loads(json.dumps(data)))
+
+
+def report(what: str, times: list[float]) -> None:
+    print(f"{what:<58} median {statistics.median(times):6.1f} ms   slowest {max(times):6.1f} ms")
+
+
+def measure_page(browser, folder: Path) -> None:
+    """Print the times of clicks on the large page."""
+    path = folder / "large.html"
+    path.write_text(large_page(), encoding="utf-8")
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page.goto(path.as_uri())
+    page.locator(".sentence button").first.wait_for()
+    print(f"exported page, {WORDS} words × {FRAMES} frames, to the next frame on the screen:")
+    for view in ("codes", "frames"):
+        page.locator(f"[data-view={view}]").click()
+        for name, selector in (
+            ("word", ".sentence button"),
+            ("code", ".codes button"),
+            ("zoom in or out", ".title button"),
+        ):
+            elements = page.locator(selector)
+            count = elements.count()
+            times = []
+            for i in range(21):
+                handle = elements.nth((7 * i) % count).element_handle()
+                times.append(handle.evaluate(CLICK))
+            report(f"  by {view}: click on a {name}, handler alone", [t[0] for t in times[1:]])
+            report(f"  by {view}: click on a {name}, until it is shown", [t[1] for t in times[1:]])
+    page.close()
+
+
+SWITCH = """async (id) => {
+  const host = [...document.querySelectorAll(".jp-CodeCell div")].find((e) => e.shadowRoot);
+  const root = host.shadowRoot;
+  const sentence = root.querySelector(".sentence");
+  const option = root.querySelector(`[data-id="${id}"]`);
+  const next = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  const before = sentence.textContent;
+  const start = performance.now();
+  option.click();
+  while (sentence.textContent === before) await next();
+  const shown = performance.now() - start;
+  while (!root.querySelector(".side").textContent.includes("adds to prediction")) await next();
+  return [shown, performance.now() - start];
+}"""
+
+
+def measure_lab(browser, run: Path, folder: Path) -> None:
+    """Print the time to another utterance in JupyterLab."""
+    cell = (
+        "from cenet_lib import AttentionInspector, load_corpus\n"
+        'utterances = load_corpus("demo").test[:60]\n'
+        f"AttentionInspector.from_run({str(run)!r}, utterances=utterances)"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, folder / "bench.ipynb")
+    with start_jupyter(folder, folder / "private") as address:
+        from test_notebook import Notebook
+
+        page = browser.new_page(viewport={"width": 1500, "height": 1000})
+        page.set_default_timeout(180_000)
+        lab = Notebook(page, f"{address}/lab/tree/bench.ipynb")
+        lab.run(0)
+        lab.cell(0).locator(".sentence button").first.wait_for()
+        times = []
+        for _ in range(15):
+            lab.cell(0).locator("[role=listbox]").press("ArrowDown")
+            id = lab.cell(0).locator(".option.active").get_attribute("data-id")
+            times.append(page.evaluate(SWITCH, id))
+        print("JupyterLab, demo corpus, click on another utterance, the model included:")
+        report("  maps, predictions and codes are shown", [t[0] for t in times[1:]])
+        report("  what each code adds to the prediction, too", [t[1] for t in times[1:]])
+        page.close()
+
+
+@contextmanager
+def opened_browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+if __name__ == "__main__":
+    run = Path(sys.argv[1] if len(sys.argv) > 1 else "runs/demo-ce").resolve()
+    print(f"{os.cpu_count()} CPU cores; load {os.getloadavg()[0]:.1f}")
+    version = subprocess.run([chromium(), "--version"], capture_output=True, text=True, check=True)
+    print(version.stdout.strip())
+    with tempfile.TemporaryDirectory() as temporary, opened_browser() as browser:
+        measure_page(browser, Path(temporary))
+        if run.is_dir():
+            measure_lab(browser, run, Path(temporary))
+        else:
+            print(f"{run} is not there; train it for the second part")
