@@ -168,7 +168,7 @@ function svg(tag, props, text) {
 }
 
 const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
-const percent = (x) => `${Math.round(100 * x)} %`;
+const percent = (x) => `${Math.round(100 * x)}\u00a0%`;
 const signed = (x) => (x === null || Number.isNaN(x) ? "–" : (x < 0 ? "−" : "+") + Math.abs(x).toFixed(2));
 const plain = (x) => (x <= -0.005 ? "−" : "") + Math.abs(x).toFixed(2);
 const short = (x) => x.toFixed(2).replace(/^0/, ""); // .94
@@ -1634,7 +1634,8 @@ class Inspector {
     for (let t = Math.ceil(from / unit / tick) * tick; t * unit < to; t += tick) {
       const at = x(t * unit);
       context.textAlign = at < 12 ? "left" : "center";
-      if (at < panel.width - 14) context.fillText(rate ? `${+t.toFixed(2)} s` : Math.round(t), at, bottom + 14);
+      if (at > panel.width - 14) break; // its label would not fit
+      context.fillText(rate ? `${+t.toFixed(2)} s` : Math.round(t), at, bottom + 14);
       context.fillRect(at, bottom + 1, 1, 3);
     }
     const at = x(this.playhead[stream] + 0.5);

@@ -8,8 +8,17 @@ import numpy as np
 import pytest
 import torch
 from inspected import HOSTILE, make_inspected_run
+from small import make_backbone
 
-from cenet_lib import AttentionInspector, CENetError, Corpus, expand_attention
+from cenet_lib import (
+    AttentionInspector,
+    CENetError,
+    Corpus,
+    Run,
+    TrainingSettings,
+    expand_attention,
+    load_corpus,
+)
 from cenet_lib.__main__ import main
 from cenet_lib.codes_art import Activations, caption, drawable, face_curves
 from cenet_lib.inspection import (
@@ -23,6 +32,7 @@ from cenet_lib.inspection import (
     unpack,
     without,
 )
+from cenet_lib.training import build
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +44,6 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(folder):
-    from cenet_lib import Run
-
     return Run(folder / "ce")
 
 
@@ -386,3 +394,20 @@ def test_the_command_writes_a_page(folder, tmp_path, capsys):
     assert "exists already" in capsys.readouterr().err
     assert main(["inspect", str(folder / "nothing"), "--out", str(tmp_path / "b.html")]) == 2
     assert "is not a finished run" in capsys.readouterr().err
+
+
+def test_real_mosi_without_channel_names_shows_its_codes_as_bars(test_data, tmp_path):
+    utterances = list(load_corpus(test_data / "mosi_sample" / "dev.pkl"))
+    corpus = Corpus("mosi", utterances[:60], utterances[60:75], utterances[75:85])
+    assert corpus.feature_names["visual"] is None
+    settings = TrainingSettings(backbone=str(make_backbone(tmp_path / "backbone")))
+    processor, model = build(corpus, settings)
+    inspector = AttentionInspector(model.eval(), processor, corpus)
+    book = inspector._corpus["vocabularies"][0]["visual"]
+    assert (book["art"], len(book["names"])) == ([], 47)
+    assert inspector._record["sources"][0]["visual"]["film"] is None
+    assert inspector._effects["sources"][0]["visual"]["cues"] is None
+    inspector.to_html(tmp_path / "mosi.html", 3)
+    inspector.to_png(tmp_path / "mosi.png")
+    with pytest.raises(CENetError, match="does not say which frames are cues"):
+        attention_on_cues(inspector.sources[0], list(corpus.test), corpus)
