@@ -8,7 +8,6 @@ from dataclasses import fields
 from pathlib import Path
 
 from .errors import CENetError, Interrupted
-from .progress import somebody_watches
 from .settings import TrainingSettings, load_recipe, setting_kinds
 
 EXAMPLES = """examples:
@@ -179,6 +178,7 @@ def _data_convert(options) -> None:
     corpus = load_corpus(options.source)
     if options.linguistic is not None:
         from .linguistics import annotate_corpus, get_annotator
+        from .progress import somebody_watches
 
         annotator = get_annotator(options.linguistic)
         corpus = annotate_corpus(corpus, annotator, progress=somebody_watches())
