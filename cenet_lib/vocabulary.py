@@ -399,10 +399,8 @@ class _Statistics:
 
     def mean_and_scale(self) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and standard deviation (d,) as float32; 1 where a channel is constant."""
-        scale = np.sqrt(self._m2 / np.maximum(self._n, 1))
-        # A constant channel says nothing; dividing by 1 keeps it at 0.
-        scale = np.where(scale <= 1e-9 * np.abs(self._mean), 1.0, scale).astype(np.float32)
-        scale[scale == 0] = 1.0
+        scale = np.sqrt(self._m2 / np.maximum(self._n, 1)).astype(np.float32)
+        scale[scale == 0] = 1  # a constant channel says nothing; dividing by 1 keeps it at 0
         return self._mean.astype(np.float32), scale
 
 
