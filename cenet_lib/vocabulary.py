@@ -158,6 +158,12 @@ class FeatureVocabulary(TransformerMixin, BaseEstimator):
 
         The first chunk sets the statistics and the starting codes, so it should be a fair sample;
         the later ones move the codes only.
+
+        Raises
+        ------
+        CENetError
+            If the first chunk has fewer distinct frames than codes, a later one another width, or
+            the vocabulary was read from a file.
         """
         frames = _as_matrix(frames)
         if not hasattr(self, "codes_"):
