@@ -147,12 +147,13 @@ def test_what_exists_is_refused_before_and_after(tmp_path):
     refuse_existing(tmp_path / "nothing")
 
 
-@pytest.mark.skipif(
-    os.name == "nt" or os.geteuid() == 0, reason="permission bits do not stop this user"
-)
-def test_an_unreadable_folder_is_one_clear_error(tmp_path):
-    (tmp_path / "closed").mkdir(mode=0o000)
-    with pytest.raises(CENetError, match="could not be written: Permission denied"):
+def test_an_unreadable_folder_is_one_clear_error(tmp_path, monkeypatch):
+    def refuse(self):  # as for a folder of somebody else's
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+
+    (tmp_path / "closed").mkdir()
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(CENetError, match="closed: could not be written: Permission denied"):
         refuse_existing(tmp_path / "closed")
 
 
