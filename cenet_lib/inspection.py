@@ -89,9 +89,7 @@ class Source:
     @torch.inference_mode()
     def _read_batch(self, utterances: Sequence[Utterance]) -> Iterator[Reading]:
         features = [self.processor(utterance) for utterance in utterances]
-        batch = self.processor.collate(features)
-        batch.pop("labels", None)
-        batch = {name: tensor.to(self.model.device) for name, tensor in batch.items()}
+        batch = self.processor.inputs(features, self.model.device)
         with _evaluating(self.model, self.attention_scale):
             output = self.model(**batch, output_attentions=True)
         attention = {"visual": output.visual_attention, "acoustic": output.acoustic_attention}

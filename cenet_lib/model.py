@@ -145,6 +145,8 @@ class CENet(PreTrainedModel):
         self.fusion = build_fusion(config)
         if self.fusion is not None and not isinstance(self.fusion, LateFusion):
             layer = layers[config.injection_layer]
+            # By its name, because a replica of this model has layers of its own.
+            self._injected = next(n for n, m in self.backbone.named_modules() if m is layer)
             layer.enhance = None
             layer.register_forward_pre_hook(_enhance_input)
         if config.first_token_only:
@@ -273,7 +275,7 @@ class CENet(PreTrainedModel):
             if isinstance(self.fusion, LateFusion):
                 states = call(self.backbone(**inputs).last_hidden_state[:, :1])  # (B, 1, d)
             else:
-                layer = encoder_layers(self.backbone)[self.config.injection_layer]
+                layer = self.backbone.get_submodule(self._injected)
                 layer.enhance = call
                 try:
                     states = self.backbone(**inputs).last_hidden_state  # (B, T, d)

@@ -238,6 +238,12 @@ class CENetProcessor:
             batch["labels"] = torch.tensor([f["labels"] for f in features], dtype=torch.float32)
         return batch
 
+    def inputs(self, features: Sequence[Mapping], device: torch.device) -> dict[str, Tensor]:
+        """Collate encoded utterances without their labels, on a device: to predict on."""
+        batch = self.collate(features)
+        batch.pop("labels", None)
+        return {name: tensor.to(device) for name, tensor in batch.items()}
+
     def batch(self, utterances: Sequence[Utterance]) -> dict[str, Tensor]:
         """Encode and collate utterances: what the model's ``forward`` takes."""
         return self.collate([self(utterance) for utterance in utterances])

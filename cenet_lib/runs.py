@@ -137,15 +137,10 @@ def unseal(checkpoint: Path) -> None:
     (checkpoint / _MANIFEST).unlink(missing_ok=True)
 
 
-def newest_whole_checkpoint(folder: Path, report=print) -> Path | None:
+def newest_whole_checkpoint(folder: Path) -> Path | None:
     """Return the newest checkpoint whose files are as `seal` saw them; remove newer ones.
 
-    Parameters
-    ----------
-    folder : Path
-        Of the run.
-    report : callable
-        Told of each checkpoint that is passed over.
+    Each one that is passed over is printed, with the reason.
 
     Returns
     -------
@@ -157,7 +152,7 @@ def newest_whole_checkpoint(folder: Path, report=print) -> Path | None:
         fault = _fault(checkpoint)
         if fault is None:
             return checkpoint
-        report(f"{checkpoint.name} {fault}; going back to the one before")
+        print(f"{checkpoint.name} {fault}; going back to the one before")
         shutil.rmtree(checkpoint)
     return None
 

@@ -91,7 +91,7 @@ class CENetTrainer(Trainer):
     ):
         self.settings = settings
         self.label_range = label_range
-        self.collate = processor.collate
+        self.processor = processor
         self.watched = data.get("test", [])
         self._seen: list[tuple[list[float], list[float]]] = []
         super().__init__(
@@ -187,9 +187,9 @@ class CENetTrainer(Trainer):
         labels, predictions = [], []
         self.model.eval()
         for start in range(0, len(self.watched), 64):
-            batch = self.collate(self.watched[start : start + 64])
-            labels += batch.pop("labels").tolist()
-            batch = {name: tensor.to(self.model.device) for name, tensor in batch.items()}
+            features = self.watched[start : start + 64]
+            labels += [f["labels"] for f in features]
+            batch = self.processor.inputs(features, self.model.device)
             predictions += self.model(**batch).logits.float().tolist()
         if not labels:
             return {}
@@ -199,7 +199,7 @@ class CENetTrainer(Trainer):
         """Return the mean entropy of attention, in bits, and the mean share of each code."""
         step = max(1, len(self.eval_dataset) // most)
         features = self.eval_dataset[::step]
-        return attention_summary(self.model, self.collate, features)
+        return attention_summary(self.model, self.processor, features)
 
     def _save_checkpoint(self, model, trial) -> None:
         """Save, then seal: without its seal a checkpoint does not count."""
@@ -277,38 +277,41 @@ def _collate_with_ids(processor: CENetProcessor):
 
 
 @torch.no_grad()
-def attention_summary(model: CENet, collate, features: Sequence[dict]) -> dict[str, float]:
+def attention_summary(
+    model: CENet, processor: CENetProcessor, features: Sequence[dict]
+) -> dict[str, float]:
     """Describe what CE attends to, averaged over the tokens of some encoded utterances.
 
     Returns
     -------
     dict
-        For each stream: ``<stream>_entropy`` in bits (0: one code; log2 k: all alike) and
-        ``<stream>_share_<code>``. Empty if the model has no attention.
+        For each stream ``<stream>_entropy`` in bits (0: one code; log2 k: all alike) and, where
+        attention is over codes, ``<stream>_share_<code>``. Empty if the model does not attend.
     """
     was_training = model.training
     model.eval()
-    totals: dict[str, list] = {stream: [] for stream in STREAMS}
+    entropies: dict[str, list[Tensor]] = {stream: [] for stream in STREAMS}
+    over_codes: dict[str, list[Tensor]] = {stream: [] for stream in STREAMS}
     for start in range(0, len(features), 64):
-        batch = collate(features[start : start + 64])
-        batch.pop("labels", None)
-        batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
+        batch = processor.inputs(features[start : start + 64], model.device)
         output = model(**batch, output_attentions=True)
+        if output.visual_attention is None:
+            break  # nor will it for the rest
         real = batch["attention_mask"].bool()  # (B, T)
         for stream in STREAMS:
-            attention = output.get(f"{stream}_attention")  # (B, T, k+1)
-            if attention is not None:
-                attention = attention[real].float()  # (tokens, k+1)
-                totals[stream].append(attention[attention.sum(-1) > 0])
+            attention = output[f"{stream}_attention"][real].float()  # (tokens, k+1) or (tokens, N)
+            attention = attention[attention.sum(-1) > 0]
+            entropies[stream].append(torch.special.entr(attention).sum(-1) / math.log(2))
+            if model.config.fusion == "ce":  # over frames, each batch has a width of its own
+                over_codes[stream].append(attention)
     model.train(was_training)
     summary = {}
-    for stream, parts in totals.items():
-        if parts and sum(map(len, parts)):
-            attention = torch.cat(parts)
-            entropy = torch.special.entr(attention).sum(-1).mean() / math.log(2)
-            summary[f"{stream}_entropy"] = entropy.item()
-            for code, share in enumerate(attention.mean(0).tolist()):
-                summary[f"{stream}_share_{code}"] = share
+    for stream in STREAMS:
+        if sum(map(len, entropies[stream])):
+            summary[f"{stream}_entropy"] = torch.cat(entropies[stream]).mean().item()
+        if sum(map(len, over_codes[stream])):
+            shares = torch.cat(over_codes[stream]).mean(0).tolist()
+            summary |= {f"{stream}_share_{code}": share for code, share in enumerate(shares)}
     return summary
 
 

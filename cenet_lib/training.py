@@ -20,6 +20,7 @@ import pandas as pd
 import torch
 import transformers
 from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 from transformers import TrainerState
 
 from .callbacks import Patience, SaveOnSignal
@@ -79,7 +80,7 @@ def train(
     folder = Path(folder).resolve()
     refuse_existing(folder)
     settings = settings or TrainingSettings()
-    return _train(corpus, folder, settings, source or corpus.name, checkpoint=None)
+    return _train(corpus, folder, settings, source or corpus.name, resuming=False)
 
 
 def resume(folder: str | Path, corpus: Corpus | None = None) -> Run:
@@ -115,17 +116,16 @@ def resume(folder: str | Path, corpus: Corpus | None = None) -> Run:
             f"then, {now[:16]}… now); put the old one back, or begin a new run"
         )
     settings = TrainingSettings(**config["settings"])
-    return _train(corpus, folder, settings, config["corpus"]["source"], checkpoint="newest")
+    return _train(corpus, folder, settings, config["corpus"]["source"], resuming=True)
 
 
 def _train(
-    corpus: Corpus, folder: Path, settings: TrainingSettings, source: str, checkpoint: str | None
+    corpus: Corpus, folder: Path, settings: TrainingSettings, source: str, resuming: bool
 ) -> Run:
     began = time.monotonic()
     arguments = training_arguments(folder, settings)
     arguments.device  # noqa: B018, asking for it joins the other processes, if there are any
     processes = PartialState()
-    is_new = checkpoint is None
     seen = select_streams(corpus, settings)
     if settings.linguistic is not None:  # all at once: a sentence encoder likes batches
         annotator = get_annotator(settings.linguistic)
@@ -147,12 +147,10 @@ def _train(
         try:
             if processes.is_main_process and not (folder / "config.json").is_file():
                 write_json(folder / "config.json", _describe(corpus, settings, source))
-            if checkpoint == "newest":
-                if processes.is_main_process:
-                    newest_whole_checkpoint(folder)
-                processes.wait_for_everyone()
-                found = newest_whole_checkpoint(folder, report=lambda _: None)
-                checkpoint = None if found is None else str(found)
+            checkpoint = None
+            if resuming:  # one process looks, for looking means to hash every file
+                found = newest_whole_checkpoint(folder) if processes.is_main_process else None
+                (checkpoint,) = broadcast_object_list([found])
             tracker = _tracker(folder, settings)
             if tracker is not None:
                 trainer.add_callback(tracker)
@@ -164,7 +162,7 @@ def _train(
                 seconds = time.monotonic() - began
                 _finish(trainer, processor, seen, folder, seconds, tracker)
         except BaseException:
-            worthless = is_new and not any(folder.glob("checkpoints/checkpoint-*"))
+            worthless = not resuming and not any(folder.glob("checkpoints/checkpoint-*"))
             if worthless and processes.is_main_process:
                 shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -188,17 +186,17 @@ def _tracker(folder: Path, settings: TrainingSettings):
 
 
 def _fit(
-    trainer: CENetTrainer, settings: TrainingSettings, checkpoint: str | None, folder: Path
+    trainer: CENetTrainer, settings: TrainingSettings, checkpoint: Path | None, folder: Path
 ) -> None:
     """Train to the end, or from a checkpoint to the end, and take the chosen weights."""
     if checkpoint is not None and settings.patience is not None:
-        state = TrainerState.load_from_json(str(Path(checkpoint) / "trainer_state.json"))
+        state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
         if Patience(settings.patience).is_over(state):
             trainer.state = state
             trainer.find_best()
             trainer._load_best_model()
             return
-    trainer.train(resume_from_checkpoint=checkpoint)
+    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     callbacks = trainer.callback_handler.callbacks
     stopped = any(isinstance(c, SaveOnSignal) and c.stopped for c in callbacks)
     if stopped and trainer.state.global_step < trainer.state.max_steps:
@@ -372,9 +370,7 @@ def predict_stream(
             predictions = [math.nan] * len(window)
             for start in range(0, len(order), batch_size):
                 rows = order[start : start + batch_size]
-                batch = processor.collate([features[i] for i in rows])
-                batch.pop("labels", None)
-                batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
+                batch = processor.inputs([features[i] for i in rows], model.device)
                 for i, value in zip(rows, model(**batch).logits.tolist(), strict=True):
                     predictions[i] = round(value, 6)
             for utterance, prediction in zip(window, predictions, strict=True):

@@ -1,10 +1,13 @@
 """The parts of the trainer: batches, parameter groups, what attention is summarised to."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from small import make_corpus
 
-from cenet_lib import CENetError, TrainingSettings
+from cenet_lib import CENetError, Corpus, TrainingSettings, train
 from cenet_lib.batches import LengthGroupedBatches
 from cenet_lib.callbacks import Patience
 from cenet_lib.trainer import attention_summary, parameter_groups
@@ -93,7 +96,7 @@ def test_parameter_groups_hold_each_parameter_once_with_its_rate(small_run):
 def test_attention_summary_agrees_with_a_plain_computation(small_run, small_corpus):
     processor, model = small_run.processor, small_run.model
     features = [processor(utterance) for utterance in small_corpus.valid]
-    summary = attention_summary(model, processor.collate, features)
+    summary = attention_summary(model, processor, features)
     rows = []
     with torch.no_grad():
         for feature in features:
@@ -117,3 +120,40 @@ def test_patience_counts_epochs_since_the_best(errors, over):
         log_history = [{"eval_mae": e} for e in errors]  # noqa: RUF012
 
     assert Patience(2).is_over(State) == over
+
+
+def test_attention_over_frames_is_summarised_whatever_the_width_of_a_batch(
+    small_backbone, tmp_path
+):
+    corpus = make_corpus(sizes=(16, 90, 4))  # more valid utterances than fit in one batch,
+    longest = replace(corpus.valid[0], visual=np.repeat(corpus.valid[0].visual, 9, axis=0))
+    corpus = Corpus("two widths", corpus.train, [longest, *corpus.valid[1:]], corpus.test)
+    settings = TrainingSettings(
+        backbone=str(small_backbone),
+        fusion="ce-continuous",
+        n_visual_codes=4,
+        n_acoustic_codes=3,
+        epochs=1,
+        device="cpu",
+    )
+    run = train(corpus, tmp_path / "run", settings)
+    entropies = []
+    with torch.no_grad():
+        for utterance in corpus.valid:
+            batch = run.processor.batch([utterance])
+            attention = run.model(**batch, output_attentions=True).visual_attention[0].double()
+            entropies += (-(attention * attention.clamp(min=1e-30).log2()).sum(-1)).tolist()
+    saved = run.history["valid_visual_entropy"][0]
+    assert saved == pytest.approx(np.mean(entropies), abs=1e-3)
+
+
+def test_models_that_do_not_attend_are_not_run_for_a_summary(small_run, small_corpus):
+    from cenet_lib import CENet, CENetConfig
+
+    config = CENetConfig(backbone=small_run.model.config.backbone, fusion="none")
+    model = CENet(config)
+    calls = []
+    model.register_forward_pre_hook(lambda *_: calls.append(1))
+    features = [small_run.processor(utterance) for utterance in small_corpus.train]
+    assert attention_summary(model, small_run.processor, features * 3) == {}
+    assert len(calls) <= 1
