@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 
 from .errors import CENetError
 
-BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#595959"
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#595959"
 # What a metric's axis says, with its unit.
 _LABELS = {
     "mae": "mean absolute error (intensity)",

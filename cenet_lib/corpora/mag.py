@@ -7,9 +7,9 @@ segment)`` with a row of frames for each word (MOSI 47 and 74 wide, MOSEI 35 and
 
 from ..errors import CENetError
 from ..utterance import Corpus
-from .misa import is_segment
-from .reading import Collector, Frames
-from .values import id_of, number_of, splits_of, text_keys, words_of
+from .misa import add_word_aligned, is_segment
+from .reading import Collector
+from .values import splits_of, text_keys
 
 FORM = "MAG pickle"
 LABEL_RANGE = (-3.0, 3.0)
@@ -39,17 +39,7 @@ def read(data: dict, collector: Collector) -> Corpus:
     for split, segments in splits_of(text_keys(data), collector.path).items():
         for where, item in numbered(segments, split, collector, n_features=3):
             (words, visual, acoustic), label, segment = item
-            id = id_of(segment, where)
-            where = collector.where(split, id)
-            words = words_of(words, where)
-            collector.add(
-                split,
-                id,
-                words,
-                visual=Frames(visual, at_least=len(words)),
-                acoustic=Frames(acoustic, at_least=len(words)),
-                label=number_of(label, where),
-            )
+            add_word_aligned(collector, split, where, words, visual, acoustic, label, segment)
     return collector.corpus([collector.path])
 
 

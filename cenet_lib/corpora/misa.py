@@ -71,17 +71,27 @@ def read_split(data: list, split: str, collector: Collector) -> None:
                 "first one is; remove it"
             )
         (_, visual, acoustic, words), label, segment = item
-        id = id_of(segment, where)
-        where = collector.where(split, id)
-        words = words_of(words, where)
-        collector.add(
-            split,
-            id,
-            words,
-            visual=Frames(visual, at_least=len(words)),
-            acoustic=Frames(acoustic, at_least=len(words)),
-            label=number_of(label, where),
-        )
+        add_word_aligned(collector, split, where, words, visual, acoustic, label, segment)
+
+
+def add_word_aligned(
+    collector: Collector, split: str, where: str, words, visual, acoustic, label, segment
+) -> None:
+    """Hand over a segment with a row of each stream per word, as MISA's and MAG's have.
+
+    ``where`` begins the message of an error in the segment's name.
+    """
+    id = id_of(segment, where)
+    where = collector.where(split, id)
+    words = words_of(words, where)
+    collector.add(
+        split,
+        id,
+        words,
+        visual=Frames(visual, at_least=len(words)),
+        acoustic=Frames(acoustic, at_least=len(words)),
+        label=number_of(label, where),
+    )
 
 
 def split_files(files: list[Path]) -> dict[str, Path] | None:
