@@ -102,6 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--corpus", default="demo", help="'demo', a file or a folder")
     compare.add_argument("--out", type=Path, required=True, help="folder of the comparison")
     compare.add_argument("--recipe", help="settings that all share, by name or YAML file")
+    compare.add_argument(
+        "--k", type=int, nargs="+", metavar="INT", help="size of both vocabularies"
+    )
     _add_settings(compare, several=tuple(setting.name for setting in fields(TrainingSettings)))
 
     evaluate = command(
@@ -232,7 +235,8 @@ def _train(options) -> None:
 
 
 def _compare(options) -> None:
-    given = {setting.name: getattr(options, setting.name) for setting in fields(TrainingSettings)}
+    names = [setting.name for setting in fields(TrainingSettings)] + ["k"]
+    given = {name: getattr(options, name) for name in names}
     given = {name: value for name, value in given.items() if value is not None}
     axes = {name: value for name, value in given.items() if isinstance(value, list)}
     single = {name: value for name, value in given.items() if name not in axes}

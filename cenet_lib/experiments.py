@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 # What cannot change the result of a run without voice and face.
 _OF_FUSION = ("streams", "injection_layer", "attention_scale", "mask_padding", "lr_fusion")
 _OF_FUSION += ("n_visual_codes", "n_acoustic_codes", "pad_frames_to")
+_OF_VOCABULARIES = ("n_visual_codes", "n_acoustic_codes")  # together: "k"
 # What cannot change the result of any run.
 _OF_MACHINE = ("device", "save_every", "wandb")
 METRICS = ("mae", "corr", "acc2_has0", "acc2_non0", "f1_non0", "acc5", "acc7")
@@ -66,6 +67,7 @@ def configurations(
     Parameters
     ----------
     axes : mapping of setting to values
+        ``"k"`` stands for the sizes of both vocabularies.
     base : mapping, optional
         Settings that all share.
 
@@ -77,6 +79,8 @@ def configurations(
     found: dict[TrainingSettings, None] = {}
     for values in product(*axes.values()):
         chosen = {**(base or {}), **dict(zip(axes, values, strict=True))}
+        if "k" in chosen:
+            chosen |= dict.fromkeys(_OF_VOCABULARIES, chosen.pop("k"))
         settings = TrainingSettings(**{**chosen, "watch_test": True})
         if settings.fusion == "none":
             plain = {name: getattr(default, name) for name in _OF_FUSION}
@@ -123,8 +127,8 @@ def compare(
     varying = [name for name in axes if name != "seed"]
     rows, runs = [], []
     for number, settings in enumerate(grid, start=1):
-        target = folder / "runs" / run_name(settings, fingerprint, varying)
-        row = {**{name: getattr(settings, name) for name in varying}, "seed": settings.seed}
+        target = run_folder(folder / "runs", settings, fingerprint, varying)
+        row = {**{name: _value(settings, name) for name in varying}, "seed": settings.seed}
         report(f"\n{number}/{len(grid)} {target.name}")
         try:
             if is_finished(target):
@@ -152,14 +156,30 @@ def compare(
     return Comparison(table, summary, varying)
 
 
-def run_name(settings: TrainingSettings, fingerprint: str, varying: Sequence[str]) -> str:
+def run_folder(
+    folder: Path, settings: TrainingSettings, fingerprint: str, varying: Sequence[str] = ()
+) -> Path:
+    """Return where a run of these settings lies among others, or would lie.
+
+    The end of its name decides, so that two comparisons in one folder share runs, whatever varies.
+    """
+    name = run_name(settings, fingerprint, varying)
+    known = sorted(folder.glob(f"*-{name.rpartition('-')[2]}"))
+    return known[0] if known else folder / name
+
+
+def run_name(settings: TrainingSettings, fingerprint: str, varying: Sequence[str] = ()) -> str:
     """Return a name that is readable at its front and unique by its end."""
     decides = {k: v for k, v in asdict(settings).items() if k not in _OF_MACHINE}
     content = json.dumps([decides, fingerprint], sort_keys=True)
     digest = hashlib.sha256(content.encode()).hexdigest()[:10]
-    front = "-".join(str(getattr(settings, name)) for name in varying)
+    front = "-".join(str(_value(settings, name)) for name in varying)
     front = "".join(c if c.isalnum() or c in "-." else "_" for c in front)[:60]
     return f"{front}-seed{settings.seed}-{digest}".lstrip("-")
+
+
+def _value(settings: TrainingSettings, name: str):
+    return getattr(settings, _OF_VOCABULARIES[0] if name == "k" else name)
 
 
 def _results(run: Run) -> dict[str, float]:

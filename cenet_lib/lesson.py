@@ -1,4 +1,4 @@
-"""What the notebooks share and a student need not read: figures with alternative text, fast mode.
+"""What the notebooks share and a student need not read: figures, fast mode, runs, results.
 
 With the environment variable ``CENET_FAST=1`` the notebooks take the same steps on less data, so
 that the whole course can be tested in minutes.
@@ -6,10 +6,21 @@ that the whole course can be tested in minutes.
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from .errors import CENetError
+from .files import cache_folder
 from .utterance import Corpus
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .runs import Run
+    from .settings import TrainingSettings
+
+RESULTS = Path(__file__).resolve().parents[1] / "notebooks" / "results"
 
 FAST_SIZES: Mapping[str, int] = MappingProxyType({"train": 160, "valid": 40, "test": 80})
 _T = TypeVar("_T")
@@ -61,3 +72,54 @@ def show(figure, alt: str) -> None:
         {"image/png": picture, "text/plain": alt}, raw=True, metadata={"image/png": {"alt": alt}}
     )
     plt.close(figure)
+
+
+def trained(corpus: Corpus, settings: "TrainingSettings") -> "Run":
+    """Train a model, or open it if a notebook already trained one in the same way.
+
+    The run lies in the cache, under a name made of all settings and of the corpus.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        ``demo``, or the short form of it.
+    settings : TrainingSettings
+    """
+    from .experiments import run_folder
+    from .runs import Run, is_finished
+    from .training import resume, train
+
+    folder = run_folder(cache_folder() / "runs", settings, corpus.fingerprint(), ["fusion"])
+    if is_finished(folder):
+        return Run(folder)
+    if (folder / "config.json").is_file():  # somebody stopped the cell
+        return resume(folder, corpus)
+    return train(corpus, folder, settings)
+
+
+def recorded(name: str) -> "pd.DataFrame":
+    """Open a comparison that takes too long for a lesson and was made beforehand.
+
+    Parameters
+    ----------
+    name : str
+        ``"fusions"``, for example: a file of ``notebooks/results``. How each was made stands in the
+        README beside them.
+
+    Returns
+    -------
+    DataFrame
+        A row per run: the settings that vary, the seed, metrics as ``valid_…`` and ``test_…``.
+
+    Raises
+    ------
+    CENetError
+        If there is no such file.
+    """
+    import pandas as pd
+
+    path = RESULTS / f"{name}.csv"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in RESULTS.glob("*.csv"))) or "none"
+        raise CENetError(f"{path}: there is no such comparison; recorded are: {known}")
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])

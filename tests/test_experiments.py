@@ -105,6 +105,28 @@ def test_second_time_nothing_is_trained_and_more_seeds_train_only_themselves(
     assert trained == [2]
 
 
+def test_comparisons_in_one_folder_share_their_runs(comparison, small_corpus, base, monkeypatch):
+    folder, first = comparison
+    import cenet_lib.experiments as experiments
+
+    monkeypatch.setattr(experiments, "train", lambda *_, **__: pytest.fail("trained again"))
+    axes = {"attention_scale": [8.0], "streams": ["both"], "seed": [1]}
+    other = compare(small_corpus, folder, axes, base, report=lambda _: None)
+    [row] = other.runs.to_dict("records")
+    same = first.runs.query("fusion == 'ce' and seed == 1")
+    assert row["test_mae"] == same["test_mae"].item()
+
+
+def test_k_is_the_size_of_both_vocabularies():
+    found = configurations({"fusion": ["none", "ce"], "k": [4, 32]}, {"injection_layer": 2})
+    assert [(s.fusion, s.n_visual_codes, s.n_acoustic_codes) for s in found] == [
+        ("none", 16, 16),
+        ("ce", 4, 4),
+        ("ce", 32, 32),
+    ]
+    assert run_name(found[2], "a", ["fusion", "k"]).startswith("ce-32-seed0-")
+
+
 def test_failures_are_rows(small_corpus, base, tmp_path):
     axes = {"injection_layer": [0, 9]}
     quick = {**base, "epochs": 1}

@@ -1,11 +1,15 @@
 """What the notebooks share: fast mode, and figures with alternative texts."""
 
+import dataclasses
+
 import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from cenet_lib.lesson import FAST_SIZES, fast, shorten, show
+from cenet_lib import CENetError, TrainingSettings, lesson
+from cenet_lib.lesson import FAST_SIZES, fast, recorded, shorten, show, trained
 
 
 @pytest.fixture
@@ -47,3 +51,42 @@ def test_fast_mode_takes_less_data(monkeypatch):
         assert list(short.split(split)) == list(corpus.split(split))[:size]
     assert short.label_range == corpus.label_range
     assert short.feature_names == corpus.feature_names
+
+
+def test_a_model_is_trained_once(small_corpus, small_backbone, tmp_path, monkeypatch):
+    monkeypatch.setenv("CENET_CACHE", str(tmp_path))
+    settings = TrainingSettings(
+        backbone=str(small_backbone), n_visual_codes=4, n_acoustic_codes=3, epochs=1, device="cpu"
+    )
+    run = trained(small_corpus, settings)
+    assert run.folder.is_relative_to(tmp_path)
+    metrics = (run.folder / "metrics.json").stat().st_mtime_ns
+    again = trained(small_corpus, settings)
+    assert again.folder == run.folder
+    assert (again.folder / "metrics.json").stat().st_mtime_ns == metrics
+    other = trained(small_corpus, dataclasses.replace(settings, seed=1))
+    assert other.folder != run.folder
+
+
+def test_a_stopped_lesson_goes_on(small_corpus, small_backbone, tmp_path, monkeypatch):
+    monkeypatch.setenv("CENET_CACHE", str(tmp_path))
+    settings = TrainingSettings(
+        backbone=str(small_backbone), n_visual_codes=4, n_acoustic_codes=3, epochs=1, device="cpu"
+    )
+    run = trained(small_corpus, settings)
+    before = run.predictions
+    (run.folder / "metrics.json").unlink()  # as if it had been stopped before the end
+    pd.testing.assert_frame_equal(trained(small_corpus, settings).predictions, before)
+
+
+def test_recorded_comparisons(tmp_path, monkeypatch):
+    monkeypatch.setattr(lesson, "RESULTS", tmp_path)
+    with pytest.raises(CENetError, match="recorded are: none"):
+        recorded("fusions")
+    table = pd.DataFrame({"fusion": ["none", "ce"], "test_mae": [0.5, None]})
+    table.to_csv(tmp_path / "fusions.csv", index=False)
+    found = recorded("fusions")
+    assert list(found["fusion"]) == ["none", "ce"]  # "none" is a way of fusion, not a gap
+    assert found["test_mae"].isna().tolist() == [False, True]
+    with pytest.raises(CENetError, match="recorded are: fusions"):
+        recorded("fusion")
