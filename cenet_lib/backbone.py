@@ -5,6 +5,7 @@ token may look at all others: BERT and its relatives, not ALBERT (one layer, run
 GPT (whose first token sees only itself).
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -96,23 +97,14 @@ def encoder_layers(backbone: nn.Module) -> nn.ModuleList:
     )
 
 
-def after_attention(layer: nn.Module) -> nn.Module:
+def after_attention(layer: nn.Module) -> nn.Module | None:
     """Return the module with which a layer's work on single tokens begins.
 
     In a Transformer layer, tokens meet in the attention only; what follows (residual sum, norm,
-    feed-forward network) treats each by itself.
-
-    Raises
-    ------
-    CENetError
-        If the layer is not built like BERT's, DistilBERT's or MPNet's.
+    feed-forward network) treats each by itself. ``None`` if the layer is not built like BERT's,
+    DistilBERT's or MPNet's.
     """
     for name in ("attention.output", "sa_layer_norm", "attention.LayerNorm"):
-        try:
+        with suppress(AttributeError):
             return layer.get_submodule(name)
-        except AttributeError:
-            continue
-    raise CENetError(
-        f"first_token_only does not know the layers of this language model "
-        f"({type(layer).__name__}); leave it off"
-    )
+    return None

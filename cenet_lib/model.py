@@ -55,7 +55,8 @@ class CENetConfig(PreTrainedConfig):
         k, but also ``<s>`` (word 0), "other" words, neutral words, unknown sentence polarity.
     first_token_only : bool
         Compute the last layer for the first token only, which is all that the head reads: the same
-        predictions for less work. The backbone called by itself then gives this one state.
+        predictions for less work, where the layers are built like BERT's. The backbone called by
+        itself then gives this one state.
     """
 
     model_type = "cenet"
@@ -73,16 +74,22 @@ class CENetConfig(PreTrainedConfig):
     linguistic: bool = False
     head_dropout: float = 0.1
     frozen_padding_rows: bool = False
-    first_token_only: bool = False
+    first_token_only: bool = True
     initializer_range: float = 0.02
 
     @classmethod
     def published(cls, **settings) -> "CENetConfig":
         """Return the published code's settings, see `cenet_lib.published`.
 
-        CE attends to padding, rows named padding are never trained, SentiLARE's embeddings are on.
+        CE attends to padding, rows named padding are never trained, SentiLARE's embeddings are on;
+        the last layer's states are there for all tokens, to be compared.
         """
-        published = {"mask_padding": False, "frozen_padding_rows": True, "linguistic": True}
+        published = {
+            "mask_padding": False,
+            "frozen_padding_rows": True,
+            "linguistic": True,
+            "first_token_only": False,
+        }
         return cls(**{**published, **settings})
 
 
@@ -149,8 +156,9 @@ class CENet(PreTrainedModel):
             self._injected = next(n for n, m in self.backbone.named_modules() if m is layer)
             layer.enhance = None
             layer.register_forward_pre_hook(_enhance_input)
-        if config.first_token_only:
-            after_attention(layers[-1]).register_forward_pre_hook(_keep_first_token)
+        single = after_attention(layers[-1])
+        if config.first_token_only and single is not None:
+            single.register_forward_pre_hook(_keep_first_token)
 
         self.linguistic = None
         if config.linguistic:
