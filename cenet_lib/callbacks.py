@@ -37,7 +37,7 @@ class Progress(TrainerCallback):
         """Move on."""
         self._bar.update(1)
         now = time.monotonic()
-        if not self._bar.disable or not state.is_world_process_zero:
+        if somebody_watches() or not state.is_world_process_zero:
             return
         if now - self._last >= self.every:
             self._last = now

@@ -4,8 +4,10 @@ With the environment variable ``CENET_FAST=1`` the notebooks take the same steps
 that the whole course can be tested in minutes.
 """
 
+import io
 import os
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
@@ -77,7 +79,8 @@ def show(figure, alt: str) -> None:
 def trained(corpus: Corpus, settings: "TrainingSettings") -> "Run":
     """Train a model, or open it if a notebook already trained one in the same way.
 
-    The run lies in the cache, under a name made of all settings and of the corpus.
+    The run lies in the cache, under a name made of all settings and of the corpus. A bar shows how
+    it goes; what each epoch gave is in the run's history.
 
     Parameters
     ----------
@@ -92,9 +95,10 @@ def trained(corpus: Corpus, settings: "TrainingSettings") -> "Run":
     folder = run_folder(cache_folder() / "runs", settings, corpus.fingerprint(), ["fusion"])
     if is_finished(folder):
         return Run(folder)
-    if (folder / "config.json").is_file():  # somebody stopped the cell
-        return resume(folder, corpus)
-    return train(corpus, folder, settings)
+    with redirect_stdout(io.StringIO()):  # a cell shows the same, whether it trains or opens
+        if (folder / "config.json").is_file():  # somebody stopped the cell
+            return resume(folder, corpus)
+        return train(corpus, folder, settings)
 
 
 def recorded(name: str) -> "pd.DataFrame":

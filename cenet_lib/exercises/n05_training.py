@@ -1,0 +1,189 @@
+"""Checks for notebook 05: the schedule, AdamW, patience, a mean over batches."""
+
+import numpy as np
+
+from .framework import Wrong, compare, exercise
+
+
+@exercise("schedule")
+def _schedule(answer, rng):
+    n_steps = int(rng.integers(40, 60))
+    n_warmup = int(rng.integers(5, 15))
+    steps = np.arange(n_steps)
+    up, down = steps / n_warmup, (n_steps - steps) / (n_steps - n_warmup)
+    rising = steps < n_warmup
+    got = [answer(int(step), n_steps, n_warmup) for step in steps]
+    compare(
+        got,
+        np.where(rising, up, down),
+        {
+            "You count from 1: step 0 has the share 0.": np.where(
+                rising, (steps + 1) / n_warmup, down
+            ),
+            "It should fall after the warm-up; yours stays at the peak.": np.where(rising, up, 1),
+            "The way down begins at the peak: n_steps − step of n_steps − n_warmup, not of "
+            "n_steps.": np.where(rising, up, 1 - steps / n_steps),
+            "On the way down, count the steps since the warm-up ended.": np.where(
+                rising, up, 1 - steps / (n_steps - n_warmup)
+            ),
+            "It falls from the first step; the first n_warmup steps should rise.": (
+                1 - steps / n_steps
+            ),
+            "It rises over all steps. After n_warmup it should fall.": steps / n_steps,
+            "Return the share of the peak; you divided once too often.": np.where(
+                rising, up / n_warmup, down / (n_steps - n_warmup)
+            ),
+        },
+        what="The share at steps 0, 1, 2, …",
+    )
+    one = answer(0, n_steps, 0)
+    if abs(float(np.asarray(one).reshape(())) - 1) > 1e-6:
+        raise Wrong("Without any warm-up (n_warmup = 0), step 0 has the full rate, 1.")
+
+
+@exercise("adamw_step")
+def _adamw_step(answer, rng):
+    w, g, m = rng.normal(0, 1, (3, 5))
+    v = rng.uniform(0.1, 1, 5)
+    t, lr, decay, b1, b2, eps = 3, 0.5, 0.1, 0.9, 0.999, 0.3  # all large enough to be seen
+
+    def step(m_new, v_new, *, correct=True, root=True, inside=False, eps=eps):
+        m_hat = m_new / (1 - b1**t) if correct else m_new
+        v_hat = v_new / (1 - b2**t) if correct else v_new
+        size = np.sqrt(v_hat + eps) if inside else (np.sqrt(v_hat) if root else v_hat) + eps
+        return m_hat / size
+
+    m_new, v_new = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g**2
+    g_l2 = g + decay * w
+    m_l2 = b1 * m + (1 - b1) * g_l2
+    kept = w - lr * decay * w
+    result = answer(w, g, m, v, t, lr, decay, b1, b2, eps)
+    try:
+        got_w, got_m, got_v = result
+    except (TypeError, ValueError):
+        raise Wrong("Return three things: w, m and v.") from None
+    compare(
+        got_m,
+        m_new,
+        {
+            "In m, β₁ and 1 − β₁ are swapped.": (1 - b1) * m + b1 * g,
+            "m and v are swapped, or m got the square of the gradient.": v_new,
+            "You returned m̂; return m, before the correction.": m_new / (1 - b1**t),
+            "The decay went into the gradient, and so into m. That is Adam with L2; AdamW takes it "
+            "from the weight itself.": m_l2,
+            "m has not moved: it takes in a little of g.": m,
+        },
+        what="m",
+    )
+    compare(
+        got_v,
+        v_new,
+        {
+            "v takes the SQUARE of the gradient.": b2 * v + (1 - b2) * g,
+            "In v, β₂ and 1 − β₂ are swapped.": (1 - b2) * v + b2 * g**2,
+            "You returned v̂; return v, before the correction.": v_new / (1 - b2**t),
+            "v has not moved: it takes in a little of g².": v,
+        },
+        what="v",
+    )
+    compare(
+        got_w,
+        kept - lr * step(m_new, v_new),
+        {
+            "The corrections 1 − βᵗ are missing. Early on, m and v are too small without them.": (
+                kept - lr * step(m_new, v_new, correct=False)
+            ),
+            "Is your ε inside the square root? It belongs outside.": (
+                kept - lr * step(m_new, v_new, inside=True)
+            ),
+            "The square root of v̂ is missing.": kept - lr * step(m_new, v_new, root=False),
+            "The weight decay is missing.": w - lr * step(m_new, v_new),
+            "The decay must be scaled by the learning rate: η λ w.": (
+                w - decay * w - lr * step(m_new, v_new)
+            ),
+            "ε is missing.": kept - lr * step(m_new, v_new, eps=0),
+            "You used m and v of before this step.": kept - lr * step(m, v),
+            "The step goes uphill: subtract it.": kept + lr * step(m_new, v_new),
+            "The learning rate is missing.": kept - step(m_new, v_new),
+        },
+        what="w",
+    )
+
+
+@exercise("early_stop")
+def _early_stop(answer, rng):
+    cases = [
+        ([1.0, 0.8, 0.9, 0.85, 0.95, 0.97, 0.7], 2),
+        ([1.0, 0.9, 0.8, 0.7], 3),  # never runs out
+        ([0.5, 0.5, 0.5, 0.4], 2),  # equal is no better
+        ([0.9, 1.0, 0.8], 1),
+    ]
+    decreasing = 1 / np.arange(1, 9) + rng.uniform(0, 0.01, 8)
+    cases.append(([*decreasing[:5].tolist(), 1.0, 2.0, 3.0, 0.0], 3))
+    for errors, patience in cases:
+        want = _stopped(errors, patience)
+        said = answer(errors, patience)
+        try:
+            got = tuple(int(n) for n in said)
+        except (TypeError, ValueError):
+            raise Wrong(
+                "Return two numbers: the last epoch trained, and the epoch taken."
+            ) from None
+        if got == want:
+            continue
+        where = f"For {np.round(errors, 2).tolist()} and a patience of {patience}: "
+        best = int(np.argmin(errors)) + 1
+        hints = [  # the first that fits
+            ((want[0] - 1, want[1] - 1), "count epochs from 1."),
+            (want[::-1], "first the epoch after which it stops, then the one that is taken."),
+            (_stopped(errors, patience + 1), "it waits one epoch too long."),
+            ((want[0], want[0]), "the last epoch is not the one to take; take the best."),
+            ((len(errors), best), "it never stops early, and takes what it should not have seen."),
+            ((want[0], best), "it takes an epoch that training did not reach."),
+            (_stopped(errors, patience, equal=True), "an error equal to the best is no better."),
+            (
+                _stopped(errors, patience, last=True),
+                "compare with the BEST error so far, not with the one before.",
+            ),
+        ]
+        hint = next((text for pair, text in hints if pair == got), None)
+        raise Wrong(where + (hint or f"it says {got}; expected {want}."))
+
+
+def _stopped(errors, patience, equal=False, last=False):
+    best = waited = 0
+    for epoch, error in enumerate(errors):
+        before = errors[epoch - 1] if last and epoch else errors[best]
+        if error < before or (equal and error == before):
+            waited = 0
+        else:
+            waited += epoch > 0
+        if error < errors[best] or (equal and error == errors[best]):
+            best = epoch
+        if waited >= patience:
+            break
+    return epoch + 1, best + 1
+
+
+@exercise("mean_over_batches")
+def _mean_over_batches(answer, rng):
+    sizes = np.array([32, 32, 32, int(rng.integers(3, 9))])
+    means = rng.uniform(0.5, 3, 4)
+    total = float((means * sizes).sum())
+    compare(
+        answer(means.tolist(), sizes.tolist()),
+        total / sizes.sum(),
+        {
+            "That is the mean of the means. The small last batch counts as much as a full one.": (
+                means.mean()
+            ),
+            "That is the published way: twice the last batch's, over the number of batches.": (
+                2 * means[-1] / 4
+            ),
+            "That is the last batch alone.": means[-1],
+            "Divide by the number of utterances, not of batches.": total / 4,
+            "Divide by the number of utterances: that is the sum.": total,
+            "That is the sum of the means; weigh each by its size, and divide.": means.sum(),
+        },
+        what="The mean",
+    )

@@ -1,0 +1,169 @@
+"""Checks for notebook 06: accuracies and their conventions, a paired bootstrap, mass on cues."""
+
+import numpy as np
+
+from .framework import Wrong, compare, exercise
+
+
+@exercise("acc2_twice")
+def _acc2_twice(answer, rng):
+    y = np.round(rng.normal(0, 1.5, 40), 1)
+    y_hat = np.round(y + rng.normal(0, 1, 40), 1)
+    y[:7], y_hat[7:10] = 0, 0  # zero labels, and predictions of exactly 0
+    y_hat[:7] = [-0.4, -0.2, 0.3, -1, 0.5, -0.1, -0.6]
+    y[7:10] = [-1.0, -0.5, -1.2]
+    some = y != 0
+    has0 = ((y_hat >= 0) == (y >= 0)).mean()
+    non0 = ((y_hat > 0) == (y > 0))[some].mean()
+    result = answer(y, y_hat)
+    if np.shape(result) != (2,):
+        raise Wrong("Return two numbers: has0 and non0.")
+    compare(
+        result,
+        [has0, non0],
+        {
+            "They are swapped: has0 comes first.": [non0, has0],
+            "In non0, a prediction of exactly 0 is not positive: compare ŷ > 0 with y > 0.": [
+                has0,
+                ((y_hat >= 0) == (y > 0))[some].mean(),
+            ],
+            "In has0, zero counts as positive on both sides: ≥, not >.": [
+                ((y_hat > 0) == (y > 0)).mean(),
+                non0,
+            ],
+            "non0 leaves out utterances whose LABEL is 0, not those whose prediction is.": [
+                has0,
+                ((y_hat > 0) == (y > 0))[y_hat != 0].mean(),
+            ],
+            "non0 leaves zero labels out; you kept them in.": [
+                has0,
+                ((y_hat > 0) == (y > 0)).mean(),
+            ],
+            "Divide non0 by the number of utterances that are left.": [
+                has0,
+                (((y_hat > 0) == (y > 0)) & some).sum() / len(y),
+            ],
+            "np.sign has three values, and zero is a class of its own there.": [
+                (np.sign(y_hat) == np.sign(y)).mean(),
+                (np.sign(y_hat) == np.sign(y))[some].mean(),
+            ],
+        },
+        what="(has0, non0)",
+    )
+
+
+@exercise("acc7")
+def _acc7(answer, rng):
+    halves, halves_hat = [2.5, -1.5, 0.5], [2, -2, 0]
+    far, far_hat = [3.0, -3.0, 3.0, -3.0, 2.8], [4.2, -3.9, 3.6, -5.0, 3.7]
+    y = rng.uniform(-3, 3, 30)
+    y_hat = y + rng.normal(0, 0.8, 30)
+    y, y_hat = np.concatenate([y, halves, far]), np.concatenate([y_hat, halves_hat, far_hat])
+
+    def share(round_, bound=3, clip=True):
+        a, b = (np.clip(v, -bound, bound) if clip else v for v in (y, y_hat))
+        return (round_(a) == round_(b)).mean()
+
+    compare(
+        answer(y, y_hat),
+        share(np.round),
+        {
+            "Clip to [−3, 3] first: a prediction of 4.2 is class 3.": share(np.round, clip=False),
+            "You cut the decimals off; round.": share(np.trunc),
+            "You rounded down; round to the nearest.": share(np.floor),
+            "You rounded halves up; np.round takes the even number: 2.5 becomes 2.": share(
+                lambda v: np.floor(v + 0.5)
+            ),
+            "You rounded halves away from zero; np.round takes the even number.": share(
+                lambda v: np.sign(v) * np.floor(np.abs(v) + 0.5)
+            ),
+            "That is Acc-5: clip to ±3, not to ±2.": share(np.round, bound=2),
+            "That is the number; return the share.": share(np.round) * len(y),
+            "That is the share of wrong ones.": 1 - share(np.round),
+        },
+        what="Acc-7",
+    )
+
+
+@exercise("paired_bootstrap")
+def _paired_bootstrap(answer, rng):
+    hard = rng.exponential(1, 60)
+    a, b = hard + rng.uniform(0, 0.3, 60), hard + rng.uniform(0.1, 0.4, 60)
+    draws = rng.integers(0, 60, (200, 60))
+    resampled = (a - b)[draws].mean(1)
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    mean = (a - b).mean()
+    std = resampled.std()
+    apart = a[draws].mean(1) - b[draws[::-1]].mean(1)
+    over_utterances = np.quantile(a - b, [0.025, 0.975])
+    result = answer(a, b, draws)
+    if np.shape(result) != (3,):
+        raise Wrong("Return three numbers: the difference, and both ends of its interval.")
+    compare(
+        result,
+        [mean, low, high],
+        {
+            "It is a − b; you took b − a.": [-mean, -high, -low],
+            "The ends are swapped: low first.": [mean, high, low],
+            "The ends are quantiles of the DIFFERENCES between utterances. Take those of the MEAN "
+            "over each resample.": [mean, *over_utterances],
+            "That is an interval of 90 %: cut 2.5 % at each end.": [
+                mean,
+                *np.quantile(resampled, [0.05, 0.95]),
+            ],
+            "You took the mean ± two standard deviations. Close, but take the quantiles.": [
+                mean,
+                mean - 2 * std,
+                mean + 2 * std,
+            ],
+            "You took the mean ± 1.96 standard deviations. Close, but take the quantiles.": [
+                mean,
+                mean - 1.96 * std,
+                mean + 1.96 * std,
+            ],
+            "You drew other utterances for a than for b, so what makes a sentence hard no longer "
+            "cancels. Use the same draw for both.": [mean, *np.quantile(apart, [0.025, 0.975])],
+            "You took the mean over the resamples (axis 0). There is one mean per resample: axis "
+            "1.": [mean, *np.quantile((a - b)[draws].mean(0), [0.025, 0.975])],
+            "The ends belong to the difference of two single intervals; pair first, then take the "
+            "quantiles.": [
+                mean,
+                *(
+                    np.quantile(a[draws].mean(1), [0.025, 0.975])
+                    - np.quantile(b[draws].mean(1), [0.025, 0.975])
+                ),
+            ],
+        },
+        what="(difference, low, high)",
+        rtol=1e-5,
+    )
+    return "Pairing makes the interval narrow: what is hard for both cancels."
+
+
+@exercise("cue_mass")
+def _cue_mass(answer, rng):
+    k, n = 5, 24
+    codes = np.concatenate([[0, 0, 1, 1, 1], rng.integers(0, 3, n - 5)])  # 3 and 4 do not occur
+    cue = rng.random(n) < 0.4
+    cue[:2] = [True, False]
+    counts = np.bincount(codes, minlength=k)
+    attention = np.where(counts > 0, rng.uniform(0.1, 1, k), 0)
+    attention /= attention.sum()
+    per_frame = attention[codes] / counts[codes]
+    any_cue = np.array([bool(cue[codes == j].any()) for j in range(k)])
+    compare(
+        answer(attention, codes, cue),
+        per_frame[cue].sum(),
+        {
+            "Each frame of a code got the whole attention of the code. They share it: divide by "
+            "their number.": attention[codes][cue].sum(),
+            "That is the share of cue frames; weigh each frame with its attention.": cue.mean(),
+            "That is the mass of all codes that have a cue frame at all. Only the cue frames of a "
+            "code count.": attention[any_cue].sum(),
+            "That is the mass on frames that are NOT cues.": per_frame[~cue].sum(),
+            "Take the sum over the cue frames, not the mean.": per_frame[cue].mean(),
+            "That is the mean of the codes' attention over cue frames; each code's attention is "
+            "shared by its frames, and then summed.": attention[codes][cue].mean(),
+        },
+        what="The mass",
+    )

