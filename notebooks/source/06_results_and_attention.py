@@ -200,9 +200,10 @@ show(
 # ## How sure is a number?
 #
 # Our test split has 686 utterances. Another 686 would have given another MAE. How far off might
-# it be? The [bootstrap](GLOSSARY.md#bootstrap) asks the data themselves: draw 686 utterances from
-# the 686, *with* replacement, so that some come twice and some not at all. Compute the MAE. Do it
-# a thousand times. The middle 95 % of the results are an interval for it.
+# it be? The [bootstrap](GLOSSARY.md#bootstrap) ([Efron 1979](REFERENCES.md#efron-1979)) asks the
+# data themselves: draw 686 utterances from the 686, *with* replacement, so that some come twice
+# and some not at all. Compute the MAE. Do it a thousand times. The middle 95 % of the results are
+# an interval for it.
 
 # %%
 errors = np.abs(y_hat - y)
