@@ -19,9 +19,8 @@
 # ## Why indices?
 #
 # A language model does not read letters. It reads *numbers of entries in a vocabulary*: "film" may
-# be entry
-# 2143. Each entry has a vector that the model has learned. A frame of a face is something else: 35
-#       measured numbers that no frame before it had exactly.
+# be entry number 2143. Each entry has a vector that the model has learned. A frame of a face is
+# something else: 35 measured numbers that no frame before it had exactly.
 #
 # CENet makes the two alike. It looks for $k$ typical frames, the [codes](GLOSSARY.md#code), and
 # replaces each frame by the number of the nearest one. Then a face is a text too, in a language

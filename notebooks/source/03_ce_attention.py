@@ -701,4 +701,5 @@ for name in ("visual.query.bias", "visual.key.bias", "visual.value.bias"):
 # **To think about** A smile of 3 frames and one of 30 differ by $\ln 10 \approx 2.3$ in the score.
 # What does a very sharp attention make of that?
 #
-# **Next** The language model: where CE goes in. That notebook is being written.
+# **Next** [The language model](04_language_model.ipynb): where words become numbers, and where CE
+# goes in.
