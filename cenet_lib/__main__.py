@@ -24,6 +24,9 @@ EXAMPLES = """examples:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return the exit status: 0, 1 for a failed check, 2 for an error."""
+    for stream in (sys.stdout, sys.stderr):  # an old console knows no arrows; it shall get a "?"
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
     options = _parser().parse_args(arguments)
     if os.environ.get("RANK", "0") != "0":  # of several processes, one speaks
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, for the rest of the process

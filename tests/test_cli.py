@@ -42,6 +42,24 @@ def test_help_shows_itself_without_loading_torch(command):
     assert command in ("data", "data info") or "example" in done.stdout
 
 
+def test_a_console_that_knows_few_letters_is_no_error(small_run, tmp_path):
+    command = [
+        "data",
+        "convert",
+        str(small_run.folder.parent / "corpus"),
+        str(tmp_path / "to→there"),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "cenet_lib", *command],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "to?there: Corpus(" in done.stdout
+
+
 def test_train_evaluate_predict(small_run, small_backbone, tmp_path, capsys):
     corpus = str(small_run.folder.parent / "corpus")
     out = tmp_path / "run"
