@@ -584,7 +584,10 @@ frozen_runs = recorded("freeze")
 frozen_runs.groupby("freeze_layers")[["test_mae", "test_corr"]].agg(["mean", "std"]).round(3)
 
 # %% [markdown]
-# FREEZE-READING
+# With half of the layers frozen nothing is lost that could be told from the spread of the seeds.
+# With all six frozen much is lost: the words no longer learn what a film review means by them.
+# Still it is far better than a model with words only (0.98, all layers trained), for what CE
+# mixes in reaches the head even through layers that do not learn.
 
 # %% [markdown]
 # ## The last layer, for one token only
