@@ -5,7 +5,7 @@ draws utterances from the split with replacement, many times, and looks at how t
 does not see what another *seed* would change: for that, train several.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -44,6 +44,13 @@ def interval(
         for name, value in metrics.items():
             drawn.setdefault(name, []).append(value)
     return {name: _percentiles(values, level) for name, values in drawn.items()}
+
+
+def mean_interval(values: np.ndarray, n: int = 1000, seed: int = 0) -> tuple[float, float]:
+    """Return the 95 % percentile interval of the mean of some values, (N,)."""
+    values = np.asarray(values)
+    rows = np.random.default_rng(seed).integers(0, len(values), (n, len(values)))
+    return _percentiles(values[rows].mean(1), 0.95)
 
 
 def paired_difference(
@@ -86,7 +93,7 @@ def paired_difference(
     return result
 
 
-def _percentiles(values: list[float], level: float) -> tuple[float, float]:
+def _percentiles(values: Sequence[float], level: float) -> tuple[float, float]:
     values = np.asarray(values)
     values = values[np.isfinite(values)]  # a resample may have no non-zero label
     if len(values) == 0:

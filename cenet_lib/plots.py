@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from .bootstrap import mean_interval
 from .errors import CENetError
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#595959"
@@ -178,7 +179,7 @@ def error_by_length(predictions: pd.DataFrame, ax: Axes | None = None, groups: i
     group = pd.qcut(length, groups, duplicates="drop")
     names = []
     for place, (_, rows) in enumerate(error.groupby(group, observed=True)):
-        low, high = _bootstrap(rows.to_numpy())
+        low, high = mean_interval(rows.to_numpy())
         ax.plot([place, place], [low, high], color=BLUE, lw=2)
         ax.plot(place, rows.mean(), "o", color=BLUE, ms=7)
         here = length[rows.index]
@@ -381,13 +382,6 @@ def attention_entropy(
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.legend(frameon=False)
     return ax
-
-
-def _bootstrap(values: np.ndarray, n: int = 1000) -> tuple[float, float]:
-    """Return the 95 % bootstrap interval of a mean, the same each time."""
-    rows = np.random.default_rng(0).integers(0, len(values), (n, len(values)))
-    low, high = np.percentile(values[rows].mean(1), [2.5, 97.5])
-    return float(low), float(high)
 
 
 def _checked(table: pd.DataFrame, columns: Sequence[str], where: str) -> pd.DataFrame:

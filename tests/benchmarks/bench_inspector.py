@@ -4,8 +4,8 @@
 
 Prints, as the median and the slowest of several tries:
 
-1. On an exported page, for 50 words × 1,000 frames (random attention): from a click on a word or a
-   code to the next picture on the screen, with maps by codes and by frames, and zooming.
+1. On an exported page, for 50 words × 1,000 frames and × 5,000 (random attention): from a click on
+   a word or a code to the next picture on the screen, with maps by codes and by frames, and zooming.
 2. In JupyterLab with a run of the demo corpus (default: runs/demo-ce): from a click on another
    utterance to its maps on the screen, the model included.
 """
@@ -32,7 +32,8 @@ from playwright.sync_api import sync_playwright
 from cenet_lib.inspection import pack
 from cenet_lib.inspector import _html
 
-WORDS, FRAMES, CODES = 50, 1000, 16
+WORDS, CODES = 50, 16
+FRAMES = (1000, 5000)
 
 # From just before an event to the end of the frame that shows its effect.
 CLICK = """async (element) => {
@@ -46,17 +47,17 @@ CLICK = """async (element) => {
 }"""
 
 
-def large_page() -> str:
-    """An exported page with one utterance of 50 words and 1,000 frames per stream."""
+def large_page(n_frames: int) -> str:
+    """An exported page with one utterance of 50 words and some thousand frames per stream."""
     rng = np.random.default_rng(0)
     from cenet_lib.codes_art import FACE, VOICE
 
     def stream(art):
         return {
-            "codes": pack(np.repeat(rng.integers(0, CODES, FRAMES // 4), 4), "u1"),
+            "codes": pack(np.repeat(rng.integers(0, CODES, n_frames // 4), 4), "u1"),
             "attention": pack(rng.dirichlet(np.ones(CODES + 1) / 4, WORDS + 1), "f2"),
             "padding": 0,
-            "film": pack(rng.integers(0, 60, (FRAMES, len(art))), "i1"),
+            "film": pack(rng.integers(0, 60, (n_frames, len(art))), "i1"),
         }
 
     def book(art):
@@ -109,14 +110,14 @@ def report(what: str, times: list[float]) -> None:
     print(f"{what:<58} median {statistics.median(times):6.1f} ms   slowest {max(times):6.1f} ms")
 
 
-def measure_page(browser, folder: Path) -> None:
-    """Print the times of clicks on the large page."""
+def measure_page(browser, folder: Path, n_frames: int) -> None:
+    """Print the times of clicks on a large page."""
     path = folder / "large.html"
-    path.write_text(large_page(), encoding="utf-8")
+    path.write_text(large_page(n_frames), encoding="utf-8")
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     page.goto(path.as_uri())
     page.locator(".sentence button").first.wait_for()
-    print(f"exported page, {WORDS} words × {FRAMES} frames, to the next frame on the screen:")
+    print(f"exported page, {WORDS} words × {n_frames:,} frames, to the next frame on the screen:")
     for view in ("codes", "frames"):
         page.locator(f"[data-view={view}]").click()
         for name, selector in (
@@ -194,7 +195,8 @@ if __name__ == "__main__":
     version = subprocess.run([chromium(), "--version"], capture_output=True, text=True, check=True)
     print(version.stdout.strip())
     with tempfile.TemporaryDirectory() as temporary, opened_browser() as browser:
-        measure_page(browser, Path(temporary))
+        for n_frames in FRAMES:
+            measure_page(browser, Path(temporary), n_frames)
         if run.is_dir():
             measure_lab(browser, run, Path(temporary))
         else:

@@ -1,13 +1,16 @@
 """The exported page, alone in the browser: the same inspector without kernel and network."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import cenet_lib
 from cenet_lib import AttentionInspector, Corpus, Run
 from cenet_lib.codes_art import FACE, face_curves, wave
+from cenet_lib.utterance import STREAMS
 
 MODULE = Path(cenet_lib.__file__).with_name("inspector.js")
 
@@ -142,6 +145,32 @@ def test_time_can_be_zoomed_and_panned_by_mouse_and_keys(opened):
     page.keyboard.up("Control")
     assert strip.get_attribute("aria-valuenow") == before
     assert pixels(page, "canvas.map") != whole
+
+
+def test_thousands_of_frames_are_drawn_on_a_page_that_stays_small(inspector, tmp_path, watched):
+    source, short = inspector.sources[0], inspector.corpus.test[0]
+    frames = {
+        stream: np.resize(short.frames(stream), (5000, short.frames(stream).shape[1]))
+        for stream in STREAMS
+    }
+    long = AttentionInspector(
+        source.model, source.processor, inspector.corpus, [replace(short, **frames)]
+    )
+    long.to_html(tmp_path / "long.html")
+    page = watched().page
+    page.goto((tmp_path / "long.html").as_uri())
+    page.locator("[data-view=frames]").click()
+    strip = page.locator("canvas.strip").first
+    assert page.locator("canvas.map").first.evaluate("canvas => canvas.width") < 5000
+    whole = pixels(page, "canvas.map")
+    for _ in range(4):
+        page.locator("button[title='zoom in']").first.click()
+    start = pixels(page, "canvas.map")
+    assert start != whole
+    strip.focus()
+    page.keyboard.press("End")
+    assert int(strip.get_attribute("aria-valuenow")) >= 4999
+    assert pixels(page, "canvas.map") != start
 
 
 def test_the_film_plays_and_stops(opened):
