@@ -372,32 +372,34 @@ except CENetError as error:
 # ### How a shift travels
 #
 # We give CE weights that are loud enough to see (drawn with standard deviation 0.05 instead of
-# 0.02), put it before each of the six layers in turn, and measure how much the state of the first
-# token changes after each layer, as a share of its length.
+# 0.02), put it before each of the six layers in turn, and measure how much the states change after
+# each layer, as a share of their length: that of the first token, and the words' on average.
 
 
 # %%
-def first_token_states(injection_layer, fusion="ce"):
-    """Return the first token's state after each layer, (6, d)."""
-    model = CENet.from_backbone("minilm", fusion=fusion, injection_layer=injection_layer).eval()
+def states_after_layers(injection_layer, fusion="ce"):
+    """Return the states after each layer, (6, T, d)."""
+    settings = {"injection_layer": injection_layer, "first_token_only": False}
+    model = CENet.from_backbone("minilm", fusion=fusion, **settings).eval()
     torch.manual_seed(0)
     for name, weight in model.named_parameters():
         if name.startswith("fusion."):
             torch.nn.init.normal_(weight, 0, 0.05)
     states = []
     for layer in model.backbone.encoder.layer:
-        layer.register_forward_hook(lambda m, i, output: states.append(output[0, 0]))
+        layer.register_forward_hook(lambda m, i, output: states.append(output[0]))
     with torch.no_grad():
         model(**{name: batch[name] for name in keep})
-    return torch.stack(states)  # (6, d)
+    return torch.stack(states)  # (6, T, d)
 
 
 # %%
-plain = first_token_states(0, fusion="none")
-changes = np.stack(
-    [((first_token_states(i) - plain).norm(dim=1) / plain.norm(dim=1)).numpy() for i in range(6)]
-)  # (injection layer, layer)
-assert np.allclose(np.tril(changes, -1), 0, atol=1e-6)  # nothing changes before CE
+plain = states_after_layers(0, fusion="none")
+shares = [(states_after_layers(i) - plain).norm(dim=2) / plain.norm(dim=2) for i in range(6)]
+first_token = np.stack([share[:, 0].numpy() for share in shares])  # (injection layer, layer)
+of_words = np.stack([share[:, 1:-1].mean(1).numpy() for share in shares])
+for changes in (first_token, of_words):
+    assert np.allclose(np.tril(changes, -1), 0, atol=1e-6)  # nothing changes before CE
 
 # %% [markdown]
 # Choose a layer and watch.
@@ -405,19 +407,19 @@ assert np.allclose(np.tril(changes, -1), 0, atol=1e-6)  # nothing changes before
 
 # %%
 def draw_change(ax, i):
-    ax.bar(range(6), 100 * changes[i], color="#0072B2")
+    ax.bar(np.arange(6) - 0.2, 100 * of_words[i], 0.4, color="#999999", label="words")
+    ax.bar(np.arange(6) + 0.2, 100 * first_token[i], 0.4, color="#0072B2", label="first token")
     ax.axvline(i - 0.5, color="grey", linestyle="--", linewidth=1)
-    ax.set(title=f"CE before layer {i}", xlabel="after layer", ylim=(0, 110 * changes.max()))
+    ax.set(title=f"CE before layer {i}", xlabel="after layer", ylim=(0, 105 * of_words.max()))
 
 
 def explore_injection(i):
     figure, ax = plt.subplots(figsize=(5, 2.6), layout="constrained")
     draw_change(ax, i)
     ax.set_ylabel("change, %")
-    show(
-        figure, f"Change of the first token with CE before layer {i}: 0 before it, then it travels"
-    )
-    return changes[i].round(4).tolist()
+    ax.legend(frameon=False)
+    show(figure, f"Change of first token and words with CE before layer {i}: 0 before it, then not")
+    return first_token[i].round(4).tolist()
 
 
 widgets.interactive(explore_injection, i=widgets.IntSlider(1, 0, 5, continuous_update=False))
@@ -432,16 +434,21 @@ for i, ax in enumerate(axes.flat):
     ax.set_xlabel("after layer" if i > 2 else "")
 axes[0, 0].set_ylabel("change, %")
 axes[1, 0].set_ylabel("change, %")
+axes[0, 2].legend(frameon=False)
 show(
     figure,
-    "Six bar charts, CE before layers 0 to 5: the first token's state does not change before the "
-    "layer of CE, and stays changed in all layers after it",
+    "Six bar charts, CE before layers 0 to 5: nothing changes before CE; the words keep their "
+    "change in all layers after it, the first token shows little of it until the last layer",
 )
 
 # %% [markdown]
-# Before the dashed line nothing happens. After it the shift is never lost: each layer adds its own
-# result to what came in (a *residual* connection), so a change is carried on. Here the weights are
-# random; what the layers make of the change, training decides.
+# Before the dashed line nothing happens. After it, the words keep their change all the way up: each
+# layer adds its own result to what came in (a *residual* connection), so a change is carried on.
+#
+# The first token is different. If CE comes early, hardly anything of it shows there in the layers
+# between. In the *last* layer it gathers from the words, and the change arrives with them. So
+# what CE gives reaches the head by way of the words. (Here the weights of CE are random. What the
+# layers make of a change, training decides.)
 
 # %% [markdown]
 # ### Which layer is best?
@@ -567,9 +574,8 @@ for n in (0, 1, 3, 6):
     freeze(frozen, n)
     trained = sum(w.numel() for w in frozen.parameters() if w.requires_grad)
     rows.append((n, trained, 16 * trained + 4 * (by_part.sum() - trained)))
-pd.DataFrame(rows, columns=["frozen layers", "trained parameters", "bytes"]).style.hide().format(
-    thousands=","
-)
+columns = ["frozen layers", "trained parameters", "bytes"]
+pd.DataFrame(rows, columns=columns).map("{:,}".format)
 
 # %% [markdown]
 # With one layer frozen the embeddings are frozen too, and more than half of all parameters rest.
@@ -597,7 +603,8 @@ frozen_runs.groupby("freeze_layers")[["test_mae", "test_corr"]].agg(["mean", "st
 # attention each token goes its way alone: the feed-forward network, two thirds of a layer's work,
 # need run for one token only.
 #
-# The package does that (`first_token_only=True`). It is the same prediction for less work:
+# The package does that (`first_token_only=True`, the default). It is the same prediction for less
+# work:
 
 # %%
 torch.manual_seed(0)
