@@ -45,6 +45,11 @@ from cenet_lib.plots import (
 corpus = shorten(load_corpus("demo"))
 cenet = trained(corpus, TrainingSettings(watch_test=True))
 words = trained(corpus, TrainingSettings(fusion="none", watch_test=True))
+
+# %% [markdown]
+# Both have predicted every utterance. We put what they say about test side by side.
+
+# %%
 test = cenet.predictions.query("split == 'test'").reset_index(drop=True)
 test["words_only"] = words.predictions.query("split == 'test'")["prediction"].to_numpy()
 y, y_hat, y_words = (test[c].to_numpy() for c in ("label", "prediction", "words_only"))
@@ -157,13 +162,8 @@ check("acc7", acc7)
 # On test, which neither has seen:
 
 # %%
-scores = pd.DataFrame(
-    {
-        "words only": evaluate_predictions(y, y_words),
-        "CENet": evaluate_predictions(y, y_hat),
-    }
-)
-scores.T.round(3)
+found = [evaluate_predictions(y, guess) for guess in (y_words, y_hat)]
+pd.DataFrame(found, index=["words only", "CENet"]).round(3)
 
 # %% [markdown]
 # In `demo` no label is exactly 0, so both conventions agree. In MOSI they do not.
@@ -175,11 +175,7 @@ figure, axes = plt.subplots(1, 2, figsize=(10, 4.8), layout="constrained")
 for ax, column, title in zip(axes, ("words_only", "prediction"), ("words only", "CENet")):
     predicted_against_true(test[["label"]].assign(prediction=test[column]), ax=ax)
     ax.set_title(title, pad=46)
-show(
-    figure,
-    "Predicted over true intensity for words only and for CENet: both rise with the truth; CENet's "
-    "points lie closer to the diagonal, and fewer have the other sign",
-)
+show(figure, "Predicted over true intensity: both models rise; CENet is closer to the diagonal")
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
@@ -187,8 +183,7 @@ confusion_by_class(test, ax=axes[0])
 error_by_length(test, ax=axes[1])
 show(
     figure,
-    "Left: which of seven classes CENet takes for which; mistakes are mostly between neighbours, "
-    "and extremes are predicted too mild. Right: its error over sentence length, with intervals",
+    "Left: mistakes are mostly between neighbouring classes. Right: error by sentence length",
 )
 
 # %% [markdown]
@@ -210,6 +205,11 @@ errors = np.abs(y_hat - y)
 rng = np.random.default_rng(0)
 draws = np.array([rng.integers(0, len(y), len(y)) for _ in range(1000)])  # (1000, N)
 resampled = errors[draws].mean(1)  # (1000,)
+
+# %% [markdown]
+# That is all there is to it. The package does the same:
+
+# %%
 low, high = np.quantile(resampled, [0.025, 0.975])
 assert np.allclose(interval(y, y_hat)["mae"], (low, high))
 print(f"MAE {errors.mean():.3f}, 95 % interval {low:.3f} to {high:.3f}")
