@@ -70,9 +70,7 @@ figure, axes = plt.subplots(1, 2, figsize=(10, 2.8), layout="constrained", share
 for ax, metric in zip(axes, ("test_mae", "test_corr")):
     metric_by_variant(recorded("fusions"), ax=ax, by="fusion", metric=metric)
 axes[1].set_ylabel("")
-show(
-    figure, "MAE and Corr of five ways of fusion: words only far behind, then mag, the others close"
-)
+show(figure, "MAE and Corr of five ways of fusion: words only far behind, then mag, then the rest")
 
 # %% [markdown]
 # Read it with care.
