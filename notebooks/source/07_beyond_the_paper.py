@@ -86,8 +86,8 @@ show(figure, "MAE and Corr of five ways of fusion: words only far behind, then m
 # - `ce` and `ce-continuous` are nearly as good as each other. Codes cost nothing in quality here,
 #   and run many times faster for long streams.
 #
-# So does `late` beat CENet? On `demo`, with these settings, a little. On MOSI the table of
-# [MMSA](https://github.com/thuiar/MMSA) says otherwise. A comparison is about a data set.
+# So does `late` beat CENet? On `demo`, with these settings, a little. On real faces it is an open
+# question, which this switch lets you answer. A comparison is always about a data set.
 
 # %% [markdown]
 # ### Exercise 7.1 · Is it better? · ★★☆ · 6 minutes · 2 points
