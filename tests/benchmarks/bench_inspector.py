@@ -4,8 +4,8 @@
 
 Prints, as the median and the slowest of several tries:
 
-1. On an exported page, for 50 words × 1,000 frames and × 5,000 (random attention): from a click on
-   a word or a code to the next picture on the screen, with maps by codes and by frames, and zooming.
+1. On an exported page, for 50 words × 1,000 frames and × 5,000 (random attention): from a click
+   on a word or a code to the next picture on the screen, by codes and by frames, and zooming.
 2. In JupyterLab with a run of the demo corpus (default: runs/demo-ce): from a click on another
    utterance to its maps on the screen, the model included.
 """
