@@ -25,8 +25,8 @@ _HOMES = {
     "train": "training",
     "resume": "training",
     "predict": "training",
-    "Run": "runs",
-    "AttentionInspector": "inspector",
+    "Run": "runs.folder",
+    "AttentionInspector": "inspector.widget",
     "CENetError": "errors",
 }
 __all__ = list(_HOMES)

@@ -159,7 +159,7 @@ def _add_settings(parser: argparse.ArgumentParser, several: tuple[str, ...] = ("
 
 
 def _check(options) -> int:
-    from .check import check_environment
+    from .course.environment import check_environment
 
     failed = 0
     for finding in check_environment():
@@ -183,7 +183,7 @@ def _data_convert(options) -> None:
     refuse_existing(options.destination)  # before a long read
     corpus = load_corpus(options.source)
     if options.linguistic is not None:
-        from .linguistics import annotate_corpus, get_annotator
+        from .language.annotators import annotate_corpus, get_annotator
         from .progress import somebody_watches
 
         annotator = get_annotator(options.linguistic)
@@ -248,7 +248,7 @@ def _compare(options) -> None:
     recipe = load_recipe(options.recipe) if options.recipe else {}
 
     from .corpora import load_corpus
-    from .experiments import compare, format_summary
+    from .results.experiments import compare, format_summary
 
     corpus = load_corpus(options.corpus)
     print(corpus)
@@ -295,9 +295,9 @@ def _spread(runs) -> str:
 
 
 def _evaluate(options) -> None:
-    from .bootstrap import interval
     from .metrics import TITLES
-    from .runs import Run
+    from .results.bootstrap import interval
+    from .runs.folder import Run
     from .training import predict, score
 
     run = Run(options.run)
@@ -329,7 +329,7 @@ def _predict(options) -> None:
 
     from .corpora import load_corpus
     from .files import atomic_file, refuse_existing
-    from .runs import Run
+    from .runs.folder import Run
     from .training import predict_stream
 
     if options.out is not None:
@@ -354,7 +354,7 @@ def _predict(options) -> None:
 def _inspect(options) -> None:
     from .corpora import load_corpus
     from .files import refuse_existing
-    from .inspector import AttentionInspector
+    from .inspector.widget import AttentionInspector
     from .progress import somebody_watches
 
     refuse_existing(options.out)

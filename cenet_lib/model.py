@@ -21,11 +21,11 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedMode
 from transformers.configuration_utils import SubConfigSpec
 from transformers.utils import ModelOutput
 
-from .backbone import after_attention, encoder_layers, load_backbone, resolve_backbone
 from .enhancement import CrossModalEnhancement
 from .errors import CENetError
 from .fusion import Frames, LateFusion, build_fusion, check_stream
-from .sentilare import LinguisticEmbeddings, is_sentilare, load_sentilare
+from .language.backbone import after_attention, encoder_layers, load_backbone, resolve_backbone
+from .language.sentilare import LinguisticEmbeddings, is_sentilare, load_sentilare
 
 
 class CENetConfig(PreTrainedConfig):
@@ -121,7 +121,7 @@ class CENet(PreTrainedModel):
     ------
     CENetError
         If there is no such fusion, the injection layer is outside the backbone, or the backbone is
-        not an encoder with layers of their own (see `cenet_lib.backbone`).
+        not an encoder with layers of their own (see `cenet_lib.language.backbone`).
 
     Source: Wang et al. 2023, figure 2.
     """

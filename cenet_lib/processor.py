@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from .backbone import resolve_backbone
 from .errors import CENetError
 from .files import atomic_file
-from .linguistics import POLARITY_NEUTRAL, POS_OTHER, get_annotator, own_word_ids
-from .sentilare import is_sentilare, load_sentilare_tokenizer
+from .language.annotators import POLARITY_NEUTRAL, POS_OTHER, get_annotator, own_word_ids
+from .language.backbone import resolve_backbone
+from .language.sentilare import is_sentilare, load_sentilare_tokenizer
 from .utterance import STREAMS, Corpus, Utterance
 from .vocabulary import FeatureVocabulary, FrameSequences
 

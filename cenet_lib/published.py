@@ -25,10 +25,10 @@ import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
-from .checkpoint import check_names, read_config, read_weights, rename, renamed
 from .errors import CENetError
+from .language.sentilare import NOT_NEEDED, RENAMED, roberta_config
+from .language.weights import check_names, read_config, read_weights, rename, renamed
 from .model import CENet, CENetConfig
-from .sentilare import NOT_NEEDED, RENAMED, roberta_config
 
 _CE = "roberta.encoder.CE."
 RULES = {

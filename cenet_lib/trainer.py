@@ -20,13 +20,13 @@ from torch.utils.data import DataLoader
 from transformers import Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-from .batches import EpochLoader, LengthGroupedBatches
-from .callbacks import Patience, Progress, SaveOnSignal
 from .errors import CENetError
 from .metrics import TITLES, evaluate_predictions
 from .model import CENet
 from .processor import CENetProcessor
-from .runs import seal, unseal
+from .runs.batches import EpochLoader, LengthGroupedBatches
+from .runs.folder import seal, unseal
+from .runs.stopping import Patience, Progress, SaveOnSignal
 from .settings import TrainingSettings
 from .utterance import SPLITS, STREAMS
 

@@ -23,16 +23,15 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from transformers import TrainerState
 
-from .callbacks import Patience, SaveOnSignal
 from .errors import CENetError, Interrupted
 from .files import atomic_file, refuse_existing
 from .fusion import FRAMES
-from .linguistics import annotate_corpus, get_annotator
+from .language.annotators import annotate_corpus, get_annotator
 from .metrics import evaluate_predictions, format_metrics
 from .model import CENet, encoder_layers
 from .processor import CENetProcessor
 from .progress import bar, quiet_transformers, somebody_watches
-from .runs import (
+from .runs.folder import (
     Run,
     is_finished,
     locked,
@@ -41,6 +40,7 @@ from .runs import (
     write_csv,
     write_json,
 )
+from .runs.stopping import Patience, SaveOnSignal
 from .settings import TrainingSettings
 from .trainer import CENetTrainer, training_arguments
 from .utterance import SPLITS, STREAMS, Corpus, Utterance
@@ -180,7 +180,7 @@ def _make_folder(folder: Path) -> None:
 def _tracker(folder: Path, settings: TrainingSettings):
     if settings.wandb == "off":
         return None
-    from .tracking import WandbTracker  # importing wandb takes a second
+    from .runs.tracking import WandbTracker  # importing wandb takes a second
 
     return WandbTracker(folder, read_json(folder / "config.json"), settings.wandb)
 
@@ -428,7 +428,7 @@ def _describe(corpus: Corpus, settings: TrainingSettings, source: str) -> dict:
 def _draw(history: pd.DataFrame, predictions: pd.DataFrame, folder: Path) -> list[Path]:
     from matplotlib.figure import Figure
 
-    from . import plots
+    from .results import plots
 
     test = predictions[predictions["split"] == "test"]
     shown = test if len(test) else predictions[predictions["split"] == "valid"]

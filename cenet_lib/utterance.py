@@ -261,15 +261,15 @@ class Corpus:
         return digest.hexdigest()
 
     def save(self, folder) -> None:
-        """Write the memory-mapped store, see `cenet_lib.corpora.store`."""
-        from .corpora.store import save_corpus
+        """Write the memory-mapped store, see `cenet_lib.store`."""
+        from .store import save_corpus
 
         save_corpus(self, folder)
 
     @classmethod
     def load(cls, folder) -> "Corpus":
         """Open a store that `save` wrote; frames stay on disk until they are read."""
-        from .corpora.store import open_corpus
+        from .store import open_corpus
 
         return open_corpus(folder)
 

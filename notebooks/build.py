@@ -87,7 +87,7 @@ def read_source(path: Path) -> nbformat.NotebookNode:
                 raise BuildError(f"{where}: expected the check of {waiting}, as {call}answer)")
             hidden = cell.source.replace("check(", "grade(", 1)
             cell.source += (
-                "\n### BEGIN HIDDEN TESTS\nfrom cenet_lib.exercises import grade\n"
+                "\n### BEGIN HIDDEN TESTS\nfrom cenet_lib.course.exercises import grade\n"
                 f"{hidden}\n### END HIDDEN TESTS"
             )
             cell.metadata["nbgrader"] = _nbgrader(f"{checked}_check", points=points)

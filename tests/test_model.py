@@ -21,8 +21,8 @@ from transformers import (
     XLMRobertaConfig,
 )
 
-from cenet_lib.backbone import encoder_layers, load_backbone
 from cenet_lib.errors import CENetError
+from cenet_lib.language.backbone import encoder_layers, load_backbone
 from cenet_lib.model import CENet, CENetConfig
 
 D, LAYERS, WORDS, K_V, K_A = 32, 3, 60, 5, 4

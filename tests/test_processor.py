@@ -21,7 +21,7 @@ from cenet_lib import (
     FrameSequences,
     Utterance,
 )
-from cenet_lib.linguistics import POLARITY_NEUTRAL, POS_OTHER
+from cenet_lib.language.annotators import POLARITY_NEUTRAL, POS_OTHER
 from cenet_lib.processor import load_tokenizer
 
 # ids in small.make_backbone's vocabulary

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from cenet_lib.corpora.store import is_store
 from cenet_lib.errors import CENetError
+from cenet_lib.store import is_store
 from cenet_lib.utterance import SPLITS, Corpus, Utterance
 
 VISUAL, ACOUSTIC = 3, 2

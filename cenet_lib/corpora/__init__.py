@@ -48,7 +48,7 @@ def load_corpus(
         If nothing is there, no reader knows what is there, or it is damaged; or if a label range
         is given for the demo or a stored corpus, which have their own.
     """
-    from . import store
+    from .. import store
 
     if name_or_path == "demo":
         _refuse_range(name_or_path, label_range)

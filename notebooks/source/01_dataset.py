@@ -35,8 +35,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from cenet_lib import Corpus, load_corpus
-from cenet_lib.exercises import check
-from cenet_lib.lesson import shorten, show
+from cenet_lib.course.exercises import check
+from cenet_lib.course.lesson import shorten, show
 
 # %% [markdown]
 # `load_corpus` opens any corpus that this course knows. `"demo"` needs no files of yours.

@@ -35,8 +35,8 @@ import numpy as np
 import pandas as pd
 
 from cenet_lib import Corpus, FeatureVocabulary, FrameSequences, load_corpus
-from cenet_lib.exercises import check
-from cenet_lib.lesson import shorten, show
+from cenet_lib.course.exercises import check
+from cenet_lib.course.lesson import shorten, show
 
 # %% [markdown]
 # k-means does not care whose frame is whose. So we put the frames of all utterances of `train`

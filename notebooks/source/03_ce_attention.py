@@ -56,8 +56,8 @@ import numpy as np
 import torch
 
 from cenet_lib import CrossModalEnhancement, expand_attention
-from cenet_lib.exercises import check
-from cenet_lib.lesson import fast, show
+from cenet_lib.course.exercises import check
+from cenet_lib.course.lesson import fast, show
 
 # %% [markdown]
 # The same in code. A row of `A` is a word, a column is a frame.

@@ -31,10 +31,10 @@ import pandas as pd
 import torch
 
 from cenet_lib import CENet, CENetError, CENetProcessor, load_corpus
-from cenet_lib.exercises import check
-from cenet_lib.lesson import recorded, shorten, show
-from cenet_lib.linguistics import gloss_weights
-from cenet_lib.plots import metric_by_variant
+from cenet_lib.course.exercises import check
+from cenet_lib.course.lesson import recorded, shorten, show
+from cenet_lib.language.annotators import gloss_weights
+from cenet_lib.results.plots import metric_by_variant
 from cenet_lib.training import freeze
 
 # %% [markdown]

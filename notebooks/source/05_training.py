@@ -42,10 +42,10 @@ import pandas as pd
 import torch
 
 from cenet_lib import Corpus, TrainingSettings, load_corpus, load_recipe, resume, train
-from cenet_lib.batches import LengthGroupedBatches
-from cenet_lib.exercises import check
-from cenet_lib.lesson import fast, recorded, shorten, show, trained
-from cenet_lib.plots import attention_entropy, learning_curves
+from cenet_lib.course.exercises import check
+from cenet_lib.course.lesson import fast, recorded, shorten, show, trained
+from cenet_lib.results.plots import attention_entropy, learning_curves
+from cenet_lib.runs.batches import LengthGroupedBatches
 from cenet_lib.trainer import CENetTrainer, parameter_groups, training_arguments
 from cenet_lib.training import build
 

@@ -26,11 +26,11 @@ import pandas as pd
 from sklearn.metrics import f1_score
 
 from cenet_lib import AttentionInspector, TrainingSettings, evaluate_predictions, load_corpus
-from cenet_lib.bootstrap import interval, paired_difference
-from cenet_lib.exercises import check
-from cenet_lib.inspection import Source, attention_on_cues, measure_effects, without
-from cenet_lib.lesson import fast, recorded, shorten, show, trained
-from cenet_lib.plots import (
+from cenet_lib.course.exercises import check
+from cenet_lib.course.lesson import fast, recorded, shorten, show, trained
+from cenet_lib.inspector.records import Source, attention_on_cues, measure_effects, without
+from cenet_lib.results.bootstrap import interval, paired_difference
+from cenet_lib.results.plots import (
     confusion_by_class,
     error_by_length,
     metric_by_variant,

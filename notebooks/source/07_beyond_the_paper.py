@@ -27,10 +27,10 @@ import torch
 from torch import nn
 
 from cenet_lib import CrossModalEnhancement, TrainingSettings, load_corpus
-from cenet_lib.exercises import check
-from cenet_lib.inspection import Source, without
-from cenet_lib.lesson import fast, recorded, shorten, show, trained
-from cenet_lib.plots import metric_by_variant
+from cenet_lib.course.exercises import check
+from cenet_lib.course.lesson import fast, recorded, shorten, show, trained
+from cenet_lib.inspector.records import Source, without
+from cenet_lib.results.plots import metric_by_variant
 
 # %% [markdown]
 # ## Five ways to bring voice and face in

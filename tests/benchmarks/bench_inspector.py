@@ -29,8 +29,8 @@ import numpy as np
 from conftest import FLAGS, chromium, start_jupyter
 from playwright.sync_api import sync_playwright
 
-from cenet_lib.inspection import pack
-from cenet_lib.inspector import _html
+from cenet_lib.inspector.records import pack
+from cenet_lib.inspector.widget import _html
 
 WORDS, CODES = 50, 16
 FRAMES = (1000, 5000)
@@ -50,7 +50,7 @@ CLICK = """async (element) => {
 def large_page(n_frames: int) -> str:
     """An exported page with one utterance of 50 words and some thousand frames per stream."""
     rng = np.random.default_rng(0)
-    from cenet_lib.codes_art import FACE, VOICE
+    from cenet_lib.inspector.pictures import FACE, VOICE
 
     def stream(art):
         return {

@@ -16,7 +16,12 @@ import torch
 
 from cenet_lib.corpora.demo import load_demo
 from cenet_lib.errors import CENetError
-from cenet_lib.linguistics import POLARITY_NEUTRAL, annotate_corpus, get_annotator, own_word_ids
+from cenet_lib.language.annotators import (
+    POLARITY_NEUTRAL,
+    annotate_corpus,
+    get_annotator,
+    own_word_ids,
+)
 
 
 def main(threads: int) -> None:

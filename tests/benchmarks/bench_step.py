@@ -28,7 +28,7 @@ import torch
 from torch import Tensor, nn
 from transformers import RobertaConfig
 
-from cenet_lib.backbone import after_attention, encoder_layers
+from cenet_lib.language.backbone import after_attention, encoder_layers
 from cenet_lib.model import CENet, CENetConfig, _keep_first_token
 
 B, N, K, LONGEST, WORDS = 64, 500, 16, 50, 50_265

@@ -64,7 +64,7 @@ def memory() -> dict[str, float]:
 def measure(task: str, source: Path, store: Path) -> dict[str, float]:
     """Run one task in this process."""
     from cenet_lib.corpora import load_corpus
-    from cenet_lib.corpora.store import open_corpus
+    from cenet_lib.store import open_corpus
 
     before = memory()
     start = time.perf_counter()

@@ -9,12 +9,12 @@ import pytest
 
 import cenet_lib
 from cenet_lib import AttentionInspector, Corpus, Run
-from cenet_lib.codes_art import FACE, face_curves, wave
+from cenet_lib.inspector.pictures import FACE, face_curves, wave
 from cenet_lib.utterance import STREAMS
 
 # Three digits are shown of what a page keeps in float16: 0.1495 may become 0.150.
 THREE_DIGITS = 5e-3 + 5e-4
-MODULE = Path(cenet_lib.__file__).with_name("inspector.js")
+MODULE = Path(cenet_lib.__file__).parent / "inspector" / "inspector.js"
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_a_person_finds_the_code_that_lowers_great(opened, inspector):
 
 
 def test_tips_tell_exact_values_by_code_and_by_frame(opened, inspector):
-    from cenet_lib.inspection import unpack
+    from cenet_lib.inspector.records import unpack
 
     page = opened().page
     choose(page, "that is a great film onerror")

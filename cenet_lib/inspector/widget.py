@@ -1,0 +1,373 @@
+"""AttentionInspector: see with the mouse what each word takes from face and voice.
+
+`inspection` computes, `inspector.js` shows; this module joins them: as a notebook widget whose
+selections Python reads and sets, as one HTML file that needs neither kernel nor network, and as a
+picture for papers and for notebooks that are read without a kernel.
+"""
+
+import base64
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import anywidget
+import numpy as np
+import pandas as pd
+import traitlets
+from tqdm.auto import tqdm
+
+from ..errors import CENetError
+from ..files import atomic_file
+from ..model import CENet
+from ..processor import CENetProcessor
+from ..utterance import SPLITS, STREAMS, Corpus, Utterance
+from .figure import FIRST_TOKEN, draw_record
+from .pictures import FACE
+from .records import (
+    Source,
+    describe_utterance,
+    describe_vocabulary,
+    list_utterances,
+    measure_effects,
+)
+
+_MODULE = Path(__file__).with_name("inspector.js")
+_MOST_LISTED = 500
+_LARGEST_PAGE = 2_000_000  # bytes; beyond, a page leaves the frame-by-frame pictures out
+
+
+class AttentionInspector(anywidget.AnyWidget):
+    """Words × codes of face and voice, to look into by mouse, keyboard or from Python.
+
+    Parameters
+    ----------
+    model : CENet
+    processor : CENetProcessor
+    corpus : Corpus
+    utterances : sequence of Utterance, optional
+        What to list; by default the test split (or the first split that is not empty), and of a
+        large one 500 spread evenly over it.
+    compare : float, or (CENet, CENetProcessor), optional
+        A second reading of each utterance beside the first, on the same colour scale: of the same
+        model with another attention scale, or of another model.
+    names : (str, str), optional
+        What to call the two.
+    frame_rate : mapping of stream to frames per second, optional
+        To label time in seconds.
+    progress : bool
+        Show a bar while the listed utterances are read once, about 100 a second with MiniLM. Off by
+        default, because a notebook keeps the bar's remains in its output.
+
+    Attributes
+    ----------
+    utterance : str
+        Id of the chosen utterance.
+    word : int or None
+        Position of the chosen word; -1 is the first token, which the head reads.
+    code : (str, int) or None
+        Stream (``"visual"`` or ``"acoustic"``) and number of the chosen code.
+    view : str
+        Columns of the maps: ``"codes"`` or ``"frames"``.
+
+    All four can be read, set and observed, as traits of ipywidgets are.
+
+    Raises
+    ------
+    CENetError
+        If there is nothing to list, or a value set from Python does not exist.
+    """
+
+    _esm = _MODULE
+    utterance = traitlets.Unicode().tag(sync=True)
+    word = traitlets.Int(None, allow_none=True).tag(sync=True)
+    code = traitlets.Tuple(
+        traitlets.Enum(STREAMS), traitlets.Int(), default_value=None, allow_none=True
+    ).tag(sync=True)
+    view = traitlets.Enum(("codes", "frames"), "codes").tag(sync=True)
+    _corpus = traitlets.Dict().tag(sync=True)
+    _record = traitlets.Dict().tag(sync=True)
+    _effects = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        model: CENet,
+        processor: CENetProcessor,
+        corpus: Corpus,
+        utterances: Sequence[Utterance] | None = None,
+        *,
+        compare: float | tuple[CENet, CENetProcessor] | None = None,
+        names: tuple[str, str] | None = None,
+        frame_rate: Mapping[str, float] | None = None,
+        progress: bool = False,
+    ):
+        self._progress = progress
+        self.sources = _sources(model, processor, compare, names)
+        self.corpus = corpus
+        listed = _to_list(corpus) if utterances is None else list(utterances)
+        if not listed:
+            raise CENetError(f"{corpus.name}: there is no utterance to look into")
+        self._listed = {utterance.id: utterance for utterance in listed}
+        self.listing = list_utterances(self.sources[0], listed, progress=progress)
+        books = [source.processor for source in self.sources]
+        distinct = books[: 1 if books[-1] is books[0] else 2]
+        description = {
+            "name": corpus.name,
+            "label_range": corpus.label_range,
+            "first_token": processor.tokenizer.cls_token or "first token",
+            "frame_rate": dict(frame_rate or {}),
+            "face": FACE,
+            "sources": [
+                {"name": source.name, "vocabulary": min(i, len(distinct) - 1)}
+                for i, source in enumerate(self.sources)
+            ],
+            "vocabularies": [
+                {stream: describe_vocabulary(p, corpus, stream, progress) for stream in STREAMS}
+                for p in distinct
+            ],
+            "list": _columns(self.listing),
+        }
+        moved = self.listing["prediction"] - self.listing["words_alone"]
+        first = self.listing["id"].iloc[int(moved.argmin())]  # the top of the page's list
+        super().__init__(
+            utterance=first,
+            _corpus=description,
+            _record=describe_utterance(self.sources, self._listed[first], corpus),
+            _effects=measure_effects(self.sources, self._listed[first], corpus, listed),
+        )
+
+    @classmethod
+    def from_run(
+        cls,
+        run,
+        corpus: Corpus | None = None,
+        utterances: Sequence[Utterance] | None = None,
+        *,
+        compare=None,
+        **settings,
+    ) -> "AttentionInspector":
+        """Open a run (a `Run` or its folder), by default on the corpus that it was trained on.
+
+        ``compare`` may be another run, or an attention scale.
+        """
+        from .. import Run
+        from ..corpora import load_corpus
+
+        run = run if isinstance(run, Run) else Run(run)
+        if corpus is None:
+            source = run.config["corpus"]["source"]
+            try:
+                corpus = load_corpus(source)
+            except CENetError as error:
+                raise CENetError(
+                    f"{run.folder}: the corpus it was trained on, {source!r}, cannot be opened "
+                    f"({error}); give the corpus"
+                ) from error
+        if compare is not None and not isinstance(compare, int | float):
+            other = compare if isinstance(compare, Run) else Run(compare)
+            settings.setdefault("names", (run.folder.name, other.folder.name))
+            compare = (other.model, other.processor)
+        return cls(run.model, run.processor, corpus, utterances, compare=compare, **settings)
+
+    # ---------------------------------------------------------------- what Python may set
+
+    @traitlets.validate("utterance")
+    def _known_utterance(self, proposal) -> str:
+        if proposal["value"] not in self._listed:
+            raise CENetError(
+                f"{proposal['value']!r} is not among the {len(self._listed)} utterances listed; "
+                "see inspector.listing"
+            )
+        return proposal["value"]
+
+    @traitlets.validate("word")
+    def _known_word(self, proposal) -> int | None:
+        word, words = proposal["value"], self._listed[self.utterance].words
+        if word is not None and not FIRST_TOKEN <= word < len(words):
+            raise CENetError(
+                f"{self.utterance} has words 0 to {len(words) - 1} (and -1, the first token); "
+                f"there is no word {word}"
+            )
+        return word
+
+    @traitlets.validate("code")
+    def _known_code(self, proposal) -> tuple[str, int] | None:
+        code = proposal["value"]
+        if code is not None:
+            n_codes = max(source.processor.n_codes(code[0]) for source in self.sources)
+            if not 0 <= code[1] < n_codes:
+                raise CENetError(f"the {code[0]} codes are 0 to {n_codes - 1}; not {code[1]}")
+        return code
+
+    @traitlets.observe("utterance")
+    def _read_utterance(self, change) -> None:
+        if change["old"] in (traitlets.Undefined, ""):
+            return  # being built; the record comes along
+        utterance = self._listed[self.utterance]
+        self.word = None
+        # The record goes to the page before the slower part begins.
+        self._record = describe_utterance(self.sources, utterance, self.corpus)
+        self._effects = measure_effects(self.sources, utterance, self.corpus, self._all())
+
+    def _all(self) -> list[Utterance]:
+        return list(self._listed.values())
+
+    def _most_moved(self, n: int) -> list[str]:
+        """Return the ids of utterances that face and voice change most, the most lowered first."""
+        moved = self.listing["prediction"] - self.listing["words_alone"]
+        chosen = moved.loc[moved.abs().sort_values(ascending=False, kind="stable").index[:n]]
+        return self.listing.loc[chosen.sort_values(kind="stable").index, "id"].tolist()
+
+    # ---------------------------------------------------------------- without a kernel
+
+    def to_html(self, path: str | Path, utterances: int | Sequence[str] = 50) -> None:
+        """Write one HTML file in which everything but running the model works.
+
+        It loads nothing and calls nobody, and opens from the disk.
+
+        Parameters
+        ----------
+        path : str or Path
+        utterances : int or ids
+            How many to put in: the chosen one and those that face and voice move most. Or which.
+
+        Raises
+        ------
+        CENetError
+            If an id is not listed, or the file cannot be written.
+        """
+        if isinstance(utterances, int):
+            others = [id for id in self._most_moved(len(self._listed)) if id != self.utterance]
+            strongest = set(self._most_moved(utterances)) - {self.utterance}
+            ids = [self.utterance, *[id for id in others if id in strongest]][: max(utterances, 1)]
+        else:
+            ids = list(utterances)
+        unknown = [id for id in ids if id not in self._listed]
+        if unknown or not ids:
+            raise CENetError(f"cannot export {unknown or 'no utterance'}; see inspector.listing")
+        page = self._page(ids)
+        with atomic_file(path) as temporary:
+            temporary.write_text(page, encoding="utf-8")
+
+    def _page(self, ids: Sequence[str]) -> str:
+        records, effects = {}, {}
+        for id in tqdm(ids, desc="export", leave=False, disable=not self._progress):
+            utterance = self._listed[id]
+            records[id] = describe_utterance(self.sources, utterance, self.corpus, dtype="f2")
+            effects[id] = measure_effects(self.sources, utterance, self.corpus, self._all())
+        rows = self.listing[self.listing["id"].isin(ids)]
+        start = self.utterance if self.utterance in records else ids[0]
+        here = start == self.utterance
+        data = {
+            "corpus": {**self._corpus, "list": _columns(rows)},
+            "records": records,
+            "effects": effects,
+            "state": {
+                "utterance": start,
+                "word": self.word if here else None,
+                "code": self.code,
+                "view": self.view,
+            },
+        }
+        page = _html(self.corpus.name, data)
+        if len(page.encode()) > _LARGEST_PAGE:
+            for record in records.values():
+                for source in record["sources"]:
+                    for stream in STREAMS:
+                        source[stream]["film"] = None  # the film then plays the codes' pictures
+            page = _html(self.corpus.name, data)
+        return page
+
+    def to_png(self, path: str | Path, dpi: int = 200) -> None:
+        """Write a static picture of the chosen utterance, for papers."""
+        self._save_figure(path, "png", dpi)
+
+    def to_svg(self, path: str | Path) -> None:
+        """Write the same picture as vectors."""
+        self._save_figure(path, "svg", 72)
+
+    def figure(self):
+        """Draw the chosen utterance as a static matplotlib Figure."""
+        return draw_record(self._corpus, self._record, self._effects, self.word, self.code)
+
+    def _save_figure(self, path: str | Path, format: str, dpi: int) -> None:
+        with atomic_file(path) as temporary:
+            self.figure().savefig(temporary, format=format, dpi=dpi)
+
+    def __repr__(self):
+        return f"AttentionInspector({self.corpus.name!r}, utterance={self.utterance!r})"
+
+    def _repr_mimebundle_(self, **kwargs):
+        """Give a picture along with the widget, for readers of a saved notebook."""
+        data, metadata = super()._repr_mimebundle_(**kwargs)
+        png = io.BytesIO()
+        self.figure().savefig(png, format="png", dpi=80)
+        data["image/png"] = base64.b64encode(png.getvalue()).decode("ascii")
+        return data, metadata
+
+
+def _sources(model, processor, compare, names) -> list[Source]:
+    if compare is None:
+        return [Source((names or ("model",))[0], model, processor)]
+    if isinstance(compare, int | float):
+        own = getattr(model.fusion, "scale", math.nan)
+        names = names or (f"scale {own:g}", f"scale {compare:g}")
+        other = Source(names[1], model, processor, float(compare))
+    else:
+        names = names or ("first model", "second model")
+        other = Source(names[1], *compare)
+    return [Source(names[0], model, processor), other]
+
+
+def _to_list(corpus: Corpus) -> list[Utterance]:
+    filled = [corpus.splits[split] for split in reversed(SPLITS) if len(corpus.splits[split])]
+    if not filled:
+        return []
+    rows = np.linspace(0, len(filled[0]) - 1, min(len(filled[0]), _MOST_LISTED)).astype(int)
+    return [filled[0][int(row)] for row in rows]
+
+
+def _columns(listing: pd.DataFrame) -> dict[str, list]:
+    """Return a table as lists, with null for NaN, which JSON does not have."""
+    return {
+        name: [None if isinstance(v, float) and math.isnan(v) else v for v in column.tolist()]
+        for name, column in listing.items()
+    }
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:">
+<title>Attention inspector</title>
+<style>
+body { margin: 0; background: #eef0f4; }
+main { max-width: 1120px; margin: 24px auto; padding: 0 16px; }
+@media (prefers-color-scheme: dark) { body { background: #0c0d10; } }
+@media print { body { background: none; } }
+</style>
+</head>
+<body>
+<main id="inspector"></main>
+<script type="application/json" id="data">@DATA@</script>
+<script type="module">
+@MODULE@
+const data = JSON.parse(document.getElementById("data").textContent);
+document.title = `Attention inspector: ${data.corpus.name}`;
+mount(document.getElementById("inspector"), data);
+</script>
+</body>
+</html>
+"""
+
+
+def _html(name: str, data: dict) -> str:
+    # "<" as an escape: no text of a corpus can end the script element or begin another one.
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    before, _, after = _PAGE.partition("@DATA@")
+    return before + text + after.replace("@MODULE@", _MODULE.read_text(encoding="utf-8"))

@@ -1,0 +1,6 @@
+"""The language model's side: the pre-trained encoder, its weights, and what dictionaries know.
+
+``backbone`` finds an encoder and its layers, ``weights`` reads and renames foreign checkpoints,
+``sentilare`` is the language model of the paper, ``annotators`` gives each word its part of speech
+and polarity, and ``sentiwordnet`` is the dictionary that the paper took them from.
+"""

@@ -1,0 +1,230 @@
+"""SentiLARE: a RoBERTa that was pre-trained with what dictionaries know about words.
+
+Beside word and position, each token's input embedding sums three more: the word's part of speech,
+the word's polarity, and the polarity of the sentence. The checkpoint is a folder with config.json,
+pytorch_model.bin (or model.safetensors), vocab.json and merges.txt, in the naming of
+pytorch-transformers 1.x::
+
+    roberta.embeddings.{word,position,token_type}_embeddings.weight
+    roberta.embeddings.{pos_tag,senti,polarity}_embeddings.weight     5, 3 and 6 rows
+    roberta.encoder.layer.N.…
+    roberta.pooler.…                        not needed: the head reads the first token itself
+    lm_head.…, senti_head.…, pos_head.…, pola_head.…      of pre-training, not needed
+
+Source: Ke et al. 2020, "SentiLARE: Sentiment-Aware Language Representation Learning with Linguistic
+Knowledge" (EMNLP), section 3; thu-coai/SentiLARE.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from tokenizers.processors import TemplateProcessing
+from torch import Tensor, nn
+from transformers import (
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+    RobertaConfig,
+    RobertaModel,
+    RobertaTokenizerFast,
+)
+
+from ..errors import CENetError
+from .annotators import POLARITY_NEUTRAL, POS_OTHER, SENTENCE_POLARITY_UNKNOWN
+from .weights import check_names, read_config, read_weights, renamed, weight_names
+
+# From the checkpoint's names to those of a `CENet`, first match first.
+RENAMED = {
+    "roberta.embeddings.pos_tag_embeddings.": "linguistic.pos.",
+    "roberta.embeddings.senti_embeddings.": "linguistic.polarity.",
+    "roberta.embeddings.polarity_embeddings.": "linguistic.sentence_polarity.",
+    "roberta.": "backbone.",
+}
+NOT_NEEDED = ("roberta.pooler.", "lm_head.", "senti_head.", "pos_head.", "pola_head.")
+
+
+class LinguisticEmbeddings(nn.Module):
+    """SentiLARE's knowledge about words: part of speech, polarity, and the sentence's polarity.
+
+    New rows start at zero, so that switching them on changes nothing before training.
+
+    Parameters
+    ----------
+    width : int
+        Of the language model's word embeddings.
+    frozen_padding : bool
+        Give the rows that serve as padding no gradient, as the published code does: "other" word,
+        neutral word, unknown sentence.
+
+    Source: Ke et al. 2020, section 3.
+    """
+
+    def __init__(self, width: int, frozen_padding: bool = False):
+        super().__init__()
+
+        def embedding(n_ids: int, padding: int) -> nn.Embedding:
+            return nn.Embedding(n_ids, width, padding_idx=padding if frozen_padding else None)
+
+        self.pos = embedding(5, POS_OTHER)  # verb, adjective, adverb, noun, other
+        self.polarity = embedding(3, POLARITY_NEUTRAL)  # negative, positive, neutral
+        self.sentence_polarity = embedding(6, SENTENCE_POLARITY_UNKNOWN)  # 1 to 5 stars, unknown
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Set every row to zero."""
+        for parameter in self.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(
+        self,
+        pos_ids: Tensor | None,
+        polarity_ids: Tensor | None,
+        sentence_polarity_ids: Tensor | None,
+        like: Tensor,
+    ) -> Tensor:
+        """Return the sum of the three embeddings, (B, T, width), for ids shaped as ``like``."""
+        if pos_ids is None or polarity_ids is None:
+            raise CENetError(
+                "this model was built with linguistic=True: give pos_ids and polarity_ids, as a "
+                "processor with an annotator does"
+            )
+        if sentence_polarity_ids is None:
+            sentence_polarity_ids = torch.full_like(like, SENTENCE_POLARITY_UNKNOWN)
+        return (
+            self.pos(pos_ids)
+            + self.polarity(polarity_ids)
+            + self.sentence_polarity(sentence_polarity_ids)
+        )
+
+
+def is_sentilare(folder: str | Path) -> bool:
+    """Tell whether a folder holds a SentiLARE checkpoint, from the names of its weights."""
+    return any(".pos_tag_embeddings." in name for name in weight_names(folder))
+
+
+def load_sentilare(folder: str | Path) -> tuple[RobertaConfig, dict[str, Tensor]]:
+    """Read a SentiLARE checkpoint.
+
+    Returns
+    -------
+    config : RobertaConfig
+    weights : dict of str to Tensor
+        By the names of a `CENet` with a RoBERTa backbone and ``linguistic=True``: ``backbone.…``
+        and ``linguistic.…``. Every row is as it was trained, those that serve as padding too.
+
+    Raises
+    ------
+    CENetError
+        If a file is missing, damaged or wants to run code, or if any weight is missing, not
+        expected or of another shape; the message lists them all.
+    """
+    found = read_weights(folder)
+    if any(name.startswith("roberta.encoder.CE.") for name in found):
+        raise CENetError(f"{folder}: is a whole CENet; open it with CENet.from_published")
+    config = roberta_config(read_config(folder), found)
+    weights = renamed(found, RENAMED, NOT_NEEDED)
+    check_names(folder, weights, _expected(config), RENAMED)
+    return config, weights
+
+
+def load_sentilare_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
+    """Load the tokenizer: words one by one, each with a space in front; ``<s> pieces </s></s>``.
+
+    RoBERTa's own layout has one ``</s>``.
+
+    Raises
+    ------
+    CENetError
+        If vocab.json or merges.txt is missing or damaged.
+    """
+    folder = Path(folder)
+    for name in ("vocab.json", "merges.txt"):
+        if not (folder / name).is_file():
+            raise CENetError(f"{folder / name}: is missing; copy it from SentiLARE's folder")
+    try:
+        roberta = RobertaTokenizerFast.from_pretrained(folder, add_prefix_space=True)
+    except Exception as error:  # whatever a tokenizer makes of a damaged file
+        raise CENetError(f"{folder}: its vocabulary cannot be read ({error})") from error
+    rules = roberta.backend_tokenizer
+    bos, eos = roberta.bos_token, roberta.eos_token
+    rules.post_processor = TemplateProcessing(
+        single=f"{bos} $A {eos} {eos}",
+        special_tokens=[(bos, roberta.bos_token_id), (eos, roberta.eos_token_id)],
+    )
+    # Of the general class, because RoBERTa's own sets its layout anew whenever it is loaded.
+    return PreTrainedTokenizerFast(
+        tokenizer_object=rules,
+        model_max_length=roberta.model_max_length,
+        add_prefix_space=True,
+        **roberta.special_tokens_map,
+    )
+
+
+def roberta_config(settings: Mapping, weights: Mapping[str, Tensor]) -> RobertaConfig:
+    """Make a RobertaConfig from settings in pytorch-transformers' terms and the weights' shapes.
+
+    What shapes tell may be left out of the settings; the rest takes RobertaConfig's defaults.
+
+    Parameters
+    ----------
+    settings : mapping
+        ``num_attention_heads``, ``layer_norm_eps``, ``hidden_act``, ``hidden_dropout_prob``,
+        ``attention_probs_dropout_prob``, …; what does not concern RoBERTa's layers is ignored.
+    weights : mapping of str to Tensor
+        By the checkpoint's names.
+
+    Raises
+    ------
+    CENetError
+        If settings and shapes contradict each other, or a weight that tells a size is missing.
+    """
+    told = {}
+    for name, (key, axis) in {
+        "vocab_size": ("roberta.embeddings.word_embeddings.weight", 0),
+        "hidden_size": ("roberta.embeddings.word_embeddings.weight", 1),
+        "max_position_embeddings": ("roberta.embeddings.position_embeddings.weight", 0),
+        "type_vocab_size": ("roberta.embeddings.token_type_embeddings.weight", 0),
+        "intermediate_size": ("roberta.encoder.layer.0.intermediate.dense.weight", 0),
+    }.items():
+        if key not in weights or weights[key].ndim != 2:
+            raise CENetError(f"the weights hold no matrix {key}; this is not a RoBERTa checkpoint")
+        told[name] = weights[key].shape[axis]
+    layers = [re.match(r"roberta\.encoder\.layer\.(\d+)\.", name) for name in weights]
+    told["num_hidden_layers"] = 1 + max(int(layer[1]) for layer in layers if layer)
+    for name, size in told.items():
+        if settings.get(name, size) != size:
+            raise CENetError(
+                f"config says {name} = {settings[name]}, the weights' shapes say {size}; "
+                "config and weights are not of the same model"
+            )
+    kept = (
+        "num_attention_heads",
+        "layer_norm_eps",
+        "hidden_act",
+        "hidden_dropout_prob",
+        "attention_probs_dropout_prob",
+        "initializer_range",
+    )
+    config = RobertaConfig(**told, **{name: settings[name] for name in kept if name in settings})
+    if config.hidden_size % config.num_attention_heads:
+        raise CENetError(
+            f"{config.num_attention_heads} attention heads cannot share {config.hidden_size} "
+            "features; give the right num_attention_heads in the config"
+        )
+    return config
+
+
+def _expected(config: RobertaConfig) -> dict[str, torch.Size]:
+    """Return the shapes of a SentiLARE language model's weights, by a `CENet`'s names."""
+    with torch.device("meta"):  # shapes only
+        parts = {
+            "backbone": RobertaModel(config, add_pooling_layer=False),
+            "linguistic": LinguisticEmbeddings(config.hidden_size),
+        }
+    return {
+        f"{part}.{name}": weight.shape
+        for part, module in parts.items()
+        for name, weight in module.state_dict().items()
+    }

@@ -1,0 +1,368 @@
+"""The form in which a corpus is kept on disk: safe to open, quick to open, open to other tools.
+
+A folder with
+
+- ``segments.csv``: one row per utterance: ``id, split, video, label``, the words as a JSON list,
+  for every array its first row and number of rows, and the scalar annotations;
+- ``visual.npy`` and ``acoustic.npy``: the frames of all utterances one after another, float32;
+- ``<annotation>.npy``: the same for each array annotation, such as ``pos_ids``;
+- ``corpus.json``: name, label range, feature names, provenance, kinds of annotations.
+
+Opening reads the table and maps the arrays, so the time does not depend on the number of frames.
+There is no pickle in any of it.
+"""
+
+import csv
+import json
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from .errors import CENetError
+from .files import atomic_folder, refuse_existing
+from .utterance import SPLITS, STREAMS, Corpus, Utterance
+
+FORMAT = "cenet-corpus"
+VERSION = 1
+_FIXED = ("id", "split", "video", "label", "words")
+_SCALARS = {"float": float, "str": str}
+
+
+def is_store(path: str | Path) -> bool:
+    """Tell whether ``path`` is a folder that `save_corpus` wrote."""
+    return (Path(path) / "corpus.json").is_file()
+
+
+def save_corpus(corpus: Corpus, folder: str | Path) -> None:
+    """Write ``corpus`` to a new folder; it appears only when it is complete.
+
+    Raises
+    ------
+    CENetError
+        If the folder exists, the disk refuses, or two utterances disagree on an annotation's kind.
+    """
+    refuse_existing(folder)
+    arrays, scalars = _survey(corpus)
+    with atomic_folder(folder) as temporary:
+        # The files are closed before the folder is renamed or removed; Windows insists.
+        with ExitStack() as opened:
+            cursors = {
+                name: opened.enter_context(_Appender(temporary, name, *shape))
+                for name, shape in arrays.items()
+            }
+            table = csv.writer(
+                opened.enter_context(
+                    open(
+                        temporary / "segments.csv",
+                        "w",
+                        newline="",
+                        encoding="utf-8",
+                        errors="surrogatepass",
+                    )
+                )
+            )
+            spans = [f"{name}_{part}" for name in arrays for part in ("start", "length")]
+            table.writerow([*_FIXED, *spans, *scalars])
+            for split, utterance in corpus.items():
+                table.writerow(_row(split, utterance, cursors, scalars))
+        header = {
+            "format": FORMAT,
+            "version": VERSION,
+            "name": corpus.name,
+            "label_range": corpus.label_range,
+            "feature_names": corpus.feature_names,
+            "sizes": {split: len(corpus.splits[split]) for split in SPLITS},
+            "arrays": list(arrays),
+            "scalars": scalars,
+            "provenance": corpus.provenance,
+        }
+        text = json.dumps(header, indent=2)
+        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _row(split: str, utterance: Utterance, cursors: dict, scalars: dict[str, str]) -> list:
+    """Append the arrays of an utterance to their files and return its row of the table."""
+    row = [
+        utterance.id,
+        split,
+        utterance.video,
+        "" if utterance.label is None else repr(utterance.label),
+        json.dumps(utterance.words),
+    ]
+    for name, cursor in cursors.items():
+        values = _array(utterance, name)
+        row += ["", ""] if values is None else [cursor.rows, len(values)]
+        if values is not None:
+            cursor.append(values)
+    for name, kind in scalars.items():
+        value = utterance.annotations.get(name)
+        if value is None:
+            row.append("")
+        else:
+            row.append(repr(float(value)) if kind == "float" else json.dumps(value))
+    return row
+
+
+def open_corpus(folder: str | Path) -> Corpus:
+    """Open a stored corpus; frames are mapped from disk, not read.
+
+    Raises
+    ------
+    CENetError
+        If a file is missing or was damaged, or a row points outside its array.
+    """
+    folder = Path(folder)
+    header = _read_header(folder)
+    arrays = {name: _map(folder, name) for name in header["arrays"]}
+    names = header["feature_names"]
+    for stream in STREAMS:
+        frames = arrays[stream]
+        if frames.dtype != np.float32:
+            raise CENetError(f"{folder}: {stream}.npy is not float32; convert the corpus anew")
+        if names[stream] is not None and len(names[stream]) != frames.shape[1]:
+            raise CENetError(
+                f"{folder}: corpus.json names {len(names[stream])} {stream} features where "
+                f"{stream}.npy has {frames.shape[1]} columns; convert it anew"
+            )
+    rows = _read_rows(folder, header, arrays)
+    # `_check` would read every utterance; the rows were checked just now.
+    corpus = object.__new__(Corpus)
+    corpus.name = header["name"]
+    corpus.label_range = tuple(header["label_range"])
+    corpus.provenance = header["provenance"]
+    corpus.feature_names = {s: None if names[s] is None else tuple(names[s]) for s in STREAMS}
+    corpus.splits = {
+        split: StoredUtterances(rows[split], arrays, header["scalars"]) for split in SPLITS
+    }
+    return corpus
+
+
+class StoredUtterances(Sequence):
+    """The utterances of one split, each made when it is asked for.
+
+    ``utterances[i]`` is an `Utterance` whose frames are views of the mapped files; a slice is
+    another such sequence. `frames` gives all frames of the split without making utterances.
+    """
+
+    def __init__(self, rows: list[dict], arrays: dict[str, np.ndarray], scalars: dict[str, str]):
+        self._rows = rows
+        self._arrays = arrays
+        self._scalars = scalars
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return StoredUtterances(self._rows[index], self._arrays, self._scalars)
+        row = self._rows[index]
+        annotations = {}
+        for name in self._arrays:
+            if name not in STREAMS and row[f"{name}_start"] != "":
+                annotations[name] = self._slice(row, name)
+        for name, kind in self._scalars.items():
+            if row[name] != "":
+                annotations[name] = _scalar(row[name], kind)
+        return Utterance(
+            id=row["id"],
+            words=tuple(json.loads(row["words"])),
+            visual=self._slice(row, "visual"),
+            acoustic=self._slice(row, "acoustic"),
+            label=None if row["label"] == "" else float(row["label"]),
+            video=row["video"],
+            annotations=annotations,
+        )
+
+    def _slice(self, row: dict, name: str) -> np.ndarray:
+        start = int(row[f"{name}_start"])
+        return self._arrays[name][start : start + int(row[f"{name}_length"])]
+
+    def frames(self, stream: str) -> Iterator[np.ndarray]:
+        """Yield the (n, d) frames of each utterance, in order, without making utterances."""
+        for row in self._rows:
+            yield self._slice(row, stream)
+
+
+class _Appender:
+    """Writes an ``.npy`` file of known shape piece by piece."""
+
+    def __init__(self, folder: Path, name: str, shape: tuple[int, ...], dtype: np.dtype):
+        self.rows = 0
+        self._file = open(folder / f"{name}.npy", "wb")  # noqa: SIM115, closed by __exit__
+        self._dtype = dtype
+        np.lib.format.write_array_header_1_0(
+            self._file,
+            {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape},
+        )
+
+    def append(self, values: np.ndarray) -> None:
+        self._file.write(np.ascontiguousarray(values, dtype=self._dtype).tobytes())
+        self.rows += len(values)
+
+    def __enter__(self) -> "_Appender":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._file.close()
+
+
+def _array(utterance: Utterance, name: str) -> np.ndarray | None:
+    return utterance.frames(name) if name in STREAMS else utterance.annotations.get(name)
+
+
+def _survey(corpus: Corpus) -> tuple[dict[str, tuple], dict[str, str]]:
+    """Return the shape and type of each array to write, and the kind of each scalar."""
+    lengths = dict.fromkeys(STREAMS, 0)
+    types: dict[str, np.dtype] = {}
+    scalars: dict[str, str] = {}
+    for _, utterance in corpus.items():
+        for stream in STREAMS:
+            lengths[stream] += len(utterance.frames(stream))
+        for name, value in utterance.annotations.items():
+            where = f"{corpus.name}: segment {utterance.id}: annotation {name!r}"
+            if not str(name).isidentifier():  # it becomes a column and the name of a file
+                raise CENetError(f"{where}: its name must be letters, digits and underscores")
+            if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "iufb":
+                lengths[name] = lengths.get(name, 0) + len(value)
+                types[name] = np.promote_types(types.get(name, value.dtype), value.dtype)
+            elif isinstance(value, (str, float, int, np.integer, np.floating)):
+                kind = "str" if isinstance(value, str) else "float"
+                if scalars.setdefault(name, kind) != kind:
+                    here, there = ("text", "number") if kind == "str" else ("number", "text")
+                    raise CENetError(f"{where} is a {here} here and a {there} elsewhere; use one")
+            else:
+                raise CENetError(
+                    f"{where} is {type(value).__name__}; "
+                    "only numbers, texts and one-dimensional numeric arrays can be stored"
+                )
+    spans = {f"{name}_{part}" for name in lengths for part in ("start", "length")}
+    clash = set(scalars) & (set(lengths) | spans | set(_FIXED))
+    if clash:
+        raise CENetError(f"{corpus.name}: the annotation name {min(clash)!r} is taken; rename it")
+    arrays = {s: ((lengths[s], corpus.width(s)), np.dtype(np.float32)) for s in STREAMS}
+    arrays |= {name: ((lengths[name],), dtype) for name, dtype in types.items()}
+    return arrays, scalars
+
+
+def _read_header(folder: Path) -> dict:
+    path = folder / "corpus.json"
+    try:
+        header = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CENetError(f"{folder}: no corpus here (corpus.json is missing)") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise CENetError(f"{path}: cannot be read ({error}); convert the corpus anew") from error
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise CENetError(f"{path}: is not the header of a stored corpus; see data/README.md")
+    if header.get("version") != VERSION:
+        raise CENetError(
+            f"{path}: has version {header.get('version')}, this package reads {VERSION}; "
+            "convert the corpus anew"
+        )
+    try:
+        low, high = header["label_range"]
+        names, arrays, scalars = header["feature_names"], header["arrays"], header["scalars"]
+        sound = (
+            isinstance(header["name"], str)
+            and low <= high
+            and all(names[stream] is None or _are_texts(names[stream]) for stream in STREAMS)
+            and _are_texts(arrays)
+            and all(name.isidentifier() for name in arrays)
+            and set(STREAMS) <= set(arrays)
+            and _are_texts(list(scalars))
+            and set(scalars.values()) <= set(_SCALARS)
+            and isinstance(header["provenance"], dict)
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        sound = False
+    if not sound:
+        raise CENetError(f"{path}: lacks something or is damaged; convert the corpus anew")
+    return header
+
+
+def _are_texts(values: object) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)
+
+
+def _map(folder: Path, name: str) -> np.ndarray:
+    path = folder / f"{name}.npy"
+    try:
+        with open(path, "rb") as file:
+            if np.lib.format.read_magic(file) != (1, 0):
+                raise ValueError("another version of the format")
+            shape, by_columns, dtype = np.lib.format.read_array_header_1_0(file)
+            start = file.tell()
+        if by_columns or dtype.kind not in "iufb" or len(shape) != (2 if name in STREAMS else 1):
+            raise ValueError(f"shape {shape}, type {dtype}")
+        size, promised = path.stat().st_size, start + math.prod(shape) * dtype.itemsize
+        if size != promised:
+            raise ValueError(f"{size} bytes instead of {promised}")
+        # A file without data cannot be mapped, and need not be.
+        if 0 in shape:
+            return np.empty(shape, dtype)
+        return np.asarray(np.memmap(path, dtype, "r", start, shape))
+    except FileNotFoundError:
+        raise CENetError(f"{path}: is missing; convert the corpus anew") from None
+    except Exception as error:  # the header is parsed as Python text, which can fail in any way
+        raise CENetError(f"{path}: is damaged ({error}); convert the corpus anew") from error
+
+
+def _read_rows(folder: Path, header: dict, arrays: dict) -> dict[str, list[dict]]:
+    path = folder / "segments.csv"
+    rows: dict[str, list[dict]] = {split: [] for split in SPLITS}
+    seen = set()
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a long transcript is one field
+    try:
+        with open(path, newline="", encoding="utf-8", errors="surrogatepass") as file:
+            for line, row in enumerate(csv.DictReader(file, strict=True), start=1):
+                try:
+                    rows[row["split"]].append(row)
+                    if row["id"] in seen:
+                        raise ValueError("the id occurs twice")
+                    seen.add(row["id"])
+                    _check_row(row, header)
+                    for name, array in arrays.items():
+                        start, length = row[f"{name}_start"], row[f"{name}_length"]
+                        if start == "" and name not in STREAMS:
+                            continue
+                        if not 0 <= int(start) <= int(start) + int(length) <= len(array):
+                            raise ValueError(f"its rows of {name}.npy lie outside the file")
+                except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
+                    raise CENetError(
+                        f"{path}: segment {row.get('id')!r} (number {line}): {error}; "
+                        "convert the corpus anew"
+                    ) from error
+    except FileNotFoundError:
+        raise CENetError(f"{path}: is missing; convert the corpus anew") from None
+    except (OSError, csv.Error, UnicodeDecodeError) as error:
+        raise CENetError(f"{path}: is damaged ({error}); convert the corpus anew") from error
+    sizes = {split: len(rows[split]) for split in SPLITS}
+    if sizes != header.get("sizes"):
+        raise CENetError(
+            f"{path}: has {sizes} segments where corpus.json promises {header.get('sizes')}; "
+            "convert the corpus anew"
+        )
+    return rows
+
+
+def _check_row(row: dict, header: dict) -> None:
+    """Raise a ValueError or TypeError if a row would not make an `Utterance`."""
+    if not row["id"]:
+        raise ValueError("it has no id")
+    words = json.loads(row["words"])
+    if not (words and _are_texts(words) and all(word.strip() for word in words)):
+        raise ValueError("its words are damaged")
+    low, high = header["label_range"]
+    if row["label"] and not low <= float(row["label"]) <= high:
+        raise ValueError(f"its label {row['label'][:20]} is not in [{low:g}, {high:g}]")
+    for name, kind in header["scalars"].items():
+        if row[name] != "" and not isinstance(_scalar(row[name], kind), _SCALARS[kind]):
+            raise ValueError(f"its {name} is damaged")
+
+
+def _scalar(text: str, kind: str) -> float | str:
+    return float(text) if kind == "float" else json.loads(text)

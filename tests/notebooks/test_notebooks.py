@@ -1,0 +1,334 @@
+"""The notebooks: they run, they are what their sources say, and they keep the course's rules."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+
+import jupytext
+import nbformat
+import pytest
+
+from cenet_lib.course import exercises
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = ROOT / "notebooks"
+STUDENT = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+SOLVED = sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))
+SOURCES = sorted((NOTEBOOKS / "source").glob("*.py"))
+PAGES = sorted(NOTEBOOKS.glob("*.md"))
+
+_spec = importlib.util.spec_from_file_location("build", NOTEBOOKS / "build.py")
+build = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(build)
+
+each_stored = pytest.mark.parametrize(
+    "path", [*STUDENT, *SOLVED], ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
+each_source = pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+
+# Runs as the last cell of a notebook: moves every control of every `interactive`.
+DRIVE = """
+import sys
+
+import ipywidgets
+from ipywidgets.widgets import widget
+
+_failures, _moved, _drawn = [], [], []
+
+
+def _note(*arguments, **options):
+    _failures.append(repr(sys.exc_info()[1]))
+
+
+get_ipython().showtraceback = _note  # where `interactive` sends what its function raises
+for _panel in list(widget._instances.values()):
+    if not isinstance(_panel, ipywidgets.interactive):
+        continue
+    _drawn.append(_panel.result is not None)
+    for _control in _panel.kwargs_widgets:
+        if hasattr(_control, "options"):
+            _values = [value for _, value in _control._options_full][:6]
+        elif hasattr(_control, "base"):  # a slider over exponents
+            _values = [_control.base**_control.min, _control.base**_control.max]
+        elif hasattr(_control, "min"):
+            _values = [_control.min, (_control.min + _control.max) / 2, _control.max]
+            _values = [type(_control.value)(value) for value in _values]
+        elif isinstance(_control.value, bool):
+            _values = [True, False]
+        else:
+            _failures.append(f"do not know how to move {type(_control).__name__}")
+            continue
+        _results = []
+        for _control.value in _values:
+            _results.append(repr(_panel.result))
+        _moved.append(len(set(_results)) > 1)
+assert not _failures, _failures
+assert all(_drawn), "an interactive function must return what it shows"
+assert all(_moved), "a control changes nothing"
+print("controls:", len(_moved))
+"""
+
+
+@pytest.fixture(scope="module")
+def executed():
+    """Return each notebook, executed in fast mode with all controls moved; each only once."""
+    done = {}
+
+    def run(path):
+        if path not in done:
+            notebook = build.versions(NOTEBOOKS / "source" / f"{path.stem}.py")[path]
+            notebook.cells.append(nbformat.v4.new_code_cell(DRIVE))
+            build.execute(notebook, path.parent, fast=True)
+            done[path] = notebook
+        return done[path]
+
+    return run
+
+
+@pytest.mark.slow
+@each_stored
+def test_notebook_runs_from_top_to_bottom(path, executed):
+    notebook = executed(path)
+    counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1))
+    assert_clean(notebook)
+    said = text_of(notebook)
+    names = exercises_of(path.stem)
+    mark, verdict = ("○", "not tried yet") if path in STUDENT else ("✓", "right")
+    assert [name for name in names if f"{mark} {name}: {verdict}" not in said] == []
+
+
+@pytest.mark.slow
+@each_stored
+def test_controls_work_and_are_moved(path, executed):
+    source = "".join(cell.source for cell in executed(path).cells[:-1])
+    [said] = re.findall(r"controls: (\d+)", text_of(executed(path)))
+    assert int(said) >= source.count("widgets.interactive(")
+
+
+def test_all_notebooks_are_there():
+    assert [p.stem for p in STUDENT] == [p.stem for p in SOLVED] == [p.stem for p in SOURCES]
+
+
+def test_nothing_has_drifted():
+    done = subprocess.run(
+        [sys.executable, str(NOTEBOOKS / "build.py"), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_drift_is_found(tmp_path, monkeypatch):
+    source = tmp_path / "source" / SOURCES[0].name
+    source.parent.mkdir()
+    text = SOURCES[0].read_text(encoding="utf-8")
+    source.write_text(text.replace("# # 1 ·", "# # 1 · Changed:", 1), encoding="utf-8")
+    for path in (STUDENT[0], SOLVED[0]):
+        copy = tmp_path / path.relative_to(NOTEBOOKS)
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    monkeypatch.setattr(build, "HERE", tmp_path)
+    monkeypatch.setattr(build, "SOLUTIONS", tmp_path / "solutions")
+    assert [line.split(": ")[1] for line in build.drift(source)] == [
+        "cell 0 is not as in its source"
+    ] * 2
+    source.write_text(text, encoding="utf-8")
+    assert build.drift(source) == []
+    (tmp_path / STUDENT[0].name).unlink()
+    assert build.drift(source) == [f"{STUDENT[0].name}: is missing"]
+
+
+@pytest.mark.parametrize(
+    ("mend", "complaint"),
+    [
+        (lambda text: text.replace("### BEGIN SOLUTION", ""), "marked solution"),
+        (lambda text: text.replace('check="', 'check="other_', 1), "expected the check"),
+        (lambda text: text.replace(" · 1 point\n", "\n", 1), "heading"),
+    ],
+)
+def test_a_broken_exercise_stops_the_build(tmp_path, mend, complaint):
+    source = tmp_path / SOURCES[0].name
+    source.write_text(mend(SOURCES[0].read_text(encoding="utf-8")), encoding="utf-8")
+    with pytest.raises(build.BuildError, match=complaint):
+        build.read_source(source)
+
+
+@each_source
+def test_students_get_no_solution(path):
+    solved = build.read_source(path)
+    student = build.for_students(solved)
+    assert "SOLUTION" in text_of_code(solved)
+    assert not re.search("SOLUTION|HIDDEN|grade\\(", text_of_code(student))
+    for cell in student.cells:
+        if cell.metadata.get("nbgrader", {}).get("solution"):
+            assert build.STUB in cell.source
+    for notebook in (solved, student):
+        nbformat.validate(notebook)
+
+
+def test_every_exercise_is_in_one_notebook():
+    found = [name for path in SOURCES for name in exercises_of(path.stem)]
+    assert sorted(found) == exercises.names()
+
+
+@each_source
+def test_exercises_are_numbered_and_fit_the_time(path):
+    text = path.read_text(encoding="utf-8")
+    headings = build.HEADING.findall(text.replace("\n# ", "\n"))
+    chapter = int(path.stem[:2])
+    assert [number for number, *_ in headings] == [
+        f"{chapter}.{i + 1}" for i in range(len(headings))
+    ]
+    assert len(headings) == len(exercises_of(path.stem))
+    stated = int(re.search(r"\*\*Time\*\* (\d+) minutes", text)[1])
+    assert sum(int(minutes) for _, _, minutes, _ in headings) < stated <= 45
+    for _, stars, _, points in headings:
+        assert int(points) == stars.count("★")
+
+
+def test_instructors_page_counts_exercises_and_points():
+    page = (NOTEBOOKS / "INSTRUCTORS.md").read_text(encoding="utf-8")
+    stated = {
+        stem: (int(n), int(points))
+        for stem, n, points in re.findall(r"\((\w+)\.ipynb\) \|.*\| (\d+) \| (\d+) \|$", page, re.M)
+    }
+    counted = {}
+    for path in SOURCES:
+        text = path.read_text(encoding="utf-8").replace("\n# ", "\n")
+        headings = build.HEADING.findall(text)
+        counted[path.stem] = (len(headings), sum(int(points) for *_, points in headings))
+    assert stated == counted
+
+
+@each_stored
+def test_first_and_last_cell(path):
+    cells = nbformat.read(path, as_version=4).cells
+    assert cells[0].cell_type == cells[-1].cell_type == "markdown"
+    assert re.match(r"# \d · ", cells[0].source)
+    for part in ("You will be able to", "You need", "Time", "Downloads"):
+        assert f"**{part}**" in cells[0].source
+    assert cells[-1].source.startswith("## What you did")
+    for part in ("Exercises", "Next"):
+        assert f"**{part}**" in cells[-1].source
+
+
+@each_stored
+def test_cells_are_short_and_the_prose_is_more(path):
+    cells = nbformat.read(path, as_version=4).cells
+    code = [len(cell.source.splitlines()) for cell in cells if cell.cell_type == "code"]
+    if path in STUDENT:  # a solution is longer than the dots in its place
+        assert median(code) <= 5
+    assert sum(lines <= 20 for lines in code) >= 0.9 * len(code)
+    assert max(code) <= 40
+    assert len(cells) - len(code) > len(code)
+
+
+@each_stored
+def test_stored_outputs(path):
+    assert path.stat().st_size <= 1_000_000
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert "widgets" not in notebook.metadata
+    assert_clean(notebook)
+    pictures = 0
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                pictures += 1
+                alt = output.metadata.get("image/png", {}).get("alt", "")
+                assert len(alt) >= 20, f"a figure without alternative text: {cell.source}"
+    assert pictures > 0
+
+
+@each_source
+def test_pictures_in_the_prose_have_alternative_texts(path):
+    for cell in jupytext.read(path).cells:
+        if cell.cell_type == "markdown":
+            for alt, _ in re.findall(r"!\[(.*?)\]\((.*?)\)", cell.source, re.S):
+                assert len(alt) >= 20
+            assert "<img" not in cell.source
+
+
+@each_source
+def test_each_control_panel_has_a_picture_beside_it(path):
+    cells = jupytext.read(path).cells
+    for i, cell in enumerate(cells):
+        if "widgets.interactive(" in cell.source:
+            nearby = [c.source for c in cells[i + 1 : i + 4] if c.cell_type == "code"]
+            assert any(re.search(r"^show\(", source, re.M) for source in nearby), cell.source
+
+
+def _documents():
+    for path in [*STUDENT, *SOLVED]:
+        cells = nbformat.read(path, as_version=4).cells
+        yield path, "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    for path in PAGES:
+        yield path, path.read_text(encoding="utf-8")
+
+
+def test_links_resolve():
+    broken = []
+    for path, text in _documents():
+        text = re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.S)
+        for link in re.findall(r"\]\(([^)\s]+)\)", text):
+            if link.startswith("https://"):
+                continue
+            target, _, anchor = link.partition("#")
+            place = (path.parent / target).resolve() if target else path
+            if not place.exists() or not place.is_relative_to(ROOT):
+                broken.append(f"{path.name}: {link}")
+            elif anchor and anchor not in anchors(place):
+                broken.append(f"{path.name}: {link} (no such heading)")
+    assert broken == []
+
+
+def test_every_glossary_term_is_linked_from_somewhere():
+    linked = {
+        anchor for _, text in _documents() for anchor in re.findall(r"GLOSSARY\.md#([\w-]+)", text)
+    }
+    assert anchors(NOTEBOOKS / "GLOSSARY.md") - linked - {"glossary"} == set()
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub and Jupyter's readers make them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+def exercises_of(stem: str) -> list[str]:
+    text = (NOTEBOOKS / "source" / f"{stem}.py").read_text(encoding="utf-8")
+    return re.findall(r'^# %% exercise="(\w+)"', text, re.M)
+
+
+def text_of_code(notebook) -> str:
+    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+
+
+def text_of(notebook) -> str:
+    """Return all that a notebook's outputs say."""
+    said = []
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            said.append(output.get("text", ""))
+            said += [v for k, v in output.get("data", {}).items() if k.startswith("text/")]
+    return "\n".join(said)
+
+
+def assert_clean(notebook) -> None:
+    """No errors, no warnings, no paths of one computer, nothing that differs from run to run."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            assert output.output_type != "error"
+            assert output.get("name") != "stderr", output.text
+    said = text_of(notebook)
+    for pattern in (
+        r"[Ww]arning",
+        r"(?<![\w.])/(?:home|root|tmp|usr|Users|opt|var|work)/",
+        r" at 0x",
+    ):
+        assert not re.search(pattern, said), re.search(rf".*{pattern}.*", said)[0]

@@ -1,0 +1,167 @@
+"""Comparisons: the grid, the cache, the failures, the table."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cenet_lib import Run, TrainingSettings
+from cenet_lib.results.bootstrap import interval, paired_difference
+from cenet_lib.results.experiments import compare, configurations, format_summary, run_name
+
+
+def test_configurations_that_come_to_the_same_are_one():
+    axes = {"fusion": ["none", "ce"], "streams": ["both", "shuffled"], "seed": [0, 1]}
+    found = [(s.fusion, s.streams, s.seed) for s in configurations(axes)]
+    assert found == [
+        *(("none", "both", 0), ("none", "both", 1), ("ce", "both", 0), ("ce", "both", 1)),
+        *(("ce", "shuffled", 0), ("ce", "shuffled", 1)),
+    ]
+
+
+def test_run_names_tell_everything_that_decides_apart():
+    base = TrainingSettings()
+    names = {
+        run_name(settings, fingerprint, ["fusion"])
+        for settings in (base, TrainingSettings(seed=1), TrainingSettings(warmup=0.2))
+        for fingerprint in ("a", "b")
+    }
+    assert len(names) == 6
+    assert run_name(TrainingSettings(wandb="offline"), "a", []) == run_name(base, "a", [])
+
+
+@pytest.fixture(scope="module")
+def base(small_backbone) -> dict:
+    return {
+        **{"backbone": str(small_backbone), "n_visual_codes": 4, "n_acoustic_codes": 3},
+        **{"epochs": 12, "batch_size": 8, "lr_fusion": 2e-2, "lr_head": 2e-2, "lr_backbone": 3e-3},
+        **{"device": "cpu"},
+    }
+
+
+@pytest.fixture(scope="module")
+def comparison(small_corpus, base, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("comparison")
+    axes = {"fusion": ["none", "ce"], "seed": [0, 1]}
+    return folder, compare(small_corpus, folder, axes, base, report=lambda _: None)
+
+
+def test_summary_is_what_the_runs_say(comparison):
+    folder, found = comparison
+    assert list(found.runs["status"]) == ["done"] * 4
+    for row in found.summary.to_dict("records"):
+        runs = found.runs[found.runs["fusion"] == row["fusion"]]
+        assert row["n"] == 2
+        assert row["mae_mean"] == pytest.approx(runs["test_mae"].mean())
+        assert row["mae_std"] == pytest.approx(runs["test_mae"].std())
+    for row in found.runs.to_dict("records"):
+        run = next(
+            Run(p)
+            for p in (folder / "runs").iterdir()
+            if p.name.startswith(f"{row['fusion']}-seed{row['seed']}-")
+        )
+        test = run.predictions.query("split == 'test'")
+        mae = (test["label"] - test["prediction"]).abs().mean()
+        assert row["test_mae"] == pytest.approx(mae)
+        # what choosing on test would have reported, from the watched epochs
+        assert row["test_chosen_on_test_mae"] == pytest.approx(run.history["test_mae"].min())
+        assert row["test_chosen_on_test_mae"] <= row["test_mae"] + 1e-5
+
+
+def test_gain_over_words_only_is_paired_and_found(comparison):
+    _, found = comparison
+    none, ce = (found.summary.set_index("fusion").loc[name] for name in ("none", "ce"))
+    assert np.isnan(none["mae_gain"])
+    assert ce["mae_gain"] == pytest.approx(ce["mae_mean"] - none["mae_mean"])
+    assert ce["mae_gain_low"] <= ce["mae_gain"] <= ce["mae_gain_high"]
+
+
+def test_files_and_table(comparison):
+    folder, found = comparison
+    names = {p.name for p in folder.iterdir()}
+    assert names == {"runs", "runs.csv", "summary.csv", "comparison.png"}
+    pd.testing.assert_frame_equal(pd.read_csv(folder / "summary.csv"), found.summary)
+    table = format_summary(found)
+    assert table.count("\n") == 3
+    assert f"{found.summary['mae_mean'][1]:.3f} ± " in table
+
+
+def test_second_time_nothing_is_trained_and_more_seeds_train_only_themselves(
+    comparison, small_corpus, base, monkeypatch
+):
+    folder, first = comparison
+    import cenet_lib.results.experiments as experiments
+
+    trained = []
+    real = experiments.train
+    monkeypatch.setattr(
+        experiments, "train", lambda c, f, s, **k: trained.append(s.seed) or real(c, f, s, **k)
+    )
+    axes = {"fusion": ["none", "ce"], "seed": [0, 1]}
+    again = compare(small_corpus, folder, axes, base, report=lambda _: None)
+    assert trained == []
+    pd.testing.assert_frame_equal(again.runs, first.runs)
+    more = {"fusion": ["none"], "seed": [0, 1, 2]}
+    compare(small_corpus, folder, more, base, report=lambda _: None)
+    assert trained == [2]
+
+
+def test_comparisons_in_one_folder_share_their_runs(comparison, small_corpus, base, monkeypatch):
+    folder, first = comparison
+    import cenet_lib.results.experiments as experiments
+
+    monkeypatch.setattr(experiments, "train", lambda *_, **__: pytest.fail("trained again"))
+    axes = {"attention_scale": [8.0], "streams": ["both"], "seed": [1]}
+    other = compare(small_corpus, folder, axes, base, report=lambda _: None)
+    [row] = other.runs.to_dict("records")
+    same = first.runs.query("fusion == 'ce' and seed == 1")
+    assert row["test_mae"] == same["test_mae"].item()
+
+
+def test_k_is_the_size_of_both_vocabularies():
+    found = configurations({"fusion": ["none", "ce"], "k": [4, 32]}, {"injection_layer": 2})
+    assert [(s.fusion, s.n_visual_codes, s.n_acoustic_codes) for s in found] == [
+        ("none", 16, 16),
+        ("ce", 4, 4),
+        ("ce", 32, 32),
+    ]
+    assert run_name(found[2], "a", ["fusion", "k"]).startswith("ce-32-seed0-")
+
+
+def test_failures_are_rows(small_corpus, base, tmp_path):
+    axes = {"injection_layer": [0, 9]}
+    quick = {**base, "epochs": 1}
+    found = compare(small_corpus, tmp_path, axes, quick, report=lambda _: None)
+    assert list(found.runs["status"]) == ["done", "failed"]
+    assert "layers 0 to 1" in found.runs["error"][1]
+    assert len(found.summary) == 1
+    assert "1 runs failed" in format_summary(found)
+
+
+def test_interval_covers_the_truth_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    hits = 0
+    for trial in range(60):
+        errors = rng.normal(size=80)
+        low, high = interval(np.zeros(80) + 0.5, 0.5 + errors, n=200, seed=trial)["mae"]
+        hits += low <= np.sqrt(2 / np.pi) <= high  # E|N(0, 1)|
+    assert 50 <= hits <= 60
+
+
+def test_paired_difference_is_narrower_than_unpaired_and_zero_for_the_same():
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=300)
+    hard = rng.normal(size=300)  # what both get wrong alike
+    a, b = y + hard + 0.05 * rng.normal(size=(2, 300)), y + hard + 0.05 * rng.normal(size=(2, 300))
+    difference, low, high = paired_difference(y, a, b)["mae"]
+    alone = interval(y, a[0])["mae"]
+    assert low <= difference <= high
+    assert high - low < 0.3 * (alone[1] - alone[0])
+    same = paired_difference(y, a, a)
+    assert all(values == (0.0, 0.0, 0.0) for values in same.values())
+
+
+def test_paired_difference_of_constant_predictions_has_no_correlation():
+    y = np.linspace(-1, 1, 50)
+    result = paired_difference(y, np.zeros((1, 50)), y[None])
+    assert np.isnan(result["corr"][0])
+    assert result["mae"][0] > 0
