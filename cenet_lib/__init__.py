@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Utterance": "utterance",
-    "Corpus": "utterance",
+    "Corpus": "corpus",
     "load_corpus": "corpora",
     "FeatureVocabulary": "vocabulary",
     "FrameSequences": "vocabulary",
@@ -24,7 +24,7 @@ _HOMES = {
     "load_recipe": "settings",
     "train": "training",
     "resume": "training",
-    "predict": "training",
+    "predict": "prediction",
     "Run": "runs.folder",
     "AttentionInspector": "inspector.widget",
     "CENetError": "errors",

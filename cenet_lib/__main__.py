@@ -4,7 +4,9 @@ import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 
 from .errors import CENetError, Interrupted
@@ -31,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     if os.environ.get("RANK", "0") != "0":  # of several processes, one speaks
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, for the rest of the process
     try:
+        _import_plugins(getattr(options, "plugin", None) or ())
         return options.command(options) or 0
     except Interrupted as stop:
         print(stop, file=sys.stderr)
@@ -138,7 +141,31 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("--corpus", help="another corpus than the run's own")
     inspect.add_argument("--utterances", type=int, default=50, help="how many to put in (50)")
     inspect.add_argument("--compare", metavar="RUN2", type=Path, help="a second run, beside it")
+    _add_plugin(train, compare, evaluate, predict, inspect)
     return parser
+
+
+def _add_plugin(*parsers: argparse.ArgumentParser) -> None:
+    for parser in parsers:
+        parser.add_argument(
+            "--plugin",
+            nargs="+",
+            metavar="MODULE",
+            help="Python modules of your own to import first, such as one that registers a fusion",
+        )
+
+
+def _import_plugins(modules: Iterable[str]) -> None:
+    for module in modules:
+        try:
+            import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name != module:
+                raise  # of something that the plugin wants to import
+            raise CENetError(
+                f"--plugin {module}: there is no such module; give the name of a Python file in "
+                "this folder, without its .py"
+            ) from None
 
 
 def _add_settings(parser: argparse.ArgumentParser, several: tuple[str, ...] = ("seed",)) -> None:
@@ -153,8 +180,11 @@ def _add_settings(parser: argparse.ArgumentParser, several: tuple[str, ...] = ("
             options |= {"type": kinds[0], "metavar": kinds[0].__name__.upper()}
         if setting.name in several and kinds != [bool]:
             options |= {"nargs": "+"}
-        if setting.metadata["choices"]:
-            options |= {"choices": setting.metadata["choices"], "metavar": None}
+        choices = setting.metadata["choices"]
+        if isinstance(choices, tuple):
+            options |= {"choices": choices, "metavar": None}
+        elif choices:  # a list may grow: a plugin can register more
+            options["help"] += f"; one of {', '.join(choices)}, or a plugin's"
         parser.add_argument(f"--{setting.name.replace('_', '-')}", **options)
 
 
@@ -261,11 +291,13 @@ def _compare(options) -> None:
 
 def _report(run) -> None:
     """Print the end of a run: predictions, metrics, where it lies."""
-    from .training import summarise
+    from .metrics import format_metrics
 
     _print_predictions(run)
     print(f"\nchosen on valid: epoch {run.metrics['best_epoch']}")
-    print(summarise(run.metrics))
+    for split in ("valid", "test"):
+        if split in run.metrics:
+            print(f"{split:<6} {format_metrics(run.metrics[split])}")
     print(f"written to {os.path.relpath(run.folder)}")
 
 
@@ -296,9 +328,9 @@ def _spread(runs) -> str:
 
 def _evaluate(options) -> None:
     from .metrics import TITLES
+    from .prediction import evaluate, predict
     from .results.bootstrap import interval
     from .runs.folder import Run
-    from .training import predict, score
 
     run = Run(options.run)
     if options.corpus is None:
@@ -312,7 +344,7 @@ def _evaluate(options) -> None:
         table = predict(
             run.model, run.processor, corpus.split(options.split), progress=options.split
         ).assign(split=options.split)
-    metrics = score(table, label_range).get(options.split)
+    metrics = evaluate(table, label_range).get(options.split)
     if metrics is None:
         raise CENetError(f"there are no labelled utterances in the {options.split} split")
     known = table.dropna(subset=["label"])
@@ -329,8 +361,8 @@ def _predict(options) -> None:
 
     from .corpora import load_corpus
     from .files import atomic_file, refuse_existing
+    from .prediction import predict_stream
     from .runs.folder import Run
-    from .training import predict_stream
 
     if options.out is not None:
         refuse_existing(options.out)

@@ -140,7 +140,25 @@ class CrossModalEnhancement(nn.Module):
         only where padding is attended to.
 
     Source: Wang et al. 2023 (IEEE TMM 25), section "cross-modal enhancement".
+
+    Examples
+    --------
+    >>> ce = CrossModalEnhancement(d=8, n_visual_codes=2, n_acoustic_codes=3)
+    >>> text = torch.zeros(1, 5, 8)  # one utterance of five tokens
+    >>> visual, acoustic = torch.tensor([[3, 1, 0]]), torch.tensor([[0, 4, 4, 0]])
+    >>> states, visual_attention, acoustic_attention = ce(text, visual, acoustic)
+    >>> visual_attention[0, 0]  # of the zero states: in proportion to the counts
+    tensor([0.7500, 0.2500, 0.0000], grad_fn=<SelectBackward0>)
     """
+
+    # What it says of itself as a way of fusion, see `cenet_lib.fusion`.
+    reads = "counts"
+    stands = "before layer"
+    attends_over = "codes"
+    settings = (
+        *("injection_layer", "attention_scale", "mask_padding", "pad_frames_to"),
+        *("n_visual_codes", "n_acoustic_codes"),
+    )
 
     def __init__(
         self,
@@ -162,6 +180,18 @@ class CrossModalEnhancement(nn.Module):
         self.scale = scale
         self.mask_padding = mask_padding
         self.reset_parameters()
+
+    @classmethod
+    def from_config(cls, config) -> "CrossModalEnhancement":
+        """Build the module that a `CENetConfig` describes."""
+        return cls(
+            config.backbone.hidden_size,
+            config.n_visual_codes,
+            config.n_acoustic_codes,
+            config.attention_scale,
+            config.mask_padding,
+            config.frozen_padding_rows,
+        )
 
     @torch.no_grad()
     def reset_parameters(self) -> None:

@@ -1,18 +1,24 @@
-"""Files that are either whole or absent.
+"""Files that are either whole or absent, and how JSON and CSV are read and written.
 
 Everything that the package writes goes to a temporary name beside its destination and is renamed
 when it is complete, so that a crash, a full disk or Ctrl-C leaves nothing half-written.
 """
 
 import hashlib
+import json
+import math
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from .errors import CENetError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextmanager
@@ -77,6 +83,83 @@ def refuse_existing(path: str | Path) -> None:
         raise _refused(path, error) from error
     if exists:
         raise CENetError(f"{path}: exists already; choose another name or remove it first")
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Write plain values, whole or not at all; NaN becomes null, the only word JSON has for it.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_json(f"{folder}/metrics.json", {"mae": 0.7, "corr": float("nan")})
+    ...     read_json(f"{folder}/metrics.json", "evaluate again")
+    {'mae': 0.7, 'corr': None}
+    """
+    with atomic_file(path) as temporary:
+        text = json.dumps(_without_nan(content), indent=2, allow_nan=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def read_json(path: str | Path, mend: str) -> dict[str, Any]:
+    """Read a file that holds one JSON object.
+
+    Parameters
+    ----------
+    path : str or Path
+    mend : str
+        What the user can do if the file is missing or damaged; it ends the error message.
+
+    Raises
+    ------
+    CENetError
+        If the file is missing, damaged, or holds anything but an object.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CENetError(f"{path}: is missing; {mend}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise CENetError(f"{path}: is damaged ({error}); {mend}") from error
+    if not isinstance(content, dict):
+        raise CENetError(f"{path}: is damaged (it holds no JSON object); {mend}")
+    return content
+
+
+def write_csv(path: str | Path, table: "pd.DataFrame") -> None:
+    """Write a table without its index, whole or not at all."""
+    with atomic_file(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def read_csv(path: str | Path, **options: Any) -> "pd.DataFrame":
+    """Read a table that `write_csv` wrote; "NA" and "null" are words, only nothing is missing.
+
+    Parameters
+    ----------
+    path : str or Path
+    **options
+        Of `pandas.read_csv`, such as ``dtype``.
+
+    Raises
+    ------
+    CENetError
+        If the file is missing or is no table.
+    """
+    import pandas as pd  # heavy: half a second that those who only read JSON need not wait
+
+    try:
+        return pd.read_csv(path, keep_default_na=False, na_values=[""], **options)
+    except (OSError, ValueError) as error:
+        raise CENetError(f"{path}: cannot be read as a table ({error}); make it anew") from error
 
 
 def sha256(path: str | Path) -> str:

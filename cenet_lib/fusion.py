@@ -1,31 +1,163 @@
 """Ways to bring face and voice into a language model, under one switch, for an honest comparison.
 
-================  ================================================  =====================  =========
-name              what it does                                      where                  reads
-================  ================================================  =====================  =========
+================  ========================================  ============  ========  ============
+name              what it does                              stands        reads     attends over
+================  ========================================  ============  ========  ============
 ``none``          nothing: words only
-``ce``            attention over k-means codes (CENet)              before layer i         counts
-``ce-continuous`` the same attention over the frames themselves     before layer i         frames
-``mag``           a gated shift by the frames of each word          before layer i         aligned
-``late``          a shift by the average frame                      at the head            frames
-================  ================================================  =====================  =========
+``ce``            attention over k-means codes (CENet)      before layer  counts    codes
+``ce-continuous`` the same over the frames themselves       before layer  frames    frames
+``mag``           a gated shift by the frames of each word  before layer  aligned
+``late``          a shift by the average frame              at the head   frames
+================  ========================================  ============  ========  ============
 
-Everything else (language model, head, training) stays the same. Each takes text states (B, T, d)
-and what it reads of the two other streams, and returns an `Enhancement`. Frames come standardised
-(`FeatureVocabulary.standardize`).
+Everything else (language model, head, training) stays the same. Each is a module that takes text
+states (B, T, d) and what it reads of the two other streams, and returns an `Enhancement`. Its class
+says of itself all that the rest of the package needs to know:
+
+``reads``
+    ``"counts"``: how often each code occurs, (B, k+1); ``"frames"``: a `FrameBatch` of as many
+    frames as there are, (B, N, d_m); ``"aligned"``: a `FrameBatch` of one frame per token,
+    (B, T, d_m). Frames come standardised (`FeatureVocabulary.standardize`).
+``stands``
+    ``"before layer"``: it gets the states that enter layer ``injection_layer``; ``"at the head"``:
+    it gets the first token's last state, (B, 1, d).
+``attends_over``
+    What its attention is over, ``"codes"`` or ``"frames"``; ``None`` if it does not attend.
+``settings``
+    The fields of `TrainingSettings` that make a difference to it beyond those that all share.
+``from_config(config)``
+    Builds it from a `CENetConfig`.
+
+A class of one's own joins with `register_fusion`, from a notebook too; nothing else has to change.
 """
 
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from .enhancement import CodeAttention, CrossModalEnhancement, Enhancement
 from .errors import CENetError
+from .settings import FUSION_NAMES
+
+READS = ("counts", "frames", "aligned")
+STANDS = ("before layer", "at the head")
+ATTENDS_OVER = ("codes", "frames", None)
 
 
-class Frames(NamedTuple):
-    """One stream of a batch.
+class Fusion(Protocol):
+    """What a class must have to be registered as a way of fusion; see the top of this module."""
+
+    reads: ClassVar[str]
+    stands: ClassVar[str]
+    attends_over: ClassVar[str | None]
+    settings: ClassVar[tuple[str, ...]]
+
+    @classmethod
+    def from_config(cls, config: Any) -> nn.Module:
+        """Build the module that a `CENetConfig` describes."""
+
+
+_FUSIONS: dict[str, Any] = {"none": None}
+C = TypeVar("C", bound=type)
+
+
+def register_fusion(name: str, fusion: C) -> C:
+    """Make a way of fusion known under a name: to settings, recipes and the command line.
+
+    Parameters
+    ----------
+    name : str
+        A name that is not taken yet; a class may be registered anew under its own, as happens when
+        a notebook's cell runs twice.
+    fusion : class
+        A subclass of ``torch.nn.Module`` with what the top of this module names.
+
+    Returns
+    -------
+    class
+        The class itself.
+
+    Raises
+    ------
+    CENetError
+        If the name is taken by another class, or the class lacks something.
+
+    Examples
+    --------
+    >>> class Mean(nn.Module):
+    ...     reads, stands, attends_over, settings = "frames", "at the head", None, ()
+    ...     def __init__(self, d, n_visual):
+    ...         super().__init__()
+    ...         self.shift = nn.Linear(n_visual, d)
+    ...     @classmethod
+    ...     def from_config(cls, config):
+    ...         return cls(config.backbone.hidden_size, config.n_visual_features)
+    ...     def forward(self, text, visual, acoustic):
+    ...         return Enhancement(text + self.shift(visual.values.mean(1))[:, None, :])
+    >>> _ = register_fusion("mean-face", Mean)
+    >>> from cenet_lib import TrainingSettings
+    >>> TrainingSettings(fusion="mean-face").fusion
+    'mean-face'
+    """
+    known = _FUSIONS.get(name)
+    if name in _FUSIONS and getattr(known, "__qualname__", None) != fusion.__qualname__:
+        raise CENetError(f"there is a fusion {name!r} already; register yours under another name")
+    allowed = {"reads": READS, "stands": STANDS, "attends_over": ATTENDS_OVER}
+    for attribute, values in allowed.items():
+        if getattr(fusion, attribute, "missing") not in values:
+            choices = ", ".join(repr(value) for value in values)
+            raise CENetError(
+                f"{fusion.__name__}.{attribute} is {getattr(fusion, attribute, 'missing')!r}; "
+                f"a fusion says one of {choices}"
+            )
+    for attribute in ("settings", "from_config", "forward"):
+        if not hasattr(fusion, attribute):
+            raise CENetError(f"{fusion.__name__} has no {attribute}; see cenet_lib.fusion")
+    _FUSIONS[name] = fusion
+    if name not in FUSION_NAMES:
+        FUSION_NAMES.append(name)
+    return fusion
+
+
+def fusion_class(name: str) -> type[Fusion] | None:
+    """Return the class that was registered under a name; ``None`` for words only.
+
+    Raises
+    ------
+    CENetError
+        If there is none.
+    """
+    if name not in _FUSIONS:
+        raise CENetError(
+            f"there is no fusion {name!r}; choose one of {', '.join(_FUSIONS)}, or import the "
+            "module that registers your own"
+        )
+    return _FUSIONS[name]
+
+
+def build_fusion(config: Any) -> nn.Module | None:
+    """Build the fusion that a `CENetConfig` asks for; ``None`` for words only.
+
+    Raises
+    ------
+    CENetError
+        If there is no such fusion, or it reads frames and their widths are not given.
+    """
+    fusion = fusion_class(config.fusion)
+    if fusion is None:
+        return None
+    widths = (config.n_visual_features, config.n_acoustic_features)
+    if fusion.reads != "counts" and min(widths) < 1:
+        raise CENetError(
+            f"fusion {config.fusion!r} reads frames; give their widths, n_visual_features and "
+            f"n_acoustic_features (now {widths[0]} and {widths[1]})"
+        )
+    return fusion.from_config(config)
+
+
+class FrameBatch(NamedTuple):
+    """One stream of a batch, as a fusion that reads frames gets it.
 
     Attributes
     ----------
@@ -50,6 +182,11 @@ class ContinuousEnhancement(nn.Module):
     padding is attended to; here it is not.
     """
 
+    reads = "frames"
+    stands = "before layer"
+    attends_over = "frames"
+    settings: ClassVar[tuple[str, ...]] = ("injection_layer", "attention_scale", "pad_frames_to")
+
     def __init__(self, d: int, n_visual: int, n_acoustic: int, scale: float = 8.0):
         super().__init__()
 
@@ -61,7 +198,13 @@ class ContinuousEnhancement(nn.Module):
         self.output = nn.Linear(2 * d, d)  # W, b
         self.scale = scale
 
-    def forward(self, text: Tensor, visual: Frames, acoustic: Frames) -> Enhancement:
+    @classmethod
+    def from_config(cls, config: Any) -> "ContinuousEnhancement":
+        """Build the module that a `CENetConfig` describes."""
+        widths = (config.n_visual_features, config.n_acoustic_features)
+        return cls(config.backbone.hidden_size, *widths, config.attention_scale)
+
+    def forward(self, text: Tensor, visual: FrameBatch, acoustic: FrameBatch) -> Enhancement:
         """Enhance text states (B, T, d); attention is over frames, (B, T, N)."""
         H_v, A_v = self.visual(text, visual.values, self.scale, visual.mask)  # (B, T, d), (B, T, N)
         H_a, A_a = self.acoustic(text, acoustic.values, self.scale, acoustic.mask)
@@ -87,6 +230,11 @@ class MultimodalGate(nn.Module):
     Transformers" (ACL), section 4; β and dropout as in its published code.
     """
 
+    reads = "aligned"
+    stands = "before layer"
+    attends_over = None
+    settings: ClassVar[tuple[str, ...]] = ("injection_layer", "pad_frames_to")
+
     def __init__(
         self, d: int, n_visual: int, n_acoustic: int, beta: float = 1.0, dropout: float = 0.5
     ):
@@ -99,13 +247,19 @@ class MultimodalGate(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.beta = beta
 
-    def forward(self, text: Tensor, visual: Frames, acoustic: Frames) -> Enhancement:
+    @classmethod
+    def from_config(cls, config: Any) -> "MultimodalGate":
+        """Build the module that a `CENetConfig` describes."""
+        widths = (config.n_visual_features, config.n_acoustic_features)
+        return cls(config.backbone.hidden_size, *widths)
+
+    def forward(self, text: Tensor, visual: FrameBatch, acoustic: FrameBatch) -> Enhancement:
         """Enhance text states (B, T, d) by frames (B, T, d_m), one per token."""
         v, a = visual.values, acoustic.values
         if not text.shape[1] == v.shape[1] == a.shape[1]:
             raise CENetError(
                 f"mag needs one frame per token: {text.shape[1]} tokens, {v.shape[1]} visual and "
-                f"{a.shape[1]} acoustic frames; build the processor with frames='aligned'"
+                f"{a.shape[1]} acoustic frames; build the processor with reads='aligned'"
             )
         g_v = self.visual_gate(torch.cat([v, text], dim=-1)).relu()  # (B, T, d)
         g_a = self.acoustic_gate(torch.cat([a, text], dim=-1)).relu()  # (B, T, d)
@@ -125,113 +279,40 @@ class LateFusion(nn.Module):
     "Benchmarking Multimodal Sentiment Analysis", with the language model as its text part.
     """
 
+    reads = "frames"
+    stands = "at the head"
+    attends_over = None
+    settings: ClassVar[tuple[str, ...]] = ("pad_frames_to",)
+
     def __init__(self, d: int, n_visual: int, n_acoustic: int):
         super().__init__()
         self.visual = nn.Linear(n_visual, d)  # W_v, b_v
         self.acoustic = nn.Linear(n_acoustic, d)  # W_a, b_a
         self.output = nn.Linear(2 * d, d)  # W, b
 
-    def forward(self, text: Tensor, visual: Frames, acoustic: Frames) -> Enhancement:
+    @classmethod
+    def from_config(cls, config: Any) -> "LateFusion":
+        """Build the module that a `CENetConfig` describes."""
+        widths = (config.n_visual_features, config.n_acoustic_features)
+        return cls(config.backbone.hidden_size, *widths)
+
+    def forward(self, text: Tensor, visual: FrameBatch, acoustic: FrameBatch) -> Enhancement:
         """Enhance states (B, T, d): in a `CENet` the last ones, of the first token."""
         v = self.visual(self._mean(visual)).relu()  # (B, d)
         a = self.acoustic(self._mean(acoustic)).relu()  # (B, d)
         return Enhancement(text + self.output(torch.cat([v, a], dim=-1))[:, None, :])
 
     @staticmethod
-    def _mean(frames: Frames) -> Tensor:
+    def _mean(frames: FrameBatch) -> Tensor:
         """Return the average of the real frames, (B, d_m); zeros where there are none."""
         n = frames.mask.sum(1, keepdim=True).clamp(min=1)  # (B, 1)
         return (frames.values * frames.mask[..., None]).sum(1) / n
 
 
-FUSIONS: dict[str, type[nn.Module] | None] = {
-    "none": None,
+for _name, _class in {
     "ce": CrossModalEnhancement,
     "ce-continuous": ContinuousEnhancement,
     "late": LateFusion,
     "mag": MultimodalGate,
-}
-
-# What a fusion reads beside counts: the setting `frames` of the processor that feeds it.
-FRAMES = {"ce-continuous": "raw", "late": "raw", "mag": "aligned"}
-
-
-def build_fusion(config) -> nn.Module | None:
-    """Build the fusion that a `CENetConfig` asks for; ``None`` for words only.
-
-    Raises
-    ------
-    CENetError
-        If there is no such fusion, or it reads frames and their widths are not given.
-    """
-    d = config.backbone.hidden_size
-    if config.fusion not in FUSIONS:
-        raise CENetError(
-            f"there is no fusion {config.fusion!r}; choose one of {', '.join(FUSIONS)}"
-        )
-    if config.fusion == "none":
-        return None
-    if config.fusion == "ce":
-        return CrossModalEnhancement(
-            d,
-            config.n_visual_codes,
-            config.n_acoustic_codes,
-            config.attention_scale,
-            config.mask_padding,
-            config.frozen_padding_rows,
-        )
-    widths = (config.n_visual_features, config.n_acoustic_features)
-    if min(widths) < 1:
-        raise CENetError(
-            f"fusion {config.fusion!r} reads frames; give their widths, n_visual_features and "
-            f"n_acoustic_features (now {widths[0]} and {widths[1]})"
-        )
-    if config.fusion == "ce-continuous":
-        return ContinuousEnhancement(d, *widths, config.attention_scale)
-    return FUSIONS[config.fusion](d, *widths)
-
-
-def check_stream(
-    config,
-    stream: str,
-    counts: Tensor | None,
-    frames: Tensor | None,
-    mask: Tensor | None,
-    input_ids: Tensor,
-    dtype: torch.dtype,
-) -> Tensor | Frames:
-    """Return what a fusion reads of one stream of a batch: counts or frames, none if left out.
-
-    Parameters
-    ----------
-    config : CENetConfig
-    stream : str
-        ``"visual"`` or ``"acoustic"``.
-    counts : (B, k+1), frames : (B, N, d_m), mask : (B, N), each or None
-    input_ids : (B, T)
-        Of the text beside it.
-    dtype : torch.dtype
-        Of the model's weights.
-
-    Raises
-    ------
-    CENetError
-        If counts or frames have another width than the config says.
-    """
-    if config.fusion not in FRAMES:
-        name, given, columns = f"{stream}_counts", counts, getattr(config, f"n_{stream}_codes") + 1
-    else:
-        name, given, columns = stream, frames, getattr(config, f"n_{stream}_features")
-    if given is not None and given.shape[-1] != columns:
-        raise CENetError(
-            f"{name} has {given.shape[-1]} columns, the model was built for {columns}; use the "
-            "processor that the model was trained with"
-        )
-    if config.fusion not in FRAMES:
-        return input_ids.new_zeros(len(input_ids), columns) if given is None else given
-    if given is None:
-        nothing = torch.zeros_like(input_ids, dtype=dtype)  # (B, T): a place per token, for mag
-        return Frames(nothing[..., None].expand(-1, -1, columns), nothing.bool())
-    if mask is None:
-        mask = torch.ones(given.shape[:2], device=given.device)
-    return Frames(given.to(dtype), mask.bool())
+}.items():
+    register_fusion(_name, _class)

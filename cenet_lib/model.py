@@ -7,13 +7,15 @@ front of its layer i (the *injection layer*), and a head that reads the first to
                                         │
            face and voice codes ──► CE ─┘            (injection_layer = 1, as in the paper)
 
-`forward` is the whole story; the hook `_enhance_input` is the one piece of plumbing. The other ways
-of fusion (`cenet_lib.fusion`) stand in CE's place, or, ``late``, right before the head.
+`CENet.forward` is the whole story, and `CENet._encode` says where the fusion comes in. The other
+ways of fusion (`cenet_lib.fusion`) stand in CE's place or, ``late``, right before the head.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,11 +23,12 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedMode
 from transformers.configuration_utils import SubConfigSpec
 from transformers.utils import ModelOutput
 
-from .enhancement import CrossModalEnhancement
 from .errors import CENetError
-from .fusion import Frames, LateFusion, build_fusion, check_stream
+from .fusion import FrameBatch, build_fusion
 from .language.backbone import after_attention, encoder_layers, load_backbone, resolve_backbone
 from .language.sentilare import LinguisticEmbeddings, is_sentilare, load_sentilare
+from .language.weights import check_names
+from .published import RULES, STATE_DICT, read_published
 
 
 class CENetConfig(PreTrainedConfig):
@@ -36,7 +39,7 @@ class CENetConfig(PreTrainedConfig):
     backbone : PreTrainedConfig
         Of the language model.
     fusion : str
-        ``"ce"``, ``"none"`` for words only, or another of `cenet_lib.fusion.FUSIONS`.
+        ``"ce"``, ``"none"`` for words only, or another that `cenet_lib.fusion` knows.
     injection_layer : int
         i: CE stands before this layer of the backbone, counted from 0.
     attention_scale : float
@@ -150,7 +153,7 @@ class CENet(PreTrainedModel):
                 f"0 to {len(layers) - 1}"
             )
         self.fusion = build_fusion(config)
-        if self.fusion is not None and not isinstance(self.fusion, LateFusion):
+        if self.fusion is not None and self.fusion.stands == "before layer":
             layer = layers[config.injection_layer]
             # By its name, because a replica of this model has layers of its own.
             self._injected = next(n for n, m in self.backbone.named_modules() if m is layer)
@@ -214,44 +217,84 @@ class CENet(PreTrainedModel):
         return loaded
 
     @classmethod
-    def from_published(cls, source, config: Mapping | None = None, **settings) -> "CENet":
-        """Open a checkpoint of the published code, see `cenet_lib.published.from_published`."""
-        from .published import from_published  # it knows CENet, not the other way round
+    def from_published(
+        cls,
+        source: str | Path | Mapping[str, Tensor],
+        config: Mapping[str, Any] | None = None,
+        **settings: Any,
+    ) -> "CENet":
+        """Open a checkpoint of the published code, see `cenet_lib.published`.
 
-        return from_published(source, config, **settings)
+        Parameters
+        ----------
+        source : folder or mapping of str to Tensor
+            A folder with config.json and pytorch_model.bin (or model.safetensors), or a state dict.
+        config : mapping, optional
+            In the terms of the published RobertaConfig: ``num_attention_heads``,
+            ``layer_norm_eps``, ``hidden_act``, dropouts, …. What the weights' shapes tell may be
+            left out; what is left out beyond that takes RobertaConfig's defaults (12 heads). By
+            default the folder's config.json.
+        **settings
+            Of `CENetConfig`, to depart from the published ones.
+
+        Returns
+        -------
+        CENet
+            In evaluation mode. Embeddings, CE output, predictions, loss and gradients are those of
+            the published model to rounding.
+
+        Raises
+        ------
+        CENetError
+            If a file is missing, damaged or wants to run code; if config and weights contradict
+            each other; or if any weight is missing, not expected or misshapen: the message lists
+            them all. The unused pooler and heads of pre-training are left out on purpose.
+        """
+        described, weights = read_published(source, config)
+        model = cls(CENetConfig.published(**{**described, **settings}))
+        expected = {name: weight.shape for name, weight in model.state_dict().items()}
+        where = STATE_DICT if isinstance(source, Mapping) else source
+        check_names(where, weights, expected, RULES)
+        model.load_state_dict(weights)
+        return model.eval()
 
     def forward(
         self,
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
-        visual_counts: Tensor | None = None,
-        acoustic_counts: Tensor | None = None,
+        *,
         pos_ids: Tensor | None = None,
         polarity_ids: Tensor | None = None,
         sentence_polarity_ids: Tensor | None = None,
-        labels: Tensor | None = None,
-        output_attentions: bool = False,
+        visual_counts: Tensor | None = None,
+        acoustic_counts: Tensor | None = None,
         visual: Tensor | None = None,
         acoustic: Tensor | None = None,
         visual_mask: Tensor | None = None,
         acoustic_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        output_attentions: bool = False,
     ) -> CENetOutput:
         """Predict intensities.
 
         Parameters
         ----------
         input_ids, attention_mask : (B, T) int
-        visual_counts, acoustic_counts : (B, k+1)
-            How often each code occurs in the utterance, padding last. Left out: no frames.
+            The text.
         pos_ids, polarity_ids, sentence_polarity_ids : (B, T) int
-            Only with ``linguistic=True``. Sentence polarity left out is 5, "unknown".
-        labels : (B,) float
-        output_attentions : bool
-            Also return what each token attended to in CE.
+            What a dictionary knows of it, only with ``linguistic=True``. Sentence polarity left out
+            is 5, "unknown".
+        visual_counts, acoustic_counts : (B, k+1)
+            The streams, for a fusion that reads counts: how often each code occurs in the
+            utterance, padding last. Left out: no frames.
         visual, acoustic : (B, N, d_m) float
-            Standardised frames, for a fusion that reads frames. Left out: no frames.
+            The streams, for a fusion that reads frames: standardised. Left out: no frames.
         visual_mask, acoustic_mask : (B, N) bool
             True where there is a frame. Left out: everywhere.
+        labels : (B,) float
+            Given, the loss comes along.
+        output_attentions : bool
+            Also return what each token attended to in the fusion.
 
         Raises
         ------
@@ -260,44 +303,84 @@ class CENet(PreTrainedModel):
         """
         if attention_mask is None:
             attention_mask = torch.ones_like(input_ids)
-        if self.linguistic is None:
-            tokens = {"input_ids": input_ids}
-        else:
-            words = self.backbone.get_input_embeddings()(input_ids)  # (B, T, width)
-            # Encoders add positions and normalise after this sum, as SentiLARE does.
-            extra = self.linguistic(pos_ids, polarity_ids, sentence_polarity_ids, like=input_ids)
-            tokens = {"inputs_embeds": words + extra}
-
-        inputs = {**tokens, "attention_mask": attention_mask}
-        attention = (None, None)
-        if self.fusion is None:
-            states = self.backbone(**inputs).last_hidden_state  # (B, T, d)
-        else:
-            given = {
-                "visual": (visual_counts, visual, visual_mask),
-                "acoustic": (acoustic_counts, acoustic, acoustic_mask),
-            }
-            dtype = self.head.dense.weight.dtype
-            streams = [check_stream(self.config, m, *given[m], input_ids, dtype) for m in given]
-            call = _Injection(self.fusion, *streams)
-            if isinstance(self.fusion, LateFusion):
-                states = call(self.backbone(**inputs).last_hidden_state[:, :1])  # (B, 1, d)
-            else:
-                layer = self.backbone.get_submodule(self._injected)
-                layer.enhance = call
-                try:
-                    states = self.backbone(**inputs).last_hidden_state  # (B, T, d)
-                finally:
-                    layer.enhance = None  # nothing stays behind for the next call
-            attention = call.attention
+        text = self._text(input_ids, pos_ids, polarity_ids, sentence_polarity_ids)
+        text["attention_mask"] = attention_mask
+        call = None
+        if self.fusion is not None:
+            read = partial(self._stream, input_ids)
+            face = read("visual", visual_counts, visual, visual_mask)  # counts or frames
+            voice = read("acoustic", acoustic_counts, acoustic, acoustic_mask)
+            call = FusionCall(self.fusion, face, voice)
+        states = self._encode(text, call)  # (B, T, d), or (B, 1, d) with first_token_only
         logits = self.head(states[:, 0])  # (B,)
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         loss = None
         if labels is not None:
             loss = nn.functional.mse_loss(logits, labels.view(-1).to(logits.dtype))
-        if not output_attentions:
-            attention = (None, None)
+        attention = call.attention if call is not None and output_attentions else (None, None)
         return CENetOutput(loss, logits, *attention)
+
+    def _text(
+        self,
+        input_ids: Tensor,
+        pos_ids: Tensor | None,
+        polarity_ids: Tensor | None,
+        sentence_polarity_ids: Tensor | None,
+    ) -> dict[str, Tensor]:
+        """Return what the backbone gets: ids, or their embeddings with what is known added."""
+        if self.linguistic is None:
+            return {"input_ids": input_ids}
+        words = self.backbone.get_input_embeddings()(input_ids)  # (B, T, width)
+        # Encoders add positions and normalise after this sum, as SentiLARE does.
+        known = self.linguistic(pos_ids, polarity_ids, sentence_polarity_ids, like=input_ids)
+        return {"inputs_embeds": words + known}
+
+    def _stream(
+        self,
+        input_ids: Tensor,
+        stream: str,
+        counts: Tensor | None,
+        frames: Tensor | None,
+        mask: Tensor | None,
+    ) -> Tensor | FrameBatch:
+        """Return what the fusion reads of one stream: counts or frames, none if left out."""
+        reads_counts = self.fusion.reads == "counts"
+        if reads_counts:
+            name, given, columns = "_counts", counts, getattr(self.config, f"n_{stream}_codes") + 1
+        else:
+            name, given, columns = "", frames, getattr(self.config, f"n_{stream}_features")
+        if given is not None and given.shape[-1] != columns:
+            raise CENetError(
+                f"{stream}{name} has {given.shape[-1]} columns, the model was built for {columns}; "
+                "use the processor that the model was trained with"
+            )
+        if reads_counts:
+            return input_ids.new_zeros(len(input_ids), columns) if given is None else given
+        dtype = self.head.dense.weight.dtype
+        if given is None:  # a place per token, for a fusion that reads aligned frames
+            nothing = torch.zeros_like(input_ids, dtype=dtype)  # (B, T)
+            return FrameBatch(nothing[..., None].expand(-1, -1, columns), nothing.bool())
+        if mask is None:
+            mask = torch.ones(given.shape[:2], device=given.device)
+        return FrameBatch(given.to(dtype), mask.bool())
+
+    def _encode(self, text: dict[str, Tensor], call: "FusionCall | None") -> Tensor:
+        """Run the language model, and the fusion where it stands; return the last states."""
+        if call is None:
+            return self.backbone(**text).last_hidden_state  # (B, T, d)
+        if self.fusion.stands == "at the head":
+            return call(self.backbone(**text).last_hidden_state[:, :1])  # (B, 1, d)
+        layer = self.backbone.get_submodule(self._injected)
+        layer.enhance = call  # `_enhance_input` runs it on the states that enter the layer
+        try:
+            return self.backbone(**text).last_hidden_state
+        finally:
+            layer.enhance = None  # nothing stays behind for the next call
+
+    @property
+    def attends_over(self) -> str | None:
+        """What attention is over: ``"codes"`` or ``"frames"``; ``None`` if there is none."""
+        return None if self.fusion is None else self.fusion.attends_over
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -305,11 +388,12 @@ class CENet(PreTrainedModel):
         super()._init_weights(module)
         if self.linguistic is not None and module in self.linguistic.children():
             nn.init.zeros_(module.weight)
-        elif isinstance(self.fusion, CrossModalEnhancement) and module in (
-            self.fusion.visual.embedding,
-            self.fusion.acoustic.embedding,
-        ):
+        elif isinstance(module, nn.Embedding) and self._is_of_fusion(module):
             nn.init.normal_(module.weight, 0, 0.02)  # a row named padding is not zero
+
+    def _is_of_fusion(self, module: nn.Module) -> bool:
+        parts = () if self.fusion is None else self.fusion.modules()
+        return any(module is part for part in parts)
 
     def get_input_embeddings(self) -> nn.Module:
         """Return the backbone's word embeddings."""
@@ -331,10 +415,12 @@ class RegressionHead(nn.Module):
         return self.output(self.dropout(hidden)).squeeze(-1)
 
 
-class _Injection:
+class FusionCall:
     """One call of the fusion: its inputs on the way in, its attention on the way out."""
 
-    def __init__(self, fusion: nn.Module, visual: Tensor | Frames, acoustic: Tensor | Frames):
+    def __init__(
+        self, fusion: nn.Module, visual: Tensor | FrameBatch, acoustic: Tensor | FrameBatch
+    ):
         self.fusion = fusion
         self.visual = visual
         self.acoustic = acoustic

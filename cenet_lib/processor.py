@@ -1,6 +1,5 @@
 """From an utterance to what the model reads, and from many to a batch."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,15 +8,18 @@ import torch
 from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from .corpus import Corpus
 from .errors import CENetError
-from .files import atomic_file
+from .files import read_json, write_json
+from .fusion import READS
 from .language.annotators import POLARITY_NEUTRAL, POS_OTHER, get_annotator, own_word_ids
 from .language.backbone import resolve_backbone
 from .language.sentilare import is_sentilare, load_sentilare_tokenizer
-from .utterance import STREAMS, Corpus, Utterance
+from .utterance import STREAMS, Utterance
 from .vocabulary import FeatureVocabulary, FrameSequences
 
 _FILE = "cenet_processor.json"
+_MEND = "train the run anew"
 
 
 class CENetProcessor:
@@ -38,9 +40,9 @@ class CENetProcessor:
     pad_frames_to : int or None
         Count padding codes up to this many frames and cut longer streams, as the published code
         does with 50. The model must attend to padding (``mask_padding=False``) for it to matter.
-    frames : str or None
-        Give the standardised frames too, for a fusion that reads them (`cenet_lib.fusion.FRAMES`):
-        ``"raw"``, as many as there are, or ``"aligned"``, one per token.
+    reads : str
+        What the fusion reads of the streams, see `cenet_lib.fusion`: ``"counts"`` of codes; beside
+        them the standardised ``"frames"``, as many as there are; or ``"aligned"``, one per token.
     """
 
     def __init__(
@@ -52,10 +54,10 @@ class CENetProcessor:
         annotator: str | None = None,
         max_length: int = 50,
         pad_frames_to: int | None = None,
-        frames: str | None = None,
+        reads: str = "counts",
     ):
-        if frames not in (None, "raw", "aligned"):
-            raise CENetError(f"frames is {frames!r}; choose 'raw', 'aligned' or None")
+        if reads not in READS:
+            raise CENetError(f"reads is {reads!r}; choose one of {', '.join(READS)}")
         special = tokenizer.num_special_tokens_to_add()
         if max_length <= special:
             raise CENetError(
@@ -67,7 +69,7 @@ class CENetProcessor:
         self._annotator = get_annotator(annotator) if annotator else None
         self.max_length = max_length
         self.pad_frames_to = pad_frames_to
-        self.frames = frames
+        self.reads = reads
 
     @classmethod
     def fit(
@@ -141,10 +143,10 @@ class CENetProcessor:
             # A word's ids are repeated over its pieces; index -1 picks the filler for the rest.
             features["pos_ids"] = np.append(pos_ids, POS_OTHER)[word_index]
             features["polarity_ids"] = np.append(polarity_ids, POLARITY_NEUTRAL)[word_index]
-        if self.frames is not None:
+        if self.reads != "counts":
             for stream in STREAMS:
                 frames = self.standardized(utterance, stream)  # (n, d_m)
-                if self.frames == "aligned":
+                if self.reads == "aligned":
                     frames = _per_word(frames, len(utterance.words))[word_index]  # (T, d_m)
                 features[stream] = frames
         if utterance.label is not None:
@@ -156,7 +158,7 @@ class CENetProcessor:
         frames = self._readable(utterance, stream)
         if len(frames) == 0:
             return np.zeros(0, dtype=np.int64)
-        return self.vocabularies[stream].transform(frames)
+        return self.vocabularies[stream].predict(frames)
 
     def standardized(self, utterance: Utterance, stream: str) -> np.ndarray:
         """Return the frames (n, d_m) of a stream in units of the train split."""
@@ -261,10 +263,9 @@ class CENetProcessor:
             "annotator": self.annotator_name,
             "max_length": self.max_length,
             "pad_frames_to": self.pad_frames_to,
-            "frames": self.frames,
+            "reads": self.reads,
         }
-        with atomic_file(folder / _FILE) as temporary:
-            temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+        write_json(folder / _FILE, settings)
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> "CENetProcessor":
@@ -276,15 +277,13 @@ class CENetProcessor:
             If a file is missing or damaged.
         """
         folder = Path(folder)
+        if not (folder / _FILE).exists():
+            raise CENetError(f"{folder}: holds no processor ({_FILE} is missing)")
+        settings = read_json(folder / _FILE, _MEND)
         try:
-            settings = json.loads((folder / _FILE).read_text(encoding="utf-8"))
             streams = tuple(settings.pop("vocabularies"))
-        except FileNotFoundError:
-            raise CENetError(f"{folder}: holds no processor ({_FILE} is missing)") from None
-        except (ValueError, KeyError, AttributeError, TypeError) as error:
-            raise CENetError(
-                f"{folder / _FILE}: is damaged ({error}); train the run anew"
-            ) from error
+        except (KeyError, TypeError) as error:
+            raise CENetError(f"{folder / _FILE}: is damaged ({error}); {_MEND}") from error
         vocabularies = [
             FeatureVocabulary.load(folder / f"{stream}_vocabulary") if stream in streams else None
             for stream in STREAMS
@@ -293,9 +292,7 @@ class CENetProcessor:
         try:
             return cls(tokenizer, *vocabularies, **settings)
         except TypeError as error:
-            raise CENetError(
-                f"{folder / _FILE}: is damaged ({error}); train the run anew"
-            ) from error
+            raise CENetError(f"{folder / _FILE}: is damaged ({error}); {_MEND}") from error
 
 
 def load_tokenizer(backbone: str | Path) -> PreTrainedTokenizerBase:

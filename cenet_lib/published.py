@@ -20,17 +20,19 @@ positions run 2 … L+1 whatever the padding, because the linguistic embeddings 
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
+from transformers import PreTrainedModel
 
 from .errors import CENetError
 from .language.sentilare import NOT_NEEDED, RENAMED, roberta_config
-from .language.weights import check_names, read_config, read_weights, rename, renamed
-from .model import CENet, CENetConfig
+from .language.weights import read_config, read_weights, rename, renamed
 
 _CE = "roberta.encoder.CE."
+STATE_DICT = "the state dict"  # what error messages call weights that come without a file
 RULES = {
     f"{_CE}visual_embedding.": "fusion.visual.embedding.",
     f"{_CE}acoustic_embedding.": "fusion.acoustic.embedding.",
@@ -54,41 +56,38 @@ MAX_GRAD_NORM = 2.0
 SEED = 6758
 
 
-def from_published(
-    source: str | Path | Mapping[str, Tensor], config: Mapping | None = None, **settings
-) -> CENet:
-    """Open a checkpoint of the published code.
+def read_published(
+    source: str | Path | Mapping[str, Tensor], config: Mapping[str, Any] | None = None
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Read a checkpoint of the published code, for `cenet_lib.CENet.from_published`.
 
     Parameters
     ----------
     source : folder or mapping of str to Tensor
         A folder with config.json and pytorch_model.bin (or model.safetensors), or a state dict.
     config : mapping, optional
-        In the terms of the published RobertaConfig: ``num_attention_heads``, ``layer_norm_eps``,
-        ``hidden_act``, dropouts, …. What the weights' shapes tell may be left out; what is left out
-        beyond that takes RobertaConfig's defaults (12 heads). By default the folder's config.json.
-    **settings
-        Of `CENetConfig`, to depart from the published ones.
+        In the terms of the published RobertaConfig; by default the folder's config.json.
 
     Returns
     -------
-    CENet
-        In evaluation mode. Embeddings, CE output, predictions, loss and gradients are those of the
-        published model to rounding.
+    settings : dict
+        Of a `CENetConfig`: ``backbone``, ``head_dropout``, ``n_visual_codes``,
+        ``n_acoustic_codes``.
+    weights : dict of str to Tensor
+        By the names of a `CENet`. The unused pooler and heads of pre-training are left out.
 
     Raises
     ------
     CENetError
         If a file is missing, damaged or wants to run code; if config and weights contradict each
-        other; or if any weight is missing, not expected or misshapen: the message lists them all.
-        The unused pooler and heads of pre-training are left out on purpose.
+        other; or if it is no CENet.
     """
     if isinstance(source, Mapping):
-        where, found, config = "the state dict", source, config or {}
+        where, found, config = STATE_DICT, source, config or {}
     else:
-        where, found = source, read_weights(source)
+        where, found = str(source), read_weights(source)
         config = read_config(source) if config is None else config
-    codes = {}
+    settings: dict[str, Any] = {}
     for stream in ("visual", "acoustic"):
         name = f"{_CE}{stream}_embedding.weight"
         if name not in found:
@@ -96,27 +95,14 @@ def from_published(
                 f"{where}: has no {name}, so it is not a published CENet; "
                 "open a language model, such as SentiLARE, with CENet.from_backbone"
             )
-        codes[f"n_{stream}_codes"] = len(found[name]) - 1
+        settings[f"n_{stream}_codes"] = len(found[name]) - 1
     backbone = roberta_config(config, found)
-    model = CENet(
-        CENetConfig.published(
-            **{
-                "backbone": backbone,
-                "head_dropout": backbone.hidden_dropout_prob,
-                **codes,
-                **settings,
-            }
-        )
-    )
-    weights = renamed(found, RULES, NOT_NEEDED)
-    expected = {name: weight.shape for name, weight in model.state_dict().items()}
-    check_names(where, weights, expected, RULES)
-    model.load_state_dict(weights)
-    return model.eval()
+    settings |= {"backbone": backbone, "head_dropout": backbone.hidden_dropout_prob}
+    return settings, renamed(found, RULES, NOT_NEEDED)
 
 
-def to_published(model: CENet) -> dict[str, Tensor]:
-    """Return the weights by the published code's names: `from_published` backwards.
+def to_published(model: PreTrainedModel) -> dict[str, Tensor]:
+    """Return the weights by the published code's names: `read_published` backwards.
 
     The published code also wants weights for a pooler that it computes and never uses; they are
     zeros.
@@ -141,7 +127,7 @@ def to_published(model: CENet) -> dict[str, Tensor]:
 
 
 def published_optimizer(
-    model: CENet,
+    model: nn.Module,
     n_steps: int,
     *,
     lr: float = 6e-5,

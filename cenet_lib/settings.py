@@ -6,6 +6,7 @@ the recipes' keys are made from them.
 
 import difflib
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -16,9 +17,12 @@ import yaml
 from .errors import CENetError
 
 RECIPES = Path(__file__).parent / "recipes"
+# Names only, so that settings and recipes can be read without importing torch. The classes are in
+# `cenet_lib.fusion`, whose `register_fusion` adds the names of others.
+FUSION_NAMES = ["none", "ce", "ce-continuous", "late", "mag"]
 
 
-def _setting(default: Any, help: str, choices: tuple[str, ...] | None = None):
+def _setting(default: Any, help: str, choices: Sequence[str] | None = None) -> Any:
     return field(default=default, metadata={"help": help, "choices": choices})
 
 
@@ -37,7 +41,7 @@ class TrainingSettings:
     fusion: str = _setting(
         "ce",
         "how voice and face come in; 'none': words only",
-        ("none", "ce", "ce-continuous", "late", "mag"),
+        FUSION_NAMES,
     )
     injection_layer: int = _setting(1, "CE stands before this layer of the backbone, from 0")
     attention_scale: float = _setting(8.0, "s, the factor on the scores in CE")

@@ -16,29 +16,49 @@ import csv
 import json
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .errors import CENetError
-from .files import atomic_folder, refuse_existing
-from .utterance import SPLITS, STREAMS, Corpus, Utterance
+from .files import atomic_folder, read_json, refuse_existing, write_json
+from .utterance import SPLITS, STREAMS, Utterance
 
 FORMAT = "cenet-corpus"
 VERSION = 1
+_HEADER, _TABLE = "corpus.json", "segments.csv"
+_MEND = "convert the corpus anew"
 _FIXED = ("id", "split", "video", "label", "words")
 _SCALARS = {"float": float, "str": str}
 
 
 def is_store(path: str | Path) -> bool:
-    """Tell whether ``path`` is a folder that `save_corpus` wrote."""
-    return (Path(path) / "corpus.json").is_file()
+    """Tell whether ``path`` is a folder that `write_store` wrote."""
+    return (Path(path) / _HEADER).is_file()
 
 
-def save_corpus(corpus: Corpus, folder: str | Path) -> None:
-    """Write ``corpus`` to a new folder; it appears only when it is complete.
+def write_store(
+    folder: str | Path,
+    splits: Mapping[str, Sequence[Utterance]],
+    widths: Mapping[str, int],
+    header: Mapping[str, Any],
+) -> None:
+    """Write the utterances of a corpus to a new folder; it appears only when it is complete.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The folder to make; it must not exist yet.
+    splits : mapping of str to sequences of Utterance
+    widths : mapping of stream to int
+        Columns of the frames.
+    header : mapping
+        What else is known of the corpus: ``name``, ``label_range``, ``feature_names`` and
+        ``provenance``.
 
     Raises
     ------
@@ -46,7 +66,7 @@ def save_corpus(corpus: Corpus, folder: str | Path) -> None:
         If the folder exists, the disk refuses, or two utterances disagree on an annotation's kind.
     """
     refuse_existing(folder)
-    arrays, scalars = _survey(corpus)
+    arrays, scalars = _survey(splits, widths, header["name"])
     with atomic_folder(folder) as temporary:
         # The files are closed before the folder is renamed or removed; Windows insists.
         with ExitStack() as opened:
@@ -54,34 +74,17 @@ def save_corpus(corpus: Corpus, folder: str | Path) -> None:
                 name: opened.enter_context(_Appender(temporary, name, *shape))
                 for name, shape in arrays.items()
             }
-            table = csv.writer(
-                opened.enter_context(
-                    open(
-                        temporary / "segments.csv",
-                        "w",
-                        newline="",
-                        encoding="utf-8",
-                        errors="surrogatepass",
-                    )
-                )
-            )
+            text = {"newline": "", "encoding": "utf-8", "errors": "surrogatepass"}
+            table = csv.writer(opened.enter_context(open(temporary / _TABLE, "w", **text)))
             spans = [f"{name}_{part}" for name in arrays for part in ("start", "length")]
             table.writerow([*_FIXED, *spans, *scalars])
-            for split, utterance in corpus.items():
-                table.writerow(_row(split, utterance, cursors, scalars))
-        header = {
-            "format": FORMAT,
-            "version": VERSION,
-            "name": corpus.name,
-            "label_range": corpus.label_range,
-            "feature_names": corpus.feature_names,
-            "sizes": {split: len(corpus.splits[split]) for split in SPLITS},
-            "arrays": list(arrays),
-            "scalars": scalars,
-            "provenance": corpus.provenance,
-        }
-        text = json.dumps(header, indent=2)
-        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8")
+            for split, utterances in splits.items():
+                for utterance in utterances:
+                    table.writerow(_row(split, utterance, cursors, scalars))
+        form = {"format": FORMAT, "version": VERSION}
+        sizes = {split: len(splits[split]) for split in SPLITS}
+        contents = {"sizes": sizes, "arrays": list(arrays), "scalars": scalars}
+        write_json(temporary / _HEADER, {**form, **header, **contents})
 
 
 def _row(split: str, utterance: Utterance, cursors: dict, scalars: dict[str, str]) -> list:
@@ -107,8 +110,14 @@ def _row(split: str, utterance: Utterance, cursors: dict, scalars: dict[str, str
     return row
 
 
-def open_corpus(folder: str | Path) -> Corpus:
-    """Open a stored corpus; frames are mapped from disk, not read.
+def read_store(folder: str | Path) -> tuple[dict[str, "StoredUtterances"], dict[str, Any]]:
+    """Open a folder that `write_store` wrote; frames are mapped from disk, not read.
+
+    Returns
+    -------
+    splits : dict of str to StoredUtterances
+    header : dict
+        As `write_store` took it.
 
     Raises
     ------
@@ -122,23 +131,15 @@ def open_corpus(folder: str | Path) -> Corpus:
     for stream in STREAMS:
         frames = arrays[stream]
         if frames.dtype != np.float32:
-            raise CENetError(f"{folder}: {stream}.npy is not float32; convert the corpus anew")
+            raise CENetError(f"{folder}: {stream}.npy is not float32; {_MEND}")
         if names[stream] is not None and len(names[stream]) != frames.shape[1]:
             raise CENetError(
                 f"{folder}: corpus.json names {len(names[stream])} {stream} features where "
-                f"{stream}.npy has {frames.shape[1]} columns; convert it anew"
+                f"{stream}.npy has {frames.shape[1]} columns; {_MEND}"
             )
     rows = _read_rows(folder, header, arrays)
-    # `_check` would read every utterance; the rows were checked just now.
-    corpus = object.__new__(Corpus)
-    corpus.name = header["name"]
-    corpus.label_range = tuple(header["label_range"])
-    corpus.provenance = header["provenance"]
-    corpus.feature_names = {s: None if names[s] is None else tuple(names[s]) for s in STREAMS}
-    corpus.splits = {
-        split: StoredUtterances(rows[split], arrays, header["scalars"]) for split in SPLITS
-    }
-    return corpus
+    splits = {split: StoredUtterances(rows[split], arrays, header["scalars"]) for split in SPLITS}
+    return splits, header
 
 
 class StoredUtterances(Sequence):
@@ -147,6 +148,8 @@ class StoredUtterances(Sequence):
     ``utterances[i]`` is an `Utterance` whose frames are views of the mapped files; a slice is
     another such sequence. `frames` gives all frames of the split without making utterances.
     """
+
+    is_checked = True  # ids, widths and labels, by `read_store`; a Corpus need not look again
 
     def __init__(self, rows: list[dict], arrays: dict[str, np.ndarray], scalars: dict[str, str]):
         self._rows = rows
@@ -214,16 +217,18 @@ def _array(utterance: Utterance, name: str) -> np.ndarray | None:
     return utterance.frames(name) if name in STREAMS else utterance.annotations.get(name)
 
 
-def _survey(corpus: Corpus) -> tuple[dict[str, tuple], dict[str, str]]:
+def _survey(
+    splits: Mapping[str, Sequence[Utterance]], widths: Mapping[str, int], corpus: str
+) -> tuple[dict[str, tuple], dict[str, str]]:
     """Return the shape and type of each array to write, and the kind of each scalar."""
     lengths = dict.fromkeys(STREAMS, 0)
     types: dict[str, np.dtype] = {}
     scalars: dict[str, str] = {}
-    for _, utterance in corpus.items():
+    for utterance in chain.from_iterable(splits.values()):
         for stream in STREAMS:
             lengths[stream] += len(utterance.frames(stream))
         for name, value in utterance.annotations.items():
-            where = f"{corpus.name}: segment {utterance.id}: annotation {name!r}"
+            where = f"{corpus}: segment {utterance.id}: annotation {name!r}"
             if not str(name).isidentifier():  # it becomes a column and the name of a file
                 raise CENetError(f"{where}: its name must be letters, digits and underscores")
             if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "iufb":
@@ -242,26 +247,22 @@ def _survey(corpus: Corpus) -> tuple[dict[str, tuple], dict[str, str]]:
     spans = {f"{name}_{part}" for name in lengths for part in ("start", "length")}
     clash = set(scalars) & (set(lengths) | spans | set(_FIXED))
     if clash:
-        raise CENetError(f"{corpus.name}: the annotation name {min(clash)!r} is taken; rename it")
-    arrays = {s: ((lengths[s], corpus.width(s)), np.dtype(np.float32)) for s in STREAMS}
+        raise CENetError(f"{corpus}: the annotation name {min(clash)!r} is taken; rename it")
+    arrays = {s: ((lengths[s], widths[s]), np.dtype(np.float32)) for s in STREAMS}
     arrays |= {name: ((lengths[name],), dtype) for name, dtype in types.items()}
     return arrays, scalars
 
 
-def _read_header(folder: Path) -> dict:
-    path = folder / "corpus.json"
-    try:
-        header = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CENetError(f"{folder}: no corpus here (corpus.json is missing)") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise CENetError(f"{path}: cannot be read ({error}); convert the corpus anew") from error
+def _read_header(folder: Path) -> dict[str, Any]:
+    path = folder / _HEADER
+    if not path.exists():
+        raise CENetError(f"{folder}: no corpus here (corpus.json is missing)")
+    header = read_json(path, _MEND)
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise CENetError(f"{path}: is not the header of a stored corpus; see data/README.md")
     if header.get("version") != VERSION:
         raise CENetError(
-            f"{path}: has version {header.get('version')}, this package reads {VERSION}; "
-            "convert the corpus anew"
+            f"{path}: has version {header.get('version')}, this package reads {VERSION}; {_MEND}"
         )
     try:
         low, high = header["label_range"]
@@ -280,7 +281,7 @@ def _read_header(folder: Path) -> dict:
     except (KeyError, TypeError, ValueError, AttributeError):
         sound = False
     if not sound:
-        raise CENetError(f"{path}: lacks something or is damaged; convert the corpus anew")
+        raise CENetError(f"{path}: lacks something or is damaged; {_MEND}")
     return header
 
 
@@ -306,13 +307,13 @@ def _map(folder: Path, name: str) -> np.ndarray:
             return np.empty(shape, dtype)
         return np.asarray(np.memmap(path, dtype, "r", start, shape))
     except FileNotFoundError:
-        raise CENetError(f"{path}: is missing; convert the corpus anew") from None
+        raise CENetError(f"{path}: is missing; {_MEND}") from None
     except Exception as error:  # the header is parsed as Python text, which can fail in any way
-        raise CENetError(f"{path}: is damaged ({error}); convert the corpus anew") from error
+        raise CENetError(f"{path}: is damaged ({error}); {_MEND}") from error
 
 
 def _read_rows(folder: Path, header: dict, arrays: dict) -> dict[str, list[dict]]:
-    path = folder / "segments.csv"
+    path = folder / _TABLE
     rows: dict[str, list[dict]] = {split: [] for split in SPLITS}
     seen = set()
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a long transcript is one field
@@ -333,18 +334,17 @@ def _read_rows(folder: Path, header: dict, arrays: dict) -> dict[str, list[dict]
                             raise ValueError(f"its rows of {name}.npy lie outside the file")
                 except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
                     raise CENetError(
-                        f"{path}: segment {row.get('id')!r} (number {line}): {error}; "
-                        "convert the corpus anew"
+                        f"{path}: segment {row.get('id')!r} (number {line}): {error}; {_MEND}"
                     ) from error
     except FileNotFoundError:
-        raise CENetError(f"{path}: is missing; convert the corpus anew") from None
+        raise CENetError(f"{path}: is missing; {_MEND}") from None
     except (OSError, csv.Error, UnicodeDecodeError) as error:
-        raise CENetError(f"{path}: is damaged ({error}); convert the corpus anew") from error
+        raise CENetError(f"{path}: is damaged ({error}); {_MEND}") from error
     sizes = {split: len(rows[split]) for split in SPLITS}
     if sizes != header.get("sizes"):
         raise CENetError(
             f"{path}: has {sizes} segments where corpus.json promises {header.get('sizes')}; "
-            "convert the corpus anew"
+            f"{_MEND}"
         )
     return rows
 

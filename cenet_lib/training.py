@@ -1,49 +1,50 @@
-"""Training, resuming and prediction.
+"""The loop, to be read: `train` goes over epochs, `train_epoch` over batches.
 
-The rules of honest numbers are built in: the checkpoint is chosen on the validation split, and the
-test split is looked at once, at the end, with that checkpoint.
+    for each epoch
+        for each batch                                              train_epoch
+            predict, loss, gradient, clip, step, learning rate
+        metrics on train and valid, a checkpoint, a line            evaluate_epoch
+    take the epoch that is best on valid; look at test once
+
+What stands ready before the first step is made by `cenet_lib.runs.preparation`, and what is left
+after the last is written by `cenet_lib.runs.outcome`. Devices, precision, accumulation and other
+processes are accelerate's. A training that is stopped or killed goes on from its last checkpoint
+(`cenet_lib.runs.checkpoints`) and ends as if nothing had happened: `resume`.
 """
 
-import math
 import os
-import platform
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
-from dataclasses import asdict, replace
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
-import transformers
-from accelerate import PartialState
-from accelerate.utils import broadcast_object_list
-from transformers import TrainerState
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list, gather_object, set_seed
 
+from .corpora import load_corpus
+from .corpus import Corpus
 from .errors import CENetError, Interrupted
-from .files import atomic_file, refuse_existing
-from .fusion import FRAMES
-from .language.annotators import annotate_corpus, get_annotator
-from .metrics import evaluate_predictions, format_metrics
-from .model import CENet, encoder_layers
-from .processor import CENetProcessor
-from .progress import bar, quiet_transformers, somebody_watches
-from .runs.folder import (
-    Run,
-    is_finished,
-    locked,
+from .files import read_json, refuse_existing, write_json
+from .metrics import evaluate_predictions
+from .prediction import attention_summary, outputs
+from .progress import TrainingProgress
+from .runs.checkpoints import (
+    TrainingState,
+    checkpoint_of,
+    load_checkpoint,
     newest_whole_checkpoint,
-    read_json,
-    write_csv,
-    write_json,
+    save_checkpoint,
 )
-from .runs.stopping import Patience, SaveOnSignal
+from .runs.folder import Run, is_finished, locked
+from .runs.outcome import describe_run, write_outcome
+from .runs.preparation import Training, prepare
+from .runs.stopping import StopSignals
 from .settings import TrainingSettings
-from .trainer import CENetTrainer, training_arguments
-from .utterance import SPLITS, STREAMS, Corpus, Utterance
+
+_MOST_SUMMARISED = 256  # valid utterances whose attention is looked at after each epoch
 
 
 def train(
@@ -52,6 +53,7 @@ def train(
     settings: TrainingSettings | None = None,
     *,
     source: str | None = None,
+    resuming: bool = False,
 ) -> Run:
     """Train a model on a corpus and write a run folder.
 
@@ -60,10 +62,13 @@ def train(
     corpus : Corpus
         With non-empty train and valid splits. Utterances without a label are left out of training.
     folder : str or Path
-        Of the run; must not exist.
+        Folder of the run; it must not exist yet.
     settings : TrainingSettings, optional
     source : str, optional
         What `load_corpus` took, for `resume` to find the corpus again.
+    resuming : bool
+        Go on with the run in the folder. `resume` says this, after it has seen to it that corpus
+        and settings are those of before.
 
     Returns
     -------
@@ -76,11 +81,126 @@ def train(
         loss is no number; if the disk is full.
     Interrupted
         After Ctrl-C, when everything is saved.
+
+    Examples
+    --------
+    >>> from cenet_lib import TrainingSettings, load_corpus
+    >>> train(load_corpus("demo"), "runs/mine", TrainingSettings(epochs=1))  # doctest: +SKIP
     """
-    folder = Path(folder).resolve()
-    refuse_existing(folder)
-    settings = settings or TrainingSettings()
-    return _train(corpus, folder, settings, source or corpus.name, resuming=False)
+    began = time.monotonic()
+    folder, settings = Path(folder).resolve(), settings or TrainingSettings()
+    if not resuming:
+        refuse_existing(folder)
+    training = prepare(corpus, settings)
+    accelerator = training.accelerator
+    with _claimed(folder, accelerator, keep=resuming):
+        if accelerator.is_main_process and not (folder / "config.json").is_file():
+            write_json(
+                folder / "config.json", describe_run(corpus, settings, source or corpus.name)
+            )
+        state = _begin(training, folder, resuming)
+        tracker = _tracker(folder, training)
+        total = settings.epochs * state.steps_per_epoch
+        with (
+            StopSignals() as stop,
+            TrainingProgress(state.step, total, accelerator.is_main_process) as progress,
+        ):
+
+            def between_steps() -> None:
+                progress.step()
+                stopping = stop.agreed(accelerator)
+                due = settings.save_every is not None and state.step % settings.save_every == 0
+                if (stopping or due) and state.step_in_epoch < state.steps_per_epoch:
+                    save_checkpoint(folder, accelerator, state)
+                    if stopping:
+                        raise _interrupted(folder, state, total)
+
+            while state.epoch < settings.epochs and not state.is_out_of_patience(settings.patience):
+                train_epoch(training, state, between_steps)
+                row = _measure(training, state)
+                state.finish_epoch(row)
+                progress.epoch(row, settings.epochs)
+                if tracker is not None:
+                    tracker.log(row, state.step)
+                save_checkpoint(folder, accelerator, state)
+                if stop.agreed(accelerator) and state.epoch < settings.epochs:
+                    raise _interrupted(folder, state, total)
+        best = checkpoint_of(folder, state.best_epoch() * state.steps_per_epoch)
+        accelerator.load_state(str(best))
+        if accelerator.is_main_process:
+            # without the wrapper that lowers the precision: as whoever opens the run will predict
+            model = accelerator.unwrap_model(training.plain_model, keep_fp32_wrapper=False)
+            seconds = time.monotonic() - began
+            seen = training.corpus
+            write_outcome(folder, model, training.processor, seen, state, seconds, tracker)
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    accelerator.wait_for_everyone()
+    return Run(folder)
+
+
+def train_epoch(
+    training: Training, state: TrainingState, between_steps: Callable[[], None] = lambda: None
+) -> None:
+    """Go once over the batches of an epoch, or over those that are left of it.
+
+    Parameters
+    ----------
+    training : Training
+    state : TrainingState
+        Where training stands; its ``step`` and ``seen`` move on.
+    between_steps : callable
+        Called after each optimizer step.
+
+    Raises
+    ------
+    CENetError
+        If the loss is no number; the message names the step, the utterances and likely causes.
+    """
+    accelerator, model, optimizer = training.accelerator, training.model, training.optimizer
+    model.train()
+    for part in training.batches.parts(state.epoch, skip=state.step_in_epoch):
+        features = [training.encoded["train"][row] for row in part.rows]
+        batch = training.processor.collate(features)
+        batch = {name: tensor.to(accelerator.device) for name, tensor in batch.items()}
+        with accelerator.accumulate(model):  # steps count only after the last part of a batch
+            output = model(**batch)
+            if not torch.isfinite(output.loss):
+                raise _no_number(training, state, output.loss.item(), [f["id"] for f in features])
+            accelerator.backward(output.loss * part.weight)
+            if accelerator.sync_gradients and training.settings.max_grad_norm > 0:
+                accelerator.clip_grad_norm_(model.parameters(), training.settings.max_grad_norm)
+            optimizer.step()
+            training.scheduler.step()
+            optimizer.zero_grad()
+        predictions = output.logits.detach().float().tolist()
+        state.seen.append(([f["labels"] for f in features], predictions))
+        if accelerator.sync_gradients:
+            state.step += 1
+            between_steps()
+
+
+def evaluate_epoch(training: Training, split: str) -> dict[str, float]:
+    """Return the metrics of the model, as it stands, on a split.
+
+    Each process takes its share of the utterances, and all get the same numbers.
+
+    Raises
+    ------
+    CENetError
+        If the model predicts something that is no number.
+    """
+    accelerator = training.accelerator
+    mine = training.encoded[split][accelerator.process_index :: accelerator.num_processes]
+    size = 2 * training.settings.batch_size  # without gradients there is room for twice as many
+    found = outputs(training.plain_model, training.processor, mine, batch_size=size)
+    pairs = gather_object([(o.prediction, f["labels"]) for o, f in zip(found, mine)])
+    predictions, labels = zip(*pairs)
+    if not np.isfinite(predictions).all():
+        raise CENetError(
+            f"the model predicts NaN on the {split} split; lower the learning rates "
+            f"({_rates(training)})"
+        )
+    return _score(labels, predictions, training.corpus.label_range)
 
 
 def resume(folder: str | Path, corpus: Corpus | None = None) -> Run:
@@ -89,26 +209,29 @@ def resume(folder: str | Path, corpus: Corpus | None = None) -> Run:
     Parameters
     ----------
     folder : str or Path
-        Of the run.
+        Folder of the run.
     corpus : Corpus, optional
-        The same as before; by default loaded from where it came from.
+        The same as before; by default it is loaded from where it came from.
 
     Raises
     ------
     CENetError
         If there is no such run, it is finished, another process is training it, or the corpus is no
         longer the same.
+
+    Examples
+    --------
+    >>> resume("runs/mine")  # doctest: +SKIP
     """
     folder = Path(folder).resolve()
     if is_finished(folder):
         raise CENetError(f"{folder}: is finished; there is nothing to resume")
     if not (folder / "config.json").is_file():
         raise CENetError(f"{folder}: holds no run (config.json is missing); begin one with train")
-    config = read_json(folder / "config.json")
+    config = read_json(folder / "config.json", "begin a new run")
+    source = config["corpus"]["source"]
     if corpus is None:
-        from .corpora import load_corpus
-
-        corpus = load_corpus(config["corpus"]["source"])
+        corpus = load_corpus(source)
     before, now = config["corpus"]["fingerprint"], corpus.fingerprint()
     if before != now:
         raise CENetError(
@@ -116,330 +239,99 @@ def resume(folder: str | Path, corpus: Corpus | None = None) -> Run:
             f"then, {now[:16]}… now); put the old one back, or begin a new run"
         )
     settings = TrainingSettings(**config["settings"])
-    return _train(corpus, folder, settings, config["corpus"]["source"], resuming=True)
+    return train(corpus, folder, settings, source=source, resuming=True)
 
 
-def _train(
-    corpus: Corpus, folder: Path, settings: TrainingSettings, source: str, resuming: bool
-) -> Run:
-    began = time.monotonic()
-    arguments = training_arguments(folder, settings)
-    arguments.device  # noqa: B018, asking for it joins the other processes, if there are any
-    processes = PartialState()
-    seen = select_streams(corpus, settings)
-    if settings.linguistic is not None:  # all at once: a sentence encoder likes batches
-        annotator = get_annotator(settings.linguistic)
-        seen = annotate_corpus(seen, annotator, progress=somebody_watches())
-    needed = ("train", "valid", "test") if settings.watch_test else ("train", "valid")
-    labelled = {split: _labelled(seen, split) for split in needed}
-    with quiet_transformers():
-        processor, model = build(seen, settings)
-    data = {
-        split: [{**processor(u), "id": u.id} for u in bar(utterances, f"encode {split}")]
-        for split, utterances in labelled.items()
-    }
-    trainer = CENetTrainer(model, processor, data, arguments, settings, corpus.label_range)
+@contextmanager
+def _claimed(folder: Path, accelerator: Accelerator, keep: bool) -> Iterator[None]:
+    """Make a run's folder and hold it against other trainings; unless kept, remove it if it fails.
 
-    if processes.is_main_process:
-        _make_folder(folder)
-    processes.wait_for_everyone()
-    with locked(folder) if processes.is_main_process else nullcontext():
-        try:
-            if processes.is_main_process and not (folder / "config.json").is_file():
-                write_json(folder / "config.json", _describe(corpus, settings, source))
-            checkpoint = None
-            if resuming:  # one process looks, for looking means to hash every file
-                found = newest_whole_checkpoint(folder) if processes.is_main_process else None
-                (checkpoint,) = broadcast_object_list([found])
-            tracker = _tracker(folder, settings)
-            if tracker is not None:
-                trainer.add_callback(tracker)
-            # Some libraries draw from the global generators when they are imported or set up.
-            transformers.set_seed(settings.seed)
-            with quiet_transformers():
-                _fit(trainer, settings, checkpoint, folder)
-            if processes.is_main_process:
-                seconds = time.monotonic() - began
-                _finish(trainer, processor, seen, folder, seconds, tracker)
-        except BaseException:
-            worthless = not resuming and not any(folder.glob("checkpoints/checkpoint-*"))
-            if worthless and processes.is_main_process:
-                shutil.rmtree(folder, ignore_errors=True)
-            raise
-    processes.wait_for_everyone()
-    return Run(folder)
-
-
-def _make_folder(folder: Path) -> None:
+    Once there is a checkpoint, the folder stays: training can go on from there.
+    """
+    if not accelerator.is_main_process:
+        accelerator.wait_for_everyone()
+        yield
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CENetError(f"{folder}: could not be created: {error.strerror}") from error
+    accelerator.wait_for_everyone()
+    with locked(folder):
+        try:
+            yield
+        except BaseException:
+            if not keep and not any(folder.glob("checkpoints/checkpoint-*")):
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
 
 
-def _tracker(folder: Path, settings: TrainingSettings):
-    if settings.wandb == "off":
+def _begin(training: Training, folder: Path, resuming: bool) -> TrainingState:
+    """Return where training begins, with everything as it was there."""
+    accelerator = training.accelerator
+    checkpoint = None
+    if resuming:  # one process looks, for looking means to hash every file
+        found = newest_whole_checkpoint(folder) if accelerator.is_main_process else None
+        (checkpoint,) = broadcast_object_list([found])
+    # Other random numbers on each process, and none of those that were drawn to get ready.
+    set_seed(training.settings.seed, device_specific=True)
+    if checkpoint is None:
+        return TrainingState(steps_per_epoch=len(training.batches))
+    return load_checkpoint(checkpoint, accelerator)
+
+
+def _tracker(folder: Path, training: Training):
+    if training.settings.wandb == "off" or not training.accelerator.is_main_process:
         return None
-    from .runs.tracking import WandbTracker  # importing wandb takes a second
+    from .runs.tracking import WandbTracker  # heavy: wandb takes a second
 
-    return WandbTracker(folder, read_json(folder / "config.json"), settings.wandb)
-
-
-def _fit(
-    trainer: CENetTrainer, settings: TrainingSettings, checkpoint: Path | None, folder: Path
-) -> None:
-    """Train to the end, or from a checkpoint to the end, and take the chosen weights."""
-    if checkpoint is not None and settings.patience is not None:
-        state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
-        if Patience(settings.patience).is_over(state):
-            trainer.state = state
-            trainer.find_best()
-            trainer._load_best_model()
-            return
-    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-    callbacks = trainer.callback_handler.callbacks
-    stopped = any(isinstance(c, SaveOnSignal) and c.stopped for c in callbacks)
-    if stopped and trainer.state.global_step < trainer.state.max_steps:
-        raise Interrupted(
-            f"stopped at step {trainer.state.global_step} of {trainer.state.max_steps}; everything "
-            f"is saved. Go on with: python -m cenet_lib train --resume {os.path.relpath(folder)}"
-        )
+    config = read_json(folder / "config.json", "begin a new run")
+    return WandbTracker(folder, config, training.settings.wandb)
 
 
-def _finish(
-    trainer: CENetTrainer,
-    processor: CENetProcessor,
-    corpus: Corpus,
-    folder: Path,
-    seconds: float,
-    tracker,
-) -> None:
-    """Write the results of the chosen checkpoint; look at the test split for the first time."""
-    with quiet_transformers():
-        trainer.model.save_pretrained(folder / "model")
-        processor.save_pretrained(folder / "model")
-    history = trainer.history()
-    write_csv(history, folder / "history.csv")
-    predictions = pd.concat(
-        [
-            predict(trainer.model, processor, utterances, progress=split).assign(split=split)
-            for split, utterances in corpus.splits.items()
-            if len(utterances)
-        ],
-        ignore_index=True,
-    )[["id", "split", "words", "label", "prediction"]]
-    write_csv(predictions, folder / "predictions.csv")
-    figures = _draw(history, predictions, folder)
-    metrics = {
-        **score(predictions, corpus.label_range),
-        "best_epoch": trainer.best_epoch(),
-        "parameters": sum(p.numel() for p in trainer.model.parameters()),
-        "seconds": round(seconds, 1),
+def _measure(training: Training, state: TrainingState) -> dict[str, float]:
+    """Return the history's row of the epoch that was just trained."""
+    seen = gather_object(state.seen)
+    labels, predictions = ([x for part in column for x in part] for column in zip(*seen))
+    row: dict[str, float] = {"epoch": state.epoch + 1}
+    scores = {"train": _score(labels, predictions, training.corpus.label_range)}
+    scores |= {
+        split: evaluate_epoch(training, split) for split in training.encoded if split != "train"
     }
-    if tracker is not None:
-        tracker.finish(predictions, metrics, figures)
-    # Last, because it is what makes the run count as finished.
-    write_json(folder / "metrics.json", metrics)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    for split, values in scores.items():
+        row |= {f"{split}_{name}": value for name, value in values.items()}
+    valid = training.encoded["valid"]
+    some = valid[:: max(1, len(valid) // _MOST_SUMMARISED)]
+    attention = attention_summary(training.plain_model, training.processor, some)
+    row |= {f"valid_{name}": value for name, value in attention.items()}
+    return row | training.learning_rates()
 
 
-def build(corpus: Corpus, settings: TrainingSettings) -> tuple[CENetProcessor, CENet]:
-    """Fit the processor on the train split and put an untrained model on the backbone."""
-    processor = CENetProcessor.fit(
-        corpus,
-        settings.backbone,
-        n_visual_codes=settings.n_visual_codes,
-        n_acoustic_codes=settings.n_acoustic_codes,
-        seed=settings.seed,
-        annotator=settings.linguistic,
-        max_length=settings.max_length,
-        pad_frames_to=settings.pad_frames_to,
-        frames=FRAMES.get(settings.fusion),
-    )
-    transformers.set_seed(settings.seed)  # the model does not depend on what came before it
-    model = CENet.from_backbone(
-        settings.backbone,
-        fusion=settings.fusion,
-        injection_layer=settings.injection_layer,
-        attention_scale=settings.attention_scale,
-        mask_padding=settings.mask_padding,
-        n_visual_codes=processor.n_codes("visual"),
-        n_acoustic_codes=processor.n_codes("acoustic"),
-        n_visual_features=processor.n_features("visual"),
-        n_acoustic_features=processor.n_features("acoustic"),
-        frozen_padding_rows=settings.frozen_padding_rows,
-        linguistic=settings.linguistic is not None,
-        head_dropout=settings.head_dropout,
-    )
-    freeze(model, settings.freeze_layers)
-    return processor, model
+def _score(
+    labels: Sequence[float], predictions: Sequence[float], label_range: tuple[float, float]
+) -> dict[str, float]:
+    mse = float(np.square(np.asarray(labels) - np.asarray(predictions)).mean())
+    return {"mse": mse, **evaluate_predictions(labels, predictions, label_range)}
 
 
-def freeze(model: CENet, n_layers: int) -> None:
-    """Keep the backbone's embeddings and its lowest layers as they are; 0 freezes nothing.
-
-    Raises
-    ------
-    CENetError
-        If the backbone has fewer layers.
-    """
-    if n_layers == 0:
-        return
-    layers = encoder_layers(model.backbone)
-    if n_layers > len(layers):
-        raise CENetError(f"freeze_layers is {n_layers}; the backbone has {len(layers)} layers")
-    for part in (model.backbone.embeddings, *layers[:n_layers]):
-        part.requires_grad_(False)
-
-
-def select_streams(corpus: Corpus, settings: TrainingSettings) -> Corpus:
-    """Return the corpus with the streams that a run may see.
-
-    ``"visual"`` and ``"acoustic"`` take the other stream's frames away. ``"shuffled"`` deals the
-    frames to other utterances of the same split: what is then gained over words alone is no more
-    than added parameters give.
-    """
-    if settings.streams == "both":
-        return corpus
-    rng = np.random.default_rng(settings.seed)
-    splits = {}
-    for split, utterances in corpus.splits.items():
-        order = rng.permutation(len(utterances))
-        changed = []
-        for i, utterance in enumerate(utterances):
-            if settings.streams == "shuffled":
-                other = utterances[int(order[i])]
-                frames = {stream: other.frames(stream) for stream in STREAMS}
-            else:
-                lost = next(s for s in STREAMS if s != settings.streams)
-                frames = {lost: utterance.frames(lost)[:0]}
-            changed.append(replace(utterance, **frames))
-        splits[split] = changed
-    return Corpus(
-        corpus.name,
-        **splits,
-        visual_names=corpus.feature_names["visual"],
-        acoustic_names=corpus.feature_names["acoustic"],
-        label_range=corpus.label_range,
-        provenance=corpus.provenance,
+def _interrupted(folder: Path, state: TrainingState, total: int) -> Interrupted:
+    return Interrupted(
+        f"stopped at step {state.step} of {total}; everything is saved. "
+        f"Go on with: python -m cenet_lib train --resume {os.path.relpath(folder)}"
     )
 
 
-def predict(
-    model: CENet,
-    processor: CENetProcessor,
-    utterances: Iterable[Utterance],
-    *,
-    batch_size: int = 64,
-    progress: str | None = None,
-) -> pd.DataFrame:
-    """Predict the intensity of each utterance, in their order.
-
-    Returns
-    -------
-    DataFrame
-        ``id``, ``words`` (joined by spaces), ``label`` (NaN if unknown), ``prediction``.
-    """
-    rows = predict_stream(model, processor, utterances, batch_size=batch_size)
-    if progress is not None:
-        total = len(utterances) if isinstance(utterances, Sequence) else None
-        rows = bar(rows, f"predict {progress}", total)
-    return pd.DataFrame(rows, columns=["id", "words", "label", "prediction"])
-
-
-@torch.inference_mode()
-def predict_stream(
-    model: CENet,
-    processor: CENetProcessor,
-    utterances: Iterable[Utterance],
-    *,
-    batch_size: int = 64,
-) -> Iterator[tuple[str, str, float, float]]:
-    """Yield ``(id, words, label, prediction)`` per utterance, in order, in bounded memory.
-
-    Predictions are rounded to six decimals, below which the order of additions shows.
-    """
-    was_training = model.training
-    model.eval()
-    stream = iter(utterances)
-    try:
-        while window := list(islice(stream, 16 * batch_size)):
-            features = [processor(u) for u in window]
-            # Within a window, batches of similar length waste little on padding.
-            order = sorted(range(len(window)), key=lambda i: len(features[i]["input_ids"]))
-            predictions = [math.nan] * len(window)
-            for start in range(0, len(order), batch_size):
-                rows = order[start : start + batch_size]
-                batch = processor.inputs([features[i] for i in rows], model.device)
-                for i, value in zip(rows, model(**batch).logits.tolist(), strict=True):
-                    predictions[i] = round(value, 6)
-            for utterance, prediction in zip(window, predictions, strict=True):
-                label = math.nan if utterance.label is None else utterance.label
-                yield utterance.id, utterance.text, label, prediction
-    finally:
-        model.train(was_training)
-
-
-def score(predictions: pd.DataFrame, label_range: tuple[float, float]) -> dict[str, dict]:
-    """Return the metrics of each split of a predictions table that has labels."""
-    known = predictions.dropna(subset=["label"])
-    return {
-        split: evaluate_predictions(rows["label"], rows["prediction"], label_range)
-        for split, rows in known.groupby("split", sort=False)
-    }
-
-
-def summarise(metrics: dict) -> str:
-    """Return the metrics of valid and test, one line each."""
-    return "\n".join(
-        f"{split:<6} {format_metrics(metrics[split])}"
-        for split in ("valid", "test")
-        if split in metrics
+def _no_number(
+    training: Training, state: TrainingState, loss: float, ids: Sequence[str]
+) -> CENetError:
+    settings = training.settings
+    return CENetError(
+        f"the loss became {loss} at step {state.step + 1} (epoch {state.epoch + 1}), on "
+        f"utterances {', '.join(ids)}; likely causes: a learning rate that is too high "
+        f"({_rates(training)}), an attention scale that is too large "
+        f"({settings.attention_scale:g}), or half precision ({settings.precision})"
     )
 
 
-def _labelled(corpus: Corpus, split: str) -> Sequence[Utterance]:
-    utterances = [u for u in corpus.split(split) if u.label is not None]
-    if not utterances:
-        raise CENetError(
-            f"{corpus.name}: no utterance of the {split} split has a label; training needs labels"
-        )
-    return utterances
-
-
-def _describe(corpus: Corpus, settings: TrainingSettings, source: str) -> dict:
-    return {
-        "settings": asdict(settings),
-        "corpus": {
-            "name": corpus.name,
-            "source": source,
-            "fingerprint": corpus.fingerprint(),
-            "sizes": {split: len(corpus.splits[split]) for split in SPLITS},
-            "label_range": corpus.label_range,
-        },
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-        },
-    }
-
-
-def _draw(history: pd.DataFrame, predictions: pd.DataFrame, folder: Path) -> list[Path]:
-    from matplotlib.figure import Figure
-
-    from .results import plots
-
-    test = predictions[predictions["split"] == "test"]
-    shown = test if len(test) else predictions[predictions["split"] == "valid"]
-    written = []
-    for name, draw, table, size in (
-        ("learning_curves", plots.learning_curves, history, (5.5, 3.6)),
-        ("predictions", plots.predicted_against_true, shown, (4.8, 4.8)),
-    ):
-        figure = Figure(figsize=size, layout="constrained")
-        draw(table, ax=figure.subplots())
-        written.append(folder / f"{name}.png")
-        with atomic_file(written[-1]) as temporary:
-            figure.savefig(temporary, format="png", dpi=150)
-    return written
+def _rates(training: Training) -> str:
+    return ", ".join(f"{name} {rate:g}" for name, rate in training.learning_rates().items())

@@ -1,20 +1,29 @@
 """Each way of fusion learns a signal planted where it must look, and nothing else sees it."""
 
+import inspect
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from small import make_corpus
 from transformers import BertConfig
 
+import cenet_lib.fusion as fusion_module
+from cenet_lib.enhancement import Enhancement
 from cenet_lib.errors import CENetError
-from cenet_lib.fusion import FRAMES, FUSIONS, Frames, LateFusion, MultimodalGate
+from cenet_lib.fusion import FrameBatch, MultimodalGate, fusion_class, register_fusion
 from cenet_lib.model import CENet, CENetConfig
 from cenet_lib.processor import CENetProcessor, load_tokenizer
+from cenet_lib.settings import FUSION_NAMES, TrainingSettings
 from cenet_lib.utterance import Utterance
 
 D, N_VISUAL, N_ACOUSTIC, K = 16, 6, 5, 4
-WITH_FRAMES = list(FRAMES)
-EVERY = [name for name in FUSIONS if name != "none"]
+EVERY = [name for name in FUSION_NAMES if name != "none"]
+WITH_FRAMES = [name for name in EVERY if fusion_class(name).reads != "counts"]
 BACKBONE = BertConfig(
     vocab_size=20,
     hidden_size=D,
@@ -55,7 +64,7 @@ def planted(n, fusion, seed=0):
         "labels": torch.tensor(word + mood).float(),
     }
     acoustic = rng.normal(size=(n, n_frames, N_ACOUSTIC))
-    if fusion in FRAMES:
+    if fusion in WITH_FRAMES:
         frames = {"visual": visual, "acoustic": acoustic}
         return batch | {k: torch.tensor(v).float() for k, v in frames.items()}
     if fusion == "none":
@@ -192,8 +201,8 @@ def test_mag_is_its_formula():
     text, inputs = torch.randn(3, 9, D), frames()
     got = gate(
         text,
-        Frames(inputs["visual"], inputs["visual_mask"]),
-        Frames(inputs["acoustic"], inputs["acoustic_mask"]),
+        FrameBatch(inputs["visual"], inputs["visual_mask"]),
+        FrameBatch(inputs["acoustic"], inputs["acoustic_mask"]),
     ).states
     small, large = 0, 0
     for b in range(3):
@@ -217,7 +226,7 @@ def test_mag_wants_a_frame_per_token():
 
 def test_late_fusion_is_its_formula_and_comes_last():
     model, inputs = loud("late"), texts() | frames()
-    assert isinstance(model.fusion, LateFusion)
+    assert model.fusion.stands == "at the head"
     first = build("none")
     first.load_state_dict(
         {n: w for n, w in model.state_dict().items() if not n.startswith("fusion.")}
@@ -243,14 +252,14 @@ def test_frames_of_another_width_are_refused(fusion):
 def test_saved_and_loaded(fusion, tmp_path):
     model = loud(fusion)
     model.save_pretrained(tmp_path)
-    inputs = texts() | (frames() if fusion in FRAMES else {})
+    inputs = texts() | (frames() if fusion in WITH_FRAMES else {})
     assert torch.equal(CENet.from_pretrained(tmp_path)(**inputs).logits, model(**inputs).logits)
 
 
 @pytest.mark.parametrize("fusion", EVERY)
 def test_compiled_whole(fusion):
     model = loud(fusion)
-    inputs = texts() | (frames() if fusion in FRAMES else {})
+    inputs = texts() | (frames() if fusion in WITH_FRAMES else {})
     compiled = torch.compile(model, fullgraph=True, backend="eager")
     torch.testing.assert_close(compiled(**inputs).logits, model(**inputs).logits)
 
@@ -280,7 +289,7 @@ def fit(corpus, **settings):
 
 
 def test_raw_frames(corpus):
-    processor = fit(corpus, frames="raw")
+    processor = fit(corpus, reads="frames")
     batch = processor.batch(corpus.train[:4])
     longest = max(len(u.visual) for u in corpus.train[:4])
     assert batch["visual"].shape == (4, longest, processor.n_features("visual"))
@@ -299,7 +308,7 @@ def test_raw_frames(corpus):
 
 def test_aligned_frames(corpus):
     """One frame per word: its own; others: the share of the utterance; special tokens: zeros."""
-    processor = fit(corpus, frames="aligned")
+    processor = fit(corpus, reads="aligned")
     vocabulary = processor.vocabularies["visual"]
     words = ("great", "unbelievability", "film")
     face = np.arange(3 * 6, dtype=np.float32).reshape(3, 6)
@@ -326,7 +335,7 @@ def test_aligned_frames(corpus):
 
 @pytest.mark.parametrize("fusion", EVERY)
 def test_from_corpus_to_prediction(corpus, fusion, tmp_path):
-    processor = fit(corpus, frames=FRAMES.get(fusion))
+    processor = fit(corpus, reads=fusion_class(fusion).reads)
     processor.save_pretrained(tmp_path)
     again = CENetProcessor.from_pretrained(tmp_path)
     batch, same = processor.batch(corpus.train[:5]), again.batch(corpus.train[:5])
@@ -344,5 +353,121 @@ def test_from_corpus_to_prediction(corpus, fusion, tmp_path):
 
 
 def test_unknown_frames(corpus):
-    with pytest.raises(CENetError, match="frames is 'all'"):
-        fit(corpus, frames="all")
+    with pytest.raises(CENetError, match="reads is 'all'"):
+        fit(corpus, reads="all")
+
+
+# A way of one's own
+
+
+class MeanFace(torch.nn.Module):
+    """What a student might write in a notebook: the average frame of the face, at the head."""
+
+    reads, stands, attends_over, settings = "frames", "at the head", None, ()
+
+    def __init__(self, d, n_visual):
+        super().__init__()
+        self.shift = torch.nn.Linear(n_visual, d)
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(config.backbone.hidden_size, config.n_visual_features)
+
+    def forward(self, text, visual, acoustic):
+        return Enhancement(text + self.shift(visual.values.mean(1))[:, None, :])
+
+
+@pytest.fixture
+def mean_face(monkeypatch):
+    """Register a class, and forget it again."""
+    monkeypatch.setattr("cenet_lib.fusion._FUSIONS", dict(fusion_module._FUSIONS))
+    known = list(FUSION_NAMES)
+    yield register_fusion("mean-face", MeanFace)
+    FUSION_NAMES[:] = known
+
+
+def test_a_registered_class_trains_predicts_and_is_compared(mean_face, small_backbone, tmp_path):
+    from cenet_lib import Run, predict, train
+    from cenet_lib.results.experiments import configurations
+
+    corpus = make_corpus()
+    settings = TrainingSettings(
+        backbone=str(small_backbone),
+        fusion="mean-face",
+        n_visual_codes=4,
+        n_acoustic_codes=3,
+        epochs=1,
+        device="cpu",
+    )
+    run = train(corpus, tmp_path / "run", settings)
+    assert isinstance(run.model.fusion, MeanFace)
+    saved = Run(tmp_path / "run")
+    table = predict(saved.model, saved.processor, corpus.test)
+    expected = saved.predictions.query("split == 'test'")["prediction"]
+    np.testing.assert_allclose(table["prediction"], expected, atol=2e-6)
+    axes = {"fusion": ["mean-face"], "attention_scale": [1.0, 8.0]}
+    assert len(configurations(axes)) == 1  # it has no scale
+
+
+def test_the_command_line_knows_it_by_a_module(small_corpus, small_backbone, tmp_path):
+    source = inspect.getsource(MeanFace)
+    (tmp_path / "my_fusion.py").write_text(
+        "import torch\nfrom cenet_lib.enhancement import Enhancement\n"
+        f"from cenet_lib.fusion import register_fusion\n\n{source}\n"
+        "register_fusion('mean-face', MeanFace)\n"
+    )
+    small_corpus.save(tmp_path / "corpus")
+    command = [sys.executable, "-m", "cenet_lib", "train", "--plugin", "my_fusion"]
+    command += ["--fusion", "mean-face", "--backbone", str(small_backbone), "--device", "cpu"]
+    command += ["--n-visual-codes", "4", "--n-acoustic-codes", "3", "--epochs", "1"]
+    command += ["--corpus", "corpus", "--out", "run"]
+    path = os.pathsep.join([str(tmp_path), str(Path(fusion_module.__file__).parents[1])])
+    environment = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    predict = [*command[:3], "predict", "--run", "run", "--corpus", "corpus"]
+    lost = subprocess.run(
+        predict, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert lost.returncode == 2
+    assert "there is no fusion 'mean-face'" in lost.stderr
+    assert "import the module that registers your own" in lost.stderr
+    found = subprocess.run(
+        [*predict, "--plugin", "my_fusion"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert len(found.stdout.splitlines()) == 1 + len(small_corpus)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"reads": "smiles"}, "Odd.reads is 'smiles'; a fusion says one of 'counts'"),
+        ({"stands": "behind"}, "Odd.stands is 'behind'"),
+        ({"attends_over": "words"}, "Odd.attends_over is 'words'"),
+        ({"from_config": None}, "Odd has no from_config"),
+        ({"settings": None}, "Odd has no settings"),
+    ],
+)
+def test_a_class_that_lacks_something_is_refused(changes, message):
+    parts = {**vars(MeanFace), **changes}
+    parts = {name: value for name, value in parts.items() if value is not None or name in ALLOWED}
+    with pytest.raises(CENetError, match=message):
+        register_fusion("odd", type("Odd", (torch.nn.Module,), parts))
+    assert "odd" not in FUSION_NAMES
+
+
+ALLOWED = ("attends_over",)  # may be None
+
+
+def test_a_name_is_not_taken_twice(mean_face):
+    with pytest.raises(CENetError, match="there is a fusion 'ce' already"):
+        register_fusion("ce", MeanFace)
+    again = type("MeanFace", (MeanFace,), {})
+    assert register_fusion("mean-face", again) is again  # as when a cell runs a second time

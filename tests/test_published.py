@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from cenet_lib.errors import CENetError
 from cenet_lib.model import CENet
-from cenet_lib.published import MAX_GRAD_NORM, from_published, published_optimizer, to_published
+from cenet_lib.published import MAX_GRAD_NORM, published_optimizer, to_published
 
 D, HEADS, LAYERS, WORDS, K_V, K_A = 12, 3, 3, 30, 5, 4
 CONFIG = {"num_attention_heads": HEADS, "layer_norm_eps": 1e-5, "hidden_act": "gelu"}
@@ -252,10 +252,10 @@ def test_the_number_of_padding_codes_matters_there_and_not_by_default():
         for (stream, ids), k in zip(codes.items(), (K_V, K_A), strict=True)
     }
     for mask_padding in (False, True):
-        model = from_published(state, CONFIG, mask_padding=mask_padding).double()
+        model = CENet.from_published(state, CONFIG, mask_padding=mask_padding).double()
         short, long = (run(model, batch, c, labels)["logits"] for c in (codes, longer))
         assert torch.equal(short, long) == mask_padding
-    unmasked = from_published(state, CONFIG).double()
+    unmasked = CENet.from_published(state, CONFIG).double()
     expected = oracle(state, batch, longer, labels)["logits"]
     torch.testing.assert_close(run(unmasked, batch, longer, labels)["logits"], expected)
 
@@ -264,7 +264,7 @@ def test_the_number_of_padding_codes_matters_there_and_not_by_default():
 def test_other_injection_layers(injection_layer):
     state = random_state()
     batch, codes, labels = random_batch()
-    model = from_published(state, CONFIG, injection_layer=injection_layer).double()
+    model = CENet.from_published(state, CONFIG, injection_layer=injection_layer).double()
     expected = oracle(state, batch, codes, labels, injection_layer)
     torch.testing.assert_close(run(model, batch, codes, labels)["logits"], expected["logits"])
 
@@ -272,7 +272,7 @@ def test_other_injection_layers(injection_layer):
 def test_text_padding_makes_no_difference():
     """Neither its id (0 there, RoBERTa's 1 elsewhere) nor its length, for positions go on."""
     batch, codes, labels = random_batch()
-    model = from_published(random_state(), CONFIG).double()
+    model = CENet.from_published(random_state(), CONFIG).double()
     expected = run(model, batch, codes, labels)["logits"]
     padding = batch["attention_mask"] == 0
     other = batch | {"input_ids": batch["input_ids"].masked_fill(padding, 1)}
@@ -332,7 +332,7 @@ def test_same_steps_as_the_published_optimizer():
 
 
 def test_optimizer_groups_and_weight_decay():
-    model = from_published(random_state(), CONFIG)
+    model = CENet.from_published(random_state(), CONFIG)
     optimizer, _ = published_optimizer(model, 100, weight_decay=0.1)
     names = {id(p): n for n, p in model.named_parameters()}
     groups = {g["name"]: {names[id(p)] for p in g["params"]} for g in optimizer.param_groups}
@@ -349,14 +349,14 @@ def test_optimizer_groups_and_weight_decay():
 
 def test_back_to_published():
     state = random_state(torch.float32)
-    back = to_published(from_published(state, CONFIG))
+    back = to_published(CENet.from_published(state, CONFIG))
     assert back.keys() == state.keys()
     for name, value in state.items():
         assert torch.equal(back[name], torch.zeros_like(value) if "pooler" in name else value), name
 
 
 def test_back_to_published_only_from_its_shape():
-    model = from_published(random_state(), CONFIG)
+    model = CENet.from_published(random_state(), CONFIG)
     model.config.fusion = "mag"
     with pytest.raises(CENetError, match="the published code has no such model"):
         to_published(model)
@@ -379,12 +379,12 @@ def test_from_a_folder(tmp_path, form):
     model = CENet.from_published(folder)
     assert not model.training
     batch, codes, labels = random_batch()
-    expected = run(from_published(state, CONFIG), batch, codes, labels)["logits"]
+    expected = run(CENet.from_published(state, CONFIG), batch, codes, labels)["logits"]
     assert torch.equal(run(model, batch, codes, labels)["logits"], expected)
 
 
 def test_config_from_shapes():
-    config = from_published(random_state(), {"num_attention_heads": HEADS}).config
+    config = CENet.from_published(random_state(), {"num_attention_heads": HEADS}).config
     backbone = config.backbone
     assert (backbone.vocab_size, backbone.hidden_size, backbone.num_hidden_layers) == (WORDS, D, 3)
     assert (backbone.intermediate_size, backbone.max_position_embeddings) == (2 * D, 20)
@@ -392,16 +392,16 @@ def test_config_from_shapes():
     assert (config.attention_scale, config.injection_layer, config.mask_padding) == (8.0, 1, False)
     sizes = {"vocab_size": WORDS, "hidden_size": D, "num_hidden_layers": LAYERS, "num_labels": 1}
     dropouts = {"hidden_dropout_prob": 0.3, "attention_probs_dropout_prob": 0.2}
-    config = from_published(random_state(), CONFIG | sizes | dropouts).config
+    config = CENet.from_published(random_state(), CONFIG | sizes | dropouts).config
     assert (config.head_dropout, config.backbone.attention_probs_dropout_prob) == (0.3, 0.2)
     assert config.backbone.layer_norm_eps == 1e-5
 
 
 def test_config_against_shapes():
     with pytest.raises(CENetError, match="hidden_size = 13, the weights' shapes say 12"):
-        from_published(random_state(), CONFIG | {"hidden_size": 13})
+        CENet.from_published(random_state(), CONFIG | {"hidden_size": 13})
     with pytest.raises(CENetError, match="5 attention heads cannot share 12"):
-        from_published(random_state(), {"num_attention_heads": 5})
+        CENet.from_published(random_state(), {"num_attention_heads": 5})
 
 
 def test_every_problem_with_the_weights_in_one_error():
@@ -410,7 +410,7 @@ def test_every_problem_with_the_weights_in_one_error():
     state["roberta.encoder.CE.gate.weight"] = torch.zeros(1)
     state["roberta.encoder.layer.1.output.dense.bias"] = torch.zeros(D + 1)
     with pytest.raises(CENetError) as caught:
-        from_published(state, CONFIG)
+        CENet.from_published(state, CONFIG)
     message = str(caught.value)
     assert "missing: classifier.dense.bias, roberta.encoder.CE.hv.Wk.weight;" in message
     assert "not expected: roberta.encoder.CE.gate.weight;" in message
@@ -421,13 +421,13 @@ def test_heads_of_pre_training_are_left_out():
     state = random_state()
     for head in ("lm_head.bias", "senti_head.dense.weight", "pos_head.bias", "pola_head.bias"):
         state[head] = torch.zeros(2)
-    from_published(state, CONFIG)
+    CENet.from_published(state, CONFIG)
 
 
 def test_a_language_model_is_not_a_published_cenet():
     state = {n: w for n, w in random_state().items() if ".CE." not in n}
     with pytest.raises(CENetError, match=r"CENet\.from_backbone"):
-        from_published(state, CONFIG)
+        CENet.from_published(state, CONFIG)
 
 
 class Hostile:
@@ -442,24 +442,24 @@ def test_bad_files(tmp_path, capsys):
     whole = weights.read_bytes()
     weights.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(CENetError, match=r"pytorch_model\.bin"):
-        from_published(folder)
+        CENet.from_published(folder)
     torch.save({"evil": Hostile()}, weights)
     with pytest.raises(CENetError, match="holds more than weights"):
-        from_published(folder)
+        CENet.from_published(folder)
     weights.write_bytes(pickle.dumps(Hostile(), protocol=2))
     with pytest.raises(CENetError, match=r"pytorch_model\.bin"):
-        from_published(folder)
+        CENet.from_published(folder)
     assert "this must not run" not in capsys.readouterr().out
     torch.save([torch.zeros(2)], weights)
     with pytest.raises(CENetError, match="is not a state dict"):
-        from_published(folder)
+        CENet.from_published(folder)
     weights.unlink()
     with pytest.raises(CENetError, match=r"neither pytorch_model\.bin nor"):
-        from_published(folder)
+        CENet.from_published(folder)
     weights.write_bytes(whole)
     config.write_text("{", encoding="utf-8")
     with pytest.raises(CENetError, match=r"config\.json: is damaged"):
-        from_published(folder)
+        CENet.from_published(folder)
     config.unlink()
     with pytest.raises(CENetError, match=r"config\.json: is missing"):
-        from_published(folder)
+        CENet.from_published(folder)

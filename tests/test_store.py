@@ -12,7 +12,8 @@ from hypothesis.extra import numpy as npst
 
 from cenet_lib.errors import CENetError
 from cenet_lib.store import is_store
-from cenet_lib.utterance import SPLITS, Corpus, Utterance
+from cenet_lib.corpus import Corpus
+from cenet_lib.utterance import SPLITS, Utterance
 
 VISUAL, ACOUSTIC = 3, 2
 

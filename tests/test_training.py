@@ -11,7 +11,8 @@ import pytest
 from small import make_backbone, make_corpus
 
 from cenet_lib import CENetError, Corpus, Run, TrainingSettings, predict, train
-from cenet_lib.training import predict_stream, score, select_streams
+from cenet_lib.prediction import evaluate, predict_stream
+from cenet_lib.runs.preparation import select_streams
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def test_predictions_are_complete_in_order_and_belong_to_the_metrics(small_run, 
     assert list(table["split"].unique()) == ["train", "valid", "test"]
     assert list(table["words"]) == [utterance.text for utterance in small_corpus]
     np.testing.assert_allclose(table["label"], [u.label for u in small_corpus])
-    again = score(table, (-3, 3))
+    again = evaluate(table, (-3, 3))
     for split in ("valid", "test"):
         for name, value in again[split].items():
             assert small_run.metrics[split][name] == pytest.approx(value)

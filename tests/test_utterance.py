@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from cenet_lib.errors import CENetError
-from cenet_lib.utterance import Corpus, Utterance
+from cenet_lib.corpus import Corpus
+from cenet_lib.utterance import Utterance
 
 
 def make(**changes) -> Utterance:

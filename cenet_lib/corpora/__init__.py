@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
+from ..corpus import Corpus
 from ..errors import CENetError
-from ..utterance import Corpus
 
 # How files begin that people mistake for the data, and what to do about it.
 _NOT_DATA = {
@@ -60,7 +60,7 @@ def load_corpus(
         path.stat()
         if store.is_store(path):
             _refuse_range(path, label_range)
-            return store.open_corpus(path)
+            return Corpus.load(path)
         if path.is_dir():
             return _read_folder(path, label_range)
         return _read_file(path, label_range)

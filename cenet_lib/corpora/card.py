@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..corpus import Corpus
 from ..errors import CENetError
-from ..utterance import SPLITS, STREAMS, Corpus, Utterance
+from ..utterance import SPLITS, STREAMS, Utterance
 
 _BAR = 40  # characters
 

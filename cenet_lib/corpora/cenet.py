@@ -8,8 +8,8 @@ speech and polarity of each word become annotations. The code count says how man
 
 import numpy as np
 
+from ..corpus import Corpus
 from ..errors import CENetError
-from ..utterance import Corpus
 from .mag import holds_segments, numbered
 from .reading import Collector, Frames
 from .values import id_of, ids_of, number_of, splits_of, text_keys, words_of

@@ -25,8 +25,8 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
+from ..corpus import Corpus
 from ..errors import CENetError
-from ..utterance import Corpus
 from .reading import Collector, Frames
 from .values import SPLIT_NAMES, number_of, video_of, words_of
 

@@ -32,9 +32,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..corpus import Corpus
 from ..errors import CENetError
 from ..files import atomic_file, cache_folder, sha256
-from ..utterance import Corpus, Utterance
+from ..utterance import Utterance
 
 PACKAGE = "vaderSentiment==0.5"
 PACKAGE_SHA256 = "5d97c37f3ef6e24eef331122e055dbedafeb6a56abfce0608b326701116ea49a"

@@ -5,8 +5,8 @@ segment)`` with a row of frames for each word (MOSI 47 and 74 wide, MOSEI 35 and
 (1, 1) array and the segment as text or bytes.
 """
 
+from ..corpus import Corpus
 from ..errors import CENetError
-from ..utterance import Corpus
 from .misa import add_word_aligned, is_segment
 from .reading import Collector
 from .values import splits_of, text_keys

@@ -10,8 +10,8 @@ segment, or the model would meet the people of the test split while it trains.
 
 from pathlib import Path
 
+from ..corpus import Corpus
 from ..errors import CENetError
-from ..utterance import Corpus
 from .reading import Collector, Frames
 from .unpickle import load_plain
 from .values import SPLIT_NAMES, id_of, number_of, words_of

@@ -18,8 +18,8 @@ from math import isnan
 
 import numpy as np
 
+from ..corpus import Corpus
 from ..errors import CENetError
-from ..utterance import Corpus
 from .reading import Collector, Frames
 from .values import brief, id_of, number_of, splits_of, text_keys, words_of
 

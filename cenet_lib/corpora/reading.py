@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..corpus import Corpus
 from ..errors import CENetError
 from ..files import sha256
-from ..utterance import SPLITS, STREAMS, Corpus, Utterance
+from ..utterance import SPLITS, STREAMS, Utterance
 from .values import matrix_of, video_of
 
 SPLIT_SHARES = {"train": 0.6, "valid": 0.2, "test": 0.2}  # of a file that comes without splits

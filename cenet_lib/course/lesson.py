@@ -12,9 +12,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
+from ..corpus import Corpus
 from ..errors import CENetError
-from ..files import cache_folder
-from ..utterance import Corpus
+from ..files import cache_folder, read_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,14 +42,8 @@ def shorten(corpus: Corpus) -> Corpus:
     """Return the corpus itself, or in fast mode the first utterances of each split."""
     if not fast_mode():
         return corpus
-    names = corpus.feature_names
-    return Corpus(
-        corpus.name,
-        **{split: corpus.splits[split][:size] for split, size in FAST_SIZES.items()},
-        visual_names=names["visual"],
-        acoustic_names=names["acoustic"],
-        label_range=corpus.label_range,
-        provenance=corpus.provenance,
+    return corpus.with_splits(
+        **{split: corpus.splits[split][:size] for split, size in FAST_SIZES.items()}
     )
 
 
@@ -120,10 +114,8 @@ def recorded(name: str) -> "pd.DataFrame":
     CENetError
         If there is no such file.
     """
-    import pandas as pd
-
     path = RESULTS / f"{name}.csv"
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in RESULTS.glob("*.csv"))) or "none"
         raise CENetError(f"{path}: there is no such comparison; recorded are: {known}")
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+    return read_csv(path)

@@ -19,13 +19,15 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 from tqdm.auto import tqdm
 
+from ..corpus import Corpus
 from ..errors import CENetError
 from ..model import CENet
+from ..prediction import outputs
 from ..processor import CENetProcessor
-from ..utterance import STREAMS, Corpus, Utterance
+from ..results.codes import NearestFrames
+from ..utterance import STREAMS, Utterance
 from .pictures import Activations, caption
 
 NEAREST = 5  # training utterances shown for a code
@@ -77,38 +79,29 @@ class Source:
 
     def read(self, utterances: Sequence[Utterance], batch_size: int = 32) -> list[Reading]:
         """Run the model on utterances and return a `Reading` of each, in their order."""
-        # Batches of similar length waste little on padding.
-        order = sorted(range(len(utterances)), key=lambda i: len(utterances[i].words))
-        readings: list[Reading | None] = [None] * len(utterances)
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
-            for i, reading in zip(rows, self._read_batch([utterances[i] for i in rows])):
-                readings[i] = reading
-        return readings
-
-    @torch.inference_mode()
-    def _read_batch(self, utterances: Sequence[Utterance]) -> Iterator[Reading]:
-        features = [self.processor(utterance) for utterance in utterances]
-        batch = self.processor.inputs(features, self.model.device)
-        with _evaluating(self.model, self.attention_scale):
-            output = self.model(**batch, output_attentions=True)
-        attention = {"visual": output.visual_attention, "acoustic": output.acoustic_attention}
-        for row, utterance in enumerate(utterances):
-            index = features[row]["word_index"]
+        encoded = [self.processor(utterance) for utterance in utterances]
+        with _scaled(self.model, self.attention_scale):
+            found = list(
+                outputs(self.model, self.processor, encoded, batch_size=batch_size, attention=True)
+            )
+        readings = []
+        for output, features, utterance in zip(found, encoded, utterances, strict=True):
             by_stream = [
                 None
-                if attention[stream] is None
-                else self._over_words_and_codes(attention[stream][row], index, utterance, stream)
-                for stream in STREAMS
+                if attention is None
+                else self._over_words_and_codes(
+                    attention.numpy(), features["word_index"], utterance, stream
+                )
+                for stream, attention in zip(STREAMS, output[1:], strict=True)
             ]
-            yield Reading(float(output.logits[row]), *by_stream)
+            readings.append(Reading(output.prediction, *by_stream))
+        return readings
 
     def _over_words_and_codes(
-        self, attention: torch.Tensor, index: np.ndarray, utterance: Utterance, stream: str
+        self, tokens: np.ndarray, index: np.ndarray, utterance: Utterance, stream: str
     ) -> np.ndarray:
         """Average token attention (T, k+1) over the pieces of each word: (n_words + 1, k+1)."""
-        tokens = attention[: len(index)].float().cpu().numpy()
-        if self.model.config.fusion == "ce-continuous":  # it attends to frames: (T, N)
+        if self.model.attends_over == "frames":  # (T, N)
             codes = self.processor.codes(utterance, stream)
             by_code = np.zeros((len(tokens), self.processor.n_codes(stream) + 1), np.float32)
             for code in np.unique(codes):
@@ -122,19 +115,17 @@ class Source:
 
 
 @contextmanager
-def _evaluating(model: CENet, scale: float | None) -> Iterator[None]:
-    """Put a model into evaluation mode, with another attention scale, and back."""
-    was_training = model.training
-    own_scale = getattr(model.fusion, "scale", None)
-    model.eval()
-    if scale is not None:
-        model.fusion.scale = scale
+def _scaled(model: CENet, scale: float | None) -> Iterator[None]:
+    """Give a model another attention scale, and its own back."""
+    if scale is None:
+        yield
+        return
+    own_scale = model.fusion.scale
+    model.fusion.scale = scale
     try:
         yield
     finally:
-        model.train(was_training)
-        if scale is not None:
-            model.fusion.scale = own_scale
+        model.fusion.scale = own_scale
 
 
 def without(utterance: Utterance, *streams: str) -> Utterance:
@@ -295,7 +286,7 @@ def measure_effects(
     for source in sources:
         changed, of = [utterance], []
         codes = {stream: source.processor.codes(utterance, stream) for stream in STREAMS}
-        if source.model.config.fusion in ("ce", "ce-continuous"):
+        if source.model.attends_over is not None:
             for stream in STREAMS:
                 for code in np.unique(codes[stream]):
                     # codes are fewer than frames where the processor cuts long streams
@@ -424,7 +415,10 @@ def describe_vocabulary(
             "negative": negative,
             "positive": positive,
             "lean": (positive - negative) / (positive + negative) if positive + negative else 0.0,
-            "nearest": used.nearest(code, train),
+            "nearest": [
+                {"id": u.id, "text": u.text, "label": u.label, "frame": frame}
+                for u, frame in ((train[row], frame) for row, frame in used.nearest.of(code))
+            ],
         }
         if used.states is not None and used.frames[code]:
             state = int(used.states[code].argmax())
@@ -453,22 +447,13 @@ class _Usage:
     frames: np.ndarray  # (k,)
     by_sign: np.ndarray  # (2, k): frames in segments with a negative, a positive label
     states: np.ndarray | None  # (k, n_states): frames of each planted state
-    distance: np.ndarray  # (k, NEAREST), ascending; infinite where there are fewer
-    where: np.ndarray  # (k, NEAREST, 2): position in train, frame
-
-    def nearest(self, code: int, train: Sequence[Utterance]) -> list[dict]:
-        found = []
-        for distance, (position, frame) in zip(self.distance[code], self.where[code], strict=True):
-            if np.isfinite(distance):
-                u = train[int(position)]
-                found.append({"id": u.id, "text": u.text, "label": u.label, "frame": int(frame)})
-        return found
+    nearest: NearestFrames  # by position in train
 
 
 def _usage(
     processor: CENetProcessor, corpus: Corpus, stream: str, rows: np.ndarray, progress: bool
 ) -> _Usage:
-    """Look through training utterances; keep the nearest frame of each of the nearest ones."""
+    """Look through training utterances."""
     vocabulary, train = processor.vocabularies[stream], corpus.splits["train"]
     k = vocabulary.n_codes
     state_names = corpus.provenance.get(f"{stream}_states")
@@ -476,15 +461,15 @@ def _usage(
         np.zeros(k, int),
         np.zeros((2, k), int),
         None if state_names is None else np.zeros((k, len(state_names)), int),
-        np.full((k, NEAREST), np.inf),
-        np.zeros((k, NEAREST, 2), int),
+        NearestFrames(k, NEAREST),
     )
     for row in tqdm(rows, desc=f"{stream} codes", leave=False, disable=not progress):
         utterance = train[int(row)]
         frames = utterance.frames(stream)
         if len(frames) == 0:
             continue
-        codes = vocabulary.transform(frames)
+        distance = vocabulary.transform(frames)  # (n, k)
+        codes = distance.argmin(1)  # (n,)
         counts = np.bincount(codes, minlength=k)
         used.frames += counts
         if utterance.label:
@@ -492,15 +477,7 @@ def _usage(
         states = utterance.annotations.get(f"{stream}_states")
         if used.states is not None and states is not None:
             np.add.at(used.states, (codes, states), 1)
-        distance = ((vocabulary.standardize(frames) - vocabulary.codes_[codes]) ** 2).sum(1)
-        for code in np.flatnonzero(counts):
-            here = np.flatnonzero(codes == code)
-            best = here[distance[here].argmin()]
-            place = np.searchsorted(used.distance[code], distance[best])
-            if place < NEAREST:
-                for array, new in ((used.distance, distance[best]), (used.where, (row, best))):
-                    array[code, place + 1 :] = array[code, place:-1].copy()
-                    array[code, place] = new
+        used.nearest.add(int(row), distance)
     return used
 
 

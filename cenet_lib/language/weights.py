@@ -4,7 +4,6 @@ Checkpoints of the published codes are pickles (``pytorch_model.bin``), and a pi
 program when it is opened. So they are read as weights only, which refuses everything but tensors.
 """
 
-import json
 import pickle
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ..errors import CENetError
+from ..files import read_json
 
 
 def weights_file(folder: str | Path) -> Path | None:
@@ -48,16 +48,7 @@ def read_config(folder: str | Path) -> dict:
     CENetError
         If it is missing or damaged.
     """
-    path = Path(folder) / "config.json"
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CENetError(f"{path}: is missing; copy it from the checkpoint's folder") from None
-    except ValueError as error:
-        raise CENetError(f"{path}: is damaged ({error}); copy it anew") from error
-    if not isinstance(settings, dict):
-        raise CENetError(f"{path}: holds no settings; copy it anew")
-    return settings
+    return read_json(Path(folder) / "config.json", "copy it from the checkpoint's folder")
 
 
 def _read(path: Path, **options) -> dict[str, Tensor]:

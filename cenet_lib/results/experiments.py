@@ -9,28 +9,28 @@ shown beside it, because the difference is a lesson.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
+from ..corpus import Corpus
 from ..errors import CENetError, Interrupted
-from ..files import atomic_file
-from ..runs.folder import Run, is_finished, write_csv
+from ..files import atomic_file, write_csv
+from ..fusion import fusion_class
+from ..runs.folder import Run, is_finished
 from ..settings import TrainingSettings
 from ..training import resume, train
-from ..utterance import Corpus
 from .bootstrap import paired_difference
+from .plots import metric_by_variant
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-# What cannot change the result of a run without voice and face.
-_OF_FUSION = ("streams", "injection_layer", "attention_scale", "mask_padding", "lr_fusion")
-_OF_FUSION += ("n_visual_codes", "n_acoustic_codes", "pad_frames_to")
+# What makes a difference to a fusion only, to every one or to those whose class names it.
+_OF_EVERY_FUSION = ("streams", "lr_fusion")
+_OF_SOME_FUSION = ("injection_layer", "attention_scale", "mask_padding", "pad_frames_to")
+_OF_SOME_FUSION += ("n_visual_codes", "n_acoustic_codes")
 _OF_VOCABULARIES = ("n_visual_codes", "n_acoustic_codes")  # together: "k"
 # What cannot change the result of any run.
 _OF_MACHINE = ("device", "save_every", "wandb")
@@ -75,18 +75,23 @@ def configurations(
     >>> [(s.fusion, s.attention_scale) for s in configurations(axes)]
     [('none', 8.0), ('ce', 1.0), ('ce', 8.0)]
     """
-    default = TrainingSettings()
     found: dict[TrainingSettings, None] = {}
     for values in product(*axes.values()):
         chosen = {**(base or {}), **dict(zip(axes, values, strict=True))}
         if "k" in chosen:
             chosen |= dict.fromkeys(_OF_VOCABULARIES, chosen.pop("k"))
         settings = TrainingSettings(**{**chosen, "watch_test": True})
-        if settings.fusion == "none":
-            plain = {name: getattr(default, name) for name in _OF_FUSION}
-            settings = TrainingSettings(**{**asdict(settings), **plain})
-        found[settings] = None
+        found[_without_idle_settings(settings)] = None
     return list(found)
+
+
+def _without_idle_settings(settings: TrainingSettings) -> TrainingSettings:
+    """Set back what makes no difference to the fusion, so that equal runs are equal settings."""
+    fusion = fusion_class(settings.fusion)
+    heard = () if fusion is None else (*_OF_EVERY_FUSION, *fusion.settings)
+    idle = {*_OF_EVERY_FUSION, *_OF_SOME_FUSION} - set(heard)
+    default = TrainingSettings()
+    return replace(settings, **{name: getattr(default, name) for name in idle})
 
 
 def compare(
@@ -146,10 +151,10 @@ def compare(
         runs.append((row, run))
         rows.append({**row, "status": "done", "error": "", **_results(run)})
     table = pd.DataFrame(rows)
-    summary = summarise(runs, varying)
+    summary = summary_table(runs, varying)
     folder.mkdir(parents=True, exist_ok=True)
-    write_csv(table, folder / "runs.csv")
-    write_csv(summary, folder / "summary.csv")
+    write_csv(folder / "runs.csv", table)
+    write_csv(folder / "summary.csv", summary)
     if len(summary):
         with atomic_file(folder / "comparison.png") as temporary:
             draw(table, varying).savefig(temporary, format="png", dpi=150)
@@ -191,7 +196,7 @@ def _results(run: Run) -> dict[str, float]:
     return {**row, "best_epoch": epoch, "seconds": seconds}
 
 
-def summarise(runs: Sequence[tuple[dict, Run]], varying: Sequence[str]) -> pd.DataFrame:
+def summary_table(runs: Sequence[tuple[dict, Run]], varying: Sequence[str]) -> pd.DataFrame:
     """Return mean and spread per configuration, and the difference to words only.
 
     Parameters
@@ -203,7 +208,7 @@ def summarise(runs: Sequence[tuple[dict, Run]], varying: Sequence[str]) -> pd.Da
     groups: dict[tuple, dict[int, Run]] = {}
     for row, run in runs:
         groups.setdefault(tuple(row[name] for name in varying), {})[row["seed"]] = run
-    words_only = next((by_seed for by_seed in groups.values() if _fusion(by_seed) == "none"), None)
+    words_only = next((by_seed for by_seed in groups.values() if _is_words_only(by_seed)), None)
     table = []
     for values, by_seed in groups.items():
         entry = {**dict(zip(varying, values, strict=True)), "n": len(by_seed)}
@@ -227,8 +232,9 @@ def summarise(runs: Sequence[tuple[dict, Run]], varying: Sequence[str]) -> pd.Da
     return pd.DataFrame(table)
 
 
-def _fusion(by_seed: dict[int, Run]) -> str:
-    return next(iter(by_seed.values())).config["settings"]["fusion"]
+def _is_words_only(by_seed: dict[int, Run]) -> bool:
+    run = next(iter(by_seed.values()))
+    return fusion_class(run.config["settings"]["fusion"]) is None
 
 
 def _test_predictions(runs: Sequence[Run]) -> tuple[np.ndarray, np.ndarray]:
@@ -257,12 +263,8 @@ def format_summary(comparison: Comparison) -> str:
     return "\n".join(lines) + (f"\n\n{failed} runs failed, see runs.csv" if failed else "")
 
 
-def draw(runs: pd.DataFrame, varying: Sequence[str]) -> "Figure":
+def draw(runs: pd.DataFrame, varying: Sequence[str]) -> Figure:
     """Return a figure of MAE and Corr on test: each seed of each configuration, and their mean."""
-    from matplotlib.figure import Figure
-
-    from .plots import metric_by_variant
-
     names = runs[list(varying)].astype(str).agg(", ".join, axis=1) if varying else "run"
     table = runs.assign(configuration=names)
     n = table["configuration"].nunique()

@@ -2,18 +2,33 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
-from torch.utils.data import DataLoader, Sampler
 
 from ..errors import CENetError
 
 
-class LengthGroupedBatches(Sampler):
-    """Batches for one of several processes, of sentences of similar length.
+class Part(NamedTuple):
+    """What one process works through at a time: a batch, or its share of one.
 
-    All processes draw the same batches from the seed and the epoch, and each takes its part, so the
-    steps do not depend on how many there are. Padding is what makes a random batch slow: of 64
+    Attributes
+    ----------
+    rows : list of int
+        Positions of its utterances in the train split.
+    weight : float
+        What its mean loss counts in the batch's: 1 if all parts are of the same size.
+    """
+
+    rows: list[int]
+    weight: float
+
+
+class LengthGroupedBatches:
+    """Batches of sentences of similar length, split over processes and into parts.
+
+    All processes draw the same batches from the seed and the epoch, and each takes its share, so
+    the steps do not depend on how many there are. Padding is what makes a random batch slow: of 64
     sentences one is nearly always long.
 
     Parameters
@@ -28,13 +43,21 @@ class LengthGroupedBatches(Sampler):
         Leave out the rest that does not fill a batch. Otherwise all batches are nearly equal in
         size, so that no step hears one lonely utterance.
     seed : int
-    rank, world, accumulate : int
-        Of this process; number of processes; parts that each process makes of its share.
+    rank, world : int
+        Number of this process, and how many there are.
+    accumulate : int
+        Parts that each process makes of its share, one after the other, to save memory.
 
     Raises
     ------
     CENetError
-        If a batch is smaller than the number of parts.
+        If a batch is smaller than the number of its parts.
+
+    Examples
+    --------
+    >>> batches = LengthGroupedBatches([5, 9, 5, 9, 6, 8], batch_size=2)
+    >>> [sorted(part.rows) for part in batches.parts(epoch=0)]
+    [[1, 3], [4, 5], [0, 2]]
     """
 
     def __init__(
@@ -52,7 +75,6 @@ class LengthGroupedBatches(Sampler):
         self.lengths = np.asarray(lengths)
         self.group, self.seed = group, seed
         self.rank, self.world, self.accumulate = rank, world, accumulate
-        self.epoch = 0
         n = len(self.lengths)
         self.batch_size = min(batch_size, n)
         self.n_batches = n // self.batch_size if drop_last else math.ceil(n / self.batch_size)
@@ -63,22 +85,12 @@ class LengthGroupedBatches(Sampler):
                 f"{world} processes × {accumulate} parts; raise batch_size"
             )
 
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose batches come next."""
-        self.epoch = epoch
-
     def __len__(self) -> int:
-        return self.n_batches * self.accumulate
+        return self.n_batches
 
-    def __iter__(self) -> Iterator[list[int]]:
-        for batch in self.batches():
-            parts = np.array_split(batch, self.world * self.accumulate)
-            for part in parts[self.rank :: self.world]:
-                yield part.tolist()
-
-    def batches(self) -> list[np.ndarray]:
-        """Return the epoch's batches, before they are split over processes."""
-        rng = np.random.default_rng([self.seed, self.epoch])
+    def batches(self, epoch: int = 0) -> list[np.ndarray]:
+        """Return the batches of an epoch, counted from 0, before they are split over processes."""
+        rng = np.random.default_rng([self.seed, epoch])
         order = rng.permutation(len(self.lengths))[: self.n_used]
         if self.group:
             window = 50 * self.batch_size
@@ -89,10 +101,9 @@ class LengthGroupedBatches(Sampler):
         batches = np.array_split(order, self.n_batches)
         return [batches[i] for i in rng.permutation(len(batches))]
 
-
-class EpochLoader(DataLoader):
-    """A DataLoader that tells its batch sampler which epoch it is."""
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose batches come next."""
-        self.batch_sampler.set_epoch(epoch)
+    def parts(self, epoch: int = 0, skip: int = 0) -> Iterator[Part]:
+        """Yield what this process works through in an epoch, but for the first ``skip`` batches."""
+        n_parts = self.world * self.accumulate
+        for batch in self.batches(epoch)[skip:]:
+            for rows in np.array_split(batch, n_parts)[self.rank :: self.world]:
+                yield Part(rows.tolist(), len(rows) * n_parts / len(batch))

@@ -3,7 +3,8 @@
 import numpy as np
 
 from cenet_lib.corpora.card import describe, problems
-from cenet_lib.utterance import Corpus, Utterance
+from cenet_lib.corpus import Corpus
+from cenet_lib.utterance import Utterance
 
 
 def utterance(id, label=0.0, frames=3, video=None, words=2, **changes) -> Utterance:

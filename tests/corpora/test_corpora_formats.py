@@ -14,7 +14,8 @@ from cenet_lib.corpora import csd, load_corpus
 from cenet_lib.corpora.reading import split_by_video
 from cenet_lib.corpora.values import video_of, words_of
 from cenet_lib.errors import CENetError
-from cenet_lib.utterance import SPLITS, Corpus, Utterance
+from cenet_lib.corpus import Corpus
+from cenet_lib.utterance import SPLITS, Utterance
 
 
 def expected(id_form: str = "{video}[{number}]") -> Corpus:

@@ -19,17 +19,18 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL a
 CONTEXT = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
 CONTEXT.set_forkserver_preload(["cenet_lib.training", "cenet_lib.corpora", "small"])
 
-# Twelve steps: two epochs of six; saved after each epoch and after every fourth step.
+# Twelve steps: two epochs of six; saved after each epoch and after every fourth step. Accelerate
+# saves the weights, the optimizer and the schedule by three calls of `save`.
 SPOTS = {
-    "in the first step": ("training_step", 1),
-    "in the middle of an epoch": ("training_step", 6),
-    "in evaluation": ("_metrics", 1),
-    "before the weights are saved": ("save_model", 2),
-    "before the optimizer is saved": ("_save_optimizer_and_scheduler", 2),
+    "in the first step": ("backward", 1),
+    "in the middle of an epoch": ("backward", 6),
+    "in evaluation": ("evaluate_epoch", 1),
+    "before the weights are saved": ("save_state", 2),
+    "before the optimizer is saved": ("save", 5),
     "before the checkpoint is sealed": ("seal", 3),
     "while the seal is written": ("os.replace", 4),
-    "in the second epoch": ("training_step", 8),
-    "in the last step": ("training_step", 12),
+    "in the second epoch": ("backward", 8),
+    "in the last step": ("backward", 12),
     "before the model is written": ("save_pretrained", 1),
     "in the predictions": ("predict", 2),
     "before the metrics are written": ("write_metrics", 1),
@@ -48,9 +49,11 @@ def settings(backbone, **more) -> TrainingSettings:
 
 def killed_at(spot: str, corpus: str, folder: Path, options: TrainingSettings) -> None:
     """Train, and die without warning when a function is called for the n-th time."""
-    from cenet_lib import load_corpus, training
-    from cenet_lib.runs import folder as runs
-    from cenet_lib import trainer as trainer_module
+    from accelerate import Accelerator, checkpointing
+
+    from cenet_lib import CENetProcessor, load_corpus, training
+    from cenet_lib.files import write_json
+    from cenet_lib.runs import checkpoints, outcome
 
     name, call = SPOTS[spot]
     calls = 0
@@ -65,19 +68,17 @@ def killed_at(spot: str, corpus: str, folder: Path, options: TrainingSettings) -
 
         return wrapped
 
-    if name == "seal":
-        trainer_module.seal = dying(trainer_module.seal)
+    if name == "write_metrics":
+        outcome.write_json = dying(write_json, lambda path, _: path.name == "metrics.json")
     elif name == "os.replace":
         os.replace = dying(os.replace, lambda old, new: Path(new).name == "manifest.json")
-    elif name == "predict":
-        training.predict = dying(training.predict)
-    elif name == "save_pretrained":
-        training.CENetProcessor.save_pretrained = dying(training.CENetProcessor.save_pretrained)
-    elif name == "write_metrics":
-        training.write_json = dying(runs.write_json, lambda path, _: path.name == "metrics.json")
     else:
-        kind = trainer_module.CENetTrainer
-        setattr(kind, name, dying(getattr(kind, name)))
+        home = {
+            **{"backward": Accelerator, "save_state": Accelerator, "save": checkpointing},
+            **{"seal": checkpoints, "evaluate_epoch": training, "predict": outcome},
+            "save_pretrained": CENetProcessor,
+        }[name]
+        setattr(home, name, dying(getattr(home, name)))
     train(load_corpus(corpus), folder, options, source=corpus)
 
 
@@ -159,15 +160,15 @@ def test_run_killed_after_patience_ran_out_does_not_go_on(stored, small_backbone
 
 def slowly(corpus: str, folder: Path, options: TrainingSettings) -> None:
     """Train with a pause in each step, so that one can interfere."""
-    from cenet_lib import trainer as trainer_module
+    from accelerate import Accelerator
 
-    step = trainer_module.CENetTrainer.training_step
+    backward = Accelerator.backward
 
     def slow(*args, **kwargs):
         time.sleep(0.2)
-        return step(*args, **kwargs)
+        return backward(*args, **kwargs)
 
-    trainer_module.CENetTrainer.training_step = slow
+    Accelerator.backward = slow
     train_in_process(corpus, folder, options)
 
 
@@ -229,7 +230,7 @@ def test_damaged_checkpoint_falls_back_to_the_one_before(
     elif damage == "truncate":
         weights.write_bytes(content[:-10])
     else:
-        (newest / "optimizer.pt").unlink()
+        (newest / "optimizer.bin").unlink()
     assert in_process(resume_in_process, folder, log=str(log)) == 0
     out = log.read_text()
     assert "checkpoint-8 is damaged" in out
@@ -273,10 +274,10 @@ def with_little_disk(corpus: str, folder: Path, options: TrainingSettings) -> No
     """Train where no file may grow beyond 60 kB from the second save on."""
     import resource
 
-    from cenet_lib import trainer as trainer_module
+    from cenet_lib import training
 
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    save = trainer_module.CENetTrainer._save_checkpoint
+    save = training.save_checkpoint
     saves = 0
 
     def limited(*args):
@@ -286,7 +287,7 @@ def with_little_disk(corpus: str, folder: Path, options: TrainingSettings) -> No
             resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
         save(*args)
 
-    trainer_module.CENetTrainer._save_checkpoint = limited
+    training.save_checkpoint = limited
     train_in_process(corpus, folder, options)
 
 

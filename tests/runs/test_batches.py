@@ -8,19 +8,24 @@ import torch
 from small import make_corpus
 
 from cenet_lib import CENetError, Corpus, TrainingSettings, train
+from cenet_lib.prediction import attention_summary
 from cenet_lib.runs.batches import LengthGroupedBatches
-from cenet_lib.runs.stopping import Patience
-from cenet_lib.trainer import attention_summary, parameter_groups
+from cenet_lib.runs.checkpoints import TrainingState
+from cenet_lib.runs.preparation import parameter_groups
 
 
 def lengths(n: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(3, 50, n)
 
 
+def rows(batches: LengthGroupedBatches, epoch: int = 0) -> list[list[int]]:
+    return [part.rows for part in batches.parts(epoch)]
+
+
 @pytest.mark.parametrize("n", [32, 33, 47, 64, 1284])
 @pytest.mark.parametrize("group", [True, False])
 def test_every_utterance_comes_once_an_epoch(n, group):
-    batches = list(LengthGroupedBatches(lengths(n), 16, group=group))
+    batches = rows(LengthGroupedBatches(lengths(n), 16, group=group))
     assert sorted(i for batch in batches for i in batch) == list(range(n))
     sizes = {len(batch) for batch in batches}
     assert max(sizes) <= 16
@@ -28,29 +33,25 @@ def test_every_utterance_comes_once_an_epoch(n, group):
 
 
 def test_drop_last_leaves_out_what_fills_no_batch():
-    sampler = LengthGroupedBatches(lengths(47), 16, drop_last=True)
-    batches = list(sampler)
+    drawn = LengthGroupedBatches(lengths(47), 16, drop_last=True)
+    batches = rows(drawn)
     assert [len(batch) for batch in batches] == [16, 16]
     left_out = set(range(47)) - {i for batch in batches for i in batch}
-    sampler.set_epoch(1)
-    assert left_out != set(range(47)) - {i for batch in sampler for i in batch}
+    assert left_out != set(range(47)) - {i for batch in rows(drawn, epoch=1) for i in batch}
 
 
 def test_epochs_differ_and_the_same_epoch_does_not():
-    sampler = LengthGroupedBatches(lengths(64), 8, seed=1)
-    first = list(sampler)
-    assert list(sampler) == first
-    sampler.set_epoch(1)
-    assert list(sampler) != first
-    sampler.set_epoch(0)
-    assert list(sampler) == first
+    drawn = LengthGroupedBatches(lengths(64), 8, seed=1)
+    first = rows(drawn)
+    assert rows(drawn, epoch=1) != first
+    assert rows(drawn) == first
 
 
 def test_grouping_saves_padding():
     n = lengths(1284)
 
     def padding(group):
-        batches = LengthGroupedBatches(n, 32, group=group)
+        batches = rows(LengthGroupedBatches(n, 32, group=group))
         return sum(n[batch].max() * len(batch) - n[batch].sum() for batch in batches)
 
     assert padding(True) < 0.1 * padding(False)
@@ -62,7 +63,7 @@ def test_processes_share_the_batches_of_one(world, accumulate):
     n = lengths(100)
     alone = LengthGroupedBatches(n, 12).batches()
     parts = [
-        list(LengthGroupedBatches(n, 12, rank=rank, world=world, accumulate=accumulate))
+        rows(LengthGroupedBatches(n, 12, rank=rank, world=world, accumulate=accumulate))
         for rank in range(world)
     ]
     assert len({len(p) for p in parts}) == 1  # the same number of steps for each
@@ -71,6 +72,25 @@ def test_processes_share_the_batches_of_one(world, accumulate):
         together = [i for p in parts for piece in p[begin:end] for i in piece]
         assert sorted(together) == sorted(batch)
         assert all(piece for p in parts for piece in p[begin:end])
+
+
+@pytest.mark.parametrize(("world", "accumulate"), [(1, 1), (2, 2), (3, 1)])
+def test_weighted_parts_add_up_to_the_mean_of_the_batch(world, accumulate):
+    losses = np.random.default_rng(0).random(101)
+    drawn = [
+        LengthGroupedBatches(lengths(101), 13, rank=rank, world=world, accumulate=accumulate)
+        for rank in range(world)
+    ]
+    parts = [list(batches.parts(epoch=2)) for batches in drawn]
+    for step, batch in enumerate(drawn[0].batches(epoch=2)):
+        mine = [p for of in parts for p in of[step * accumulate : (step + 1) * accumulate]]
+        mean = np.mean([losses[part.rows].mean() * part.weight for part in mine])
+        assert mean == pytest.approx(losses[batch].mean())
+
+
+def test_an_epoch_goes_on_where_it_was_left():
+    drawn = LengthGroupedBatches(lengths(64), 8, accumulate=2)
+    assert list(drawn.parts(epoch=3, skip=5)) == list(drawn.parts(epoch=3))[10:]
 
 
 def test_batches_too_small_to_split_are_refused():
@@ -116,10 +136,10 @@ def test_attention_summary_agrees_with_a_plain_computation(small_run, small_corp
     [([], False), ([1.0], False), ([1.0, 1.1], False), ([1.0, 1.1, 1.0], True), ([3, 2, 1], False)],
 )
 def test_patience_counts_epochs_since_the_best(errors, over):
-    class State:
-        log_history = [{"eval_mae": e} for e in errors]  # noqa: RUF012
-
-    assert Patience(2).is_over(State) == over
+    history = [{"valid_mae": error} for error in errors]
+    state = TrainingState(steps_per_epoch=3, epoch=len(errors), history=history)
+    assert state.is_out_of_patience(2) == over
+    assert not state.is_out_of_patience(None)
 
 
 def test_attention_over_frames_is_summarised_whatever_the_width_of_a_batch(

@@ -1,0 +1,206 @@
+"""The one inference loop: a model and utterances in, predictions (and attention) out.
+
+Whoever wants to know what a model makes of utterances comes here: training for the metrics of an
+epoch, ``python -m cenet_lib predict`` for a table, the inspector for attention. Utterances are
+taken in windows, so memory stays bounded however many there are; within a window, batches are of
+similar length, so little is wasted on padding; results come in the order of the utterances.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice, tee
+from typing import NamedTuple
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from .metrics import evaluate_predictions
+from .model import CENet
+from .processor import CENetProcessor
+from .progress import bar
+from .utterance import STREAMS, Utterance
+
+_WINDOW = 16  # batches that are sorted by length together
+
+
+class Output(NamedTuple):
+    """What a model made of one utterance of T tokens.
+
+    Attributes
+    ----------
+    prediction : float
+        Intensity, unrounded.
+    visual_attention, acoustic_attention : (T, k+1) or (T, N) float32 Tensor, or None
+        Attention of each token over codes or over frames, on the CPU; ``None`` if it was not asked
+        for, or from a model that does not attend.
+    """
+
+    prediction: float
+    visual_attention: Tensor | None = None
+    acoustic_attention: Tensor | None = None
+
+
+@torch.inference_mode()
+def outputs(
+    model: CENet,
+    processor: CENetProcessor,
+    encoded: Iterable[Mapping],
+    *,
+    batch_size: int = 64,
+    attention: bool = False,
+) -> Iterator[Output]:
+    """Run a model on encoded utterances and yield an `Output` of each, in their order.
+
+    Parameters
+    ----------
+    model : CENet
+        It is put into evaluation mode, and back when the loop ends.
+    processor : CENetProcessor
+    encoded : iterable of mappings
+        What the processor makes of utterances. Labels are not looked at.
+    batch_size : int
+    attention : bool
+        Also return what each token attended to.
+
+    Examples
+    --------
+    >>> from cenet_lib import Run
+    >>> run = Run("runs/demo-ce")  # doctest: +SKIP
+    >>> encoded = map(run.processor, utterances)  # doctest: +SKIP
+    >>> [o.prediction for o in outputs(run.model, run.processor, encoded)]  # doctest: +SKIP
+    """
+    was_training = model.training
+    model.eval()
+    stream = iter(encoded)
+    try:
+        while window := list(islice(stream, _WINDOW * batch_size)):
+            order = sorted(range(len(window)), key=lambda i: len(window[i]["input_ids"]))
+            found: list[Output | None] = [None] * len(window)
+            for start in range(0, len(order), batch_size):
+                rows = order[start : start + batch_size]
+                batch = processor.inputs([window[i] for i in rows], model.device)
+                output = model(**batch, output_attentions=attention)
+                predictions = output.logits.float().tolist()  # (B,)
+                for place, i in enumerate(rows):
+                    n_tokens = len(window[i]["input_ids"])
+                    attended = [
+                        None if whole is None else whole[place, :n_tokens].float().cpu()
+                        for whole in (output.visual_attention, output.acoustic_attention)
+                    ]
+                    found[i] = Output(predictions[place], *attended)
+            yield from (output for output in found if output is not None)
+    finally:
+        model.train(was_training)
+
+
+def predict_stream(
+    model: CENet,
+    processor: CENetProcessor,
+    utterances: Iterable[Utterance],
+    *,
+    batch_size: int = 64,
+) -> Iterator[tuple[str, str, float, float]]:
+    """Yield ``(id, words, label, prediction)`` per utterance, in order, in bounded memory.
+
+    Predictions are rounded to six decimals, below which the order of additions shows.
+    """
+    utterances, again = tee(utterances)
+    found = outputs(model, processor, map(processor, again), batch_size=batch_size)
+    for output, utterance in zip(found, utterances):  # in this order, so that none is lost
+        label = math.nan if utterance.label is None else utterance.label
+        yield utterance.id, utterance.text, label, round(output.prediction, 6)
+
+
+def predict(
+    model: CENet,
+    processor: CENetProcessor,
+    utterances: Iterable[Utterance],
+    *,
+    batch_size: int = 64,
+    progress: str | None = None,
+) -> pd.DataFrame:
+    """Predict the intensity of each utterance, in their order.
+
+    Parameters
+    ----------
+    model : CENet
+    processor : CENetProcessor
+    utterances : iterable of Utterance
+    batch_size : int
+    progress : str, optional
+        Show a bar under this name.
+
+    Returns
+    -------
+    DataFrame
+        ``id``, ``words`` (joined by spaces), ``label`` (NaN if unknown), ``prediction``.
+
+    Examples
+    --------
+    >>> from cenet_lib import Run, load_corpus
+    >>> run = Run("runs/demo-ce")  # doctest: +SKIP
+    >>> predict(run.model, run.processor, load_corpus("demo").test)  # doctest: +SKIP
+    """
+    rows: Iterable[tuple] = predict_stream(model, processor, utterances, batch_size=batch_size)
+    if progress is not None:
+        total = len(utterances) if isinstance(utterances, Sequence) else None
+        rows = bar(rows, f"predict {progress}", total)
+    return pd.DataFrame(rows, columns=["id", "words", "label", "prediction"])
+
+
+def evaluate(
+    predictions: pd.DataFrame, label_range: tuple[float, float] = (-3.0, 3.0)
+) -> dict[str, dict[str, float]]:
+    """Return the metrics of each split of a table of predictions.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        ``split``, ``label`` and ``prediction``. Rows without a label are left out.
+    label_range : (float, float)
+        The range of the corpus' labels, see `cenet_lib.metrics`.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"split": "test", "label": [1.0, -2.0], "prediction": [1.5, -2.5]})
+    >>> evaluate(table)["test"]["mae"]
+    0.5
+    """
+    known = predictions.dropna(subset=["label"])
+    return {
+        str(split): evaluate_predictions(rows["label"], rows["prediction"], label_range)
+        for split, rows in known.groupby("split", sort=False)
+    }
+
+
+def attention_summary(
+    model: CENet, processor: CENetProcessor, encoded: Sequence[Mapping]
+) -> dict[str, float]:
+    """Describe what a model attends to, averaged over the tokens of some encoded utterances.
+
+    Returns
+    -------
+    dict
+        For each stream ``<stream>_entropy`` in bits (0: one code; log₂ k: all alike) and, where
+        attention is over codes, ``<stream>_share_<code>``. Empty if the model does not attend.
+    """
+    over = model.attends_over
+    if over is None:
+        return {}
+    entropies: dict[str, list[Tensor]] = {stream: [] for stream in STREAMS}
+    shares: dict[str, list[Tensor]] = {stream: [] for stream in STREAMS}
+    for output in outputs(model, processor, encoded, attention=True):
+        for stream, rows in zip(STREAMS, output[1:], strict=True):
+            rows = rows[rows.sum(-1) > 0]  # (tokens, k+1) or (tokens, N); none without frames
+            entropies[stream].append(torch.special.entr(rows).sum(-1) / math.log(2))
+            if over == "codes":
+                shares[stream].append(rows)
+    summary = {}
+    for stream in STREAMS:
+        if sum(map(len, entropies[stream])):
+            summary[f"{stream}_entropy"] = torch.cat(entropies[stream]).mean().item()
+        if sum(map(len, shares[stream])):
+            mean = torch.cat(shares[stream]).mean(0).tolist()  # (k+1,)
+            summary |= {f"{stream}_share_{code}": share for code, share in enumerate(mean)}
+    return summary

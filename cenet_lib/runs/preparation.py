@@ -1,0 +1,285 @@
+"""From a corpus and settings to all that stands ready before the first step of training.
+
+The streams that the model may see are chosen, utterances are encoded, the model is built, and the
+optimizer gets a learning rate per part: `prepare` does it in this order, and `cenet_lib.training`
+goes on from there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import accelerate
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import DataLoaderConfiguration, TorchDynamoPlugin
+from torch.optim.lr_scheduler import LRScheduler
+from transformers import get_linear_schedule_with_warmup
+
+from ..corpus import Corpus
+from ..errors import CENetError
+from ..fusion import fusion_class
+from ..language.annotators import annotate_corpus, get_annotator
+from ..language.backbone import encoder_layers
+from ..model import CENet
+from ..processor import CENetProcessor
+from ..progress import bar, quiet_transformers, somebody_watches
+from ..settings import TrainingSettings
+from ..utterance import SPLITS, STREAMS, Utterance
+from .batches import LengthGroupedBatches
+from .checkpoints import share_plain_weights
+
+
+@dataclass(frozen=True)
+class Training:
+    """All that the loop works with.
+
+    Attributes
+    ----------
+    settings : TrainingSettings
+    corpus : Corpus
+        As the model may see it: with the chosen streams, and annotated if asked for.
+    processor : CENetProcessor
+    encoded : dict of str to list
+        What the processor makes of the labelled utterances of ``train``, ``valid`` and, if it is
+        watched, ``test``; valid and test sorted by length.
+    accelerator : Accelerator
+        Knows the device, the precision and the other processes.
+    model : Module
+        The model as the accelerator wraps it, to be trained.
+    plain_model : CENet
+        The same model without wrappers, to be evaluated and saved.
+    optimizer : Optimizer
+    scheduler : LRScheduler
+    batches : LengthGroupedBatches
+    """
+
+    settings: TrainingSettings
+    corpus: Corpus
+    processor: CENetProcessor
+    encoded: dict[str, list[dict[str, Any]]]
+    accelerator: Accelerator
+    model: torch.nn.Module
+    plain_model: CENet
+    optimizer: torch.optim.Optimizer
+    scheduler: LRScheduler
+    batches: LengthGroupedBatches
+
+    def learning_rates(self) -> dict[str, float]:
+        """Return the present learning rate of each part of the model, as ``lr_<part>``."""
+        groups = self.optimizer.param_groups
+        return {f"lr_{group['name'].split('/')[0]}": float(group["lr"]) for group in groups}
+
+
+def prepare(corpus: Corpus, settings: TrainingSettings) -> Training:
+    """Make everything ready for training; nothing is written.
+
+    Raises
+    ------
+    CENetError
+        If the corpus cannot be trained on, the settings do not fit it or the language model, or the
+        device cannot compute with the precision asked for.
+    """
+    accelerator = make_accelerator(settings)
+    seen = select_streams(corpus, settings)
+    if settings.linguistic is not None:  # all at once: a sentence encoder likes batches
+        annotator = get_annotator(settings.linguistic)
+        seen = annotate_corpus(seen, annotator, progress=somebody_watches())
+    needed = ("train", "valid", "test") if settings.watch_test else ("train", "valid")
+    labelled = {split: _labelled(seen, split) for split in needed}
+    with quiet_transformers():
+        processor, model = build(seen, settings)
+    encoded = {
+        split: [{**processor(u), "id": u.id} for u in bar(utterances, f"encode {split}")]
+        for split, utterances in labelled.items()
+    }
+    lengths = [len(features["input_ids"]) for features in encoded["train"]]
+    batches = LengthGroupedBatches(
+        lengths,
+        settings.batch_size,
+        group=settings.group_by_length,
+        drop_last=settings.drop_last,
+        seed=settings.seed,
+        rank=accelerator.process_index,
+        world=accelerator.num_processes,
+        accumulate=settings.accumulate,
+    )
+    for split in needed[1:]:
+        encoded[split].sort(key=lambda features: len(features["input_ids"]))
+    if settings.gradient_checkpointing:
+        model.activation_checkpointing_enable()
+    optimizer = torch.optim.AdamW(
+        parameter_groups(model, settings), eps=settings.adam_epsilon, fused=True
+    )
+    n_steps = settings.epochs * len(batches)
+    scheduler = get_linear_schedule_with_warmup(
+        optimizer, int(np.ceil(settings.warmup * n_steps)), n_steps
+    )
+    wrapped, optimizer, scheduler = accelerator.prepare(model, optimizer, scheduler)
+    return Training(
+        settings,
+        seen,
+        processor,
+        encoded,
+        accelerator,
+        wrapped,
+        model,
+        optimizer,
+        scheduler,
+        batches,
+    )
+
+
+def make_accelerator(settings: TrainingSettings) -> Accelerator:
+    """Find the device and join the other processes, if there are any.
+
+    Raises
+    ------
+    CENetError
+        If the device cannot compute with the precision asked for.
+    """
+    AcceleratorState._reset_state(reset_partial_state=True)  # of a run before, in this process
+    check_precision(settings)
+    compiled = TorchDynamoPlugin(backend="inductor") if settings.compile else None
+    accelerator = Accelerator(
+        cpu=settings.device == "cpu",
+        mixed_precision="no" if settings.precision == "fp32" else settings.precision,
+        gradient_accumulation_steps=settings.accumulate,
+        # `batch_size` counts over all processes, so the schedule moves once per step
+        dataloader_config=DataLoaderConfiguration(split_batches=True),
+        dynamo_plugin=compiled,
+    )
+    share_plain_weights(accelerator)
+    return accelerator
+
+
+def check_precision(settings: TrainingSettings) -> None:
+    """Raise a `CENetError` if the device cannot compute with the precision asked for."""
+    device = "cpu"
+    if settings.device != "cpu":
+        device = accelerate.PartialState().device.type
+    name, mend = settings.precision, "choose fp32"
+    if name == "fp16" and device != "cuda":
+        possible = device == "mps"
+        mend = "choose bf16 or fp32, or a computer with a GPU"
+    elif name == "bf16" and device == "cuda":
+        possible = torch.cuda.is_bf16_supported(including_emulation=False)
+        mend = "choose fp16 or fp32"
+    else:
+        possible = True
+    if not possible:
+        raise CENetError(f"precision {name} is not possible on this device ({device}); {mend}")
+
+
+def build(corpus: Corpus, settings: TrainingSettings) -> tuple[CENetProcessor, CENet]:
+    """Fit the processor on the train split and put an untrained model on the backbone."""
+    fusion = fusion_class(settings.fusion)
+    processor = CENetProcessor.fit(
+        corpus,
+        settings.backbone,
+        n_visual_codes=settings.n_visual_codes,
+        n_acoustic_codes=settings.n_acoustic_codes,
+        seed=settings.seed,
+        annotator=settings.linguistic,
+        max_length=settings.max_length,
+        pad_frames_to=settings.pad_frames_to,
+        reads="counts" if fusion is None else fusion.reads,
+    )
+    # The model does not depend on what came before it, and is the same on all processes.
+    accelerate.utils.set_seed(settings.seed)
+    model = CENet.from_backbone(
+        settings.backbone,
+        fusion=settings.fusion,
+        injection_layer=settings.injection_layer,
+        attention_scale=settings.attention_scale,
+        mask_padding=settings.mask_padding,
+        n_visual_codes=processor.n_codes("visual"),
+        n_acoustic_codes=processor.n_codes("acoustic"),
+        n_visual_features=processor.n_features("visual"),
+        n_acoustic_features=processor.n_features("acoustic"),
+        frozen_padding_rows=settings.frozen_padding_rows,
+        linguistic=settings.linguistic is not None,
+        head_dropout=settings.head_dropout,
+    )
+    freeze(model, settings.freeze_layers)
+    return processor, model
+
+
+def freeze(model: CENet, n_layers: int) -> None:
+    """Keep the backbone's embeddings and its lowest layers as they are; 0 freezes nothing.
+
+    Raises
+    ------
+    CENetError
+        If the backbone has fewer layers.
+    """
+    if n_layers == 0:
+        return
+    layers = encoder_layers(model.backbone)
+    if n_layers > len(layers):
+        raise CENetError(f"freeze_layers is {n_layers}; the backbone has {len(layers)} layers")
+    for part in (model.backbone.embeddings, *layers[:n_layers]):
+        part.requires_grad_(False)
+
+
+def select_streams(corpus: Corpus, settings: TrainingSettings) -> Corpus:
+    """Return the corpus with the streams that a run may see.
+
+    ``"visual"`` and ``"acoustic"`` take the other stream's frames away. ``"shuffled"`` deals the
+    frames to other utterances of the same split: what is then gained over words alone is no more
+    than added parameters give.
+    """
+    if settings.streams == "both":
+        return corpus
+    rng = np.random.default_rng(settings.seed)
+    splits = {}
+    for split in SPLITS:
+        utterances = corpus.splits[split]
+        order = rng.permutation(len(utterances))
+        changed = []
+        for i, utterance in enumerate(utterances):
+            if settings.streams == "shuffled":
+                other = utterances[int(order[i])]
+                frames = {stream: other.frames(stream) for stream in STREAMS}
+            else:
+                lost = next(s for s in STREAMS if s != settings.streams)
+                frames = {lost: utterance.frames(lost)[:0]}
+            changed.append(replace(utterance, **frames))  # type: ignore[arg-type]
+        splits[split] = changed
+    return corpus.with_splits(**splits)
+
+
+def parameter_groups(model: CENet, settings: TrainingSettings) -> list[dict[str, Any]]:
+    """Return AdamW's parameter groups: a learning rate per part, decay on matrices only.
+
+    The parts are ``backbone`` (with the linguistic embeddings), ``fusion`` and ``head``; frozen
+    parameters are in none.
+    """
+    rates = {
+        "backbone": settings.lr_backbone,
+        "fusion": settings.lr_fusion,
+        "head": settings.lr_head,
+    }
+    groups: dict[str, dict[str, Any]] = {}
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        part = name.split(".")[0]
+        part = part if part in rates else "backbone"  # linguistic embeddings belong to it
+        decays = parameter.ndim > 1
+        key = f"{part}/{'decay' if decays else 'no decay'}"
+        decay = settings.weight_decay if decays else 0.0
+        new = {"name": key, "params": [], "lr": rates[part], "weight_decay": decay}
+        groups.setdefault(key, new)["params"].append(parameter)
+    return list(groups.values())
+
+
+def _labelled(corpus: Corpus, split: str) -> Sequence[Utterance]:
+    utterances = [u for u in corpus.split(split) if u.label is not None]
+    if not utterances:
+        raise CENetError(
+            f"{corpus.name}: no utterance of the {split} split has a label; training needs labels"
+        )
+    return utterances
