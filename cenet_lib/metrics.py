@@ -1,35 +1,243 @@
 """How good are predicted intensities? The field's numbers, each with its convention in its name.
 
-For labels in [-3, 3], on all N utterances unless said (as MMSA computes them):
+Every metric is one small function of labels and predictions, both (..., N): it compares along the
+last axis and returns (...). Leading axes (seeds, resamples) follow NumPy's broadcasting, so that
+labels (N,) go with predictions (S, N). `evaluate_predictions` calls them on one set of predictions,
+and `cenet_lib.results.bootstrap` calls the same functions on many resamples at once.
+
+For labels in [-3, 3], on all N utterances unless said:
 
 ``mae``             mean absolute error
 ``corr``            Pearson correlation
-``acc7``            share with the same rounded intensity, clipped to [-3, 3] (7 classes)
-``acc5``            the same, clipped to [-2, 2] (5 classes)
 ``acc2_has0``       share with the same sign, where zero counts as positive: ŷ ≥ 0 against y ≥ 0
 ``f1_has0``         F1 of the same two classes, weighted by their size
 ``acc2_non0``       share with the same sign among labels ≠ 0: ŷ > 0 against y > 0
 ``f1_non0``         F1 of the same
+``acc5``            share with the same rounded intensity, clipped to [-2, 2] (5 classes)
+``acc7``            the same, clipped to [-3, 3] (7 classes)
 
-Papers mix the last four, so an "Acc-2" without its convention says little. (The published CENet
-code calls ``acc2_has0`` "non0"; and MAG drops zeros before MAE and Corr too.) Rounding is NumPy's,
-half to even.
+Papers mix the four about signs, so an "Acc-2" without its convention says little. (The published
+CENet code calls ``acc2_has0`` "non0"; and MAG drops zeros before MAE and Corr too.)
 
-For labels in [-1, 1] (CH-SIMS) the classes are cut at fixed points: ``acc2`` and ``f1`` at 0,
-``acc3`` at ±0.1, ``acc5`` at ±0.1 and ±0.7.
+For labels in [-1, 1] (CH-SIMS) the classes are cut at fixed points, and each holds its upper edge:
+``acc2`` and ``f1`` at 0, ``acc3`` at ±0.1, ``acc5`` at ±0.1 and ±0.7.
 
 What is not defined is NaN, never a guess: Corr when either side is constant or N = 1, the ``non0``
 pair when every label is zero.
+
+The classes are those of the benchmark MMSA (thuiar/MMSA, ``utils/metricsTop.py``; Mao et al. 2022),
+which computes one set of predictions at a time, and clips those for CH-SIMS before MAE and Corr;
+here MAE and Corr see every prediction as it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from sklearn.metrics import f1_score
 
 from .errors import CENetError
 
-# What to show first, and how to call it.
+# Of labels and predictions (..., N); returns (...).
+Metric = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def mae(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
+    """Return the mean absolute error, Σ |ŷ - y| / N, in units of intensity.
+
+    >>> mae(np.array([-1.0, 0.0, 2.0]), np.array([[-1.0, 0.0, 2.0], [-1.5, 0.5, 3.0]]))
+    array([0.        , 0.66666667])
+    """
+    return np.abs(y_hat - y).mean(-1)
+
+
+def corr(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
+    """Return Pearson's correlation, Σ (y - ȳ)(ŷ - mean ŷ) / (N · both standard deviations).
+
+    It is NaN where a side does not vary by more than rounding, 10⁻¹² of its largest value.
+
+    >>> corr(np.array([-1.0, 0.0, 2.0]), np.array([[-2.0, 0.0, 4.0], [1.0, 0.0, -2.0], [1, 1, 1]]))
+    array([ 1., -1., nan])
+    """
+    y, y_hat = _unit(y), _unit(y_hat)
+    return np.clip(np.einsum("...n,...n->...", y, y_hat), -1, 1)
+
+
+def acc2_has0(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
+    """Return the share of utterances whose ŷ ≥ 0 exactly if y ≥ 0: negative or not.
+
+    Source: Zadeh et al. 2017 (TFN).
+
+    >>> acc2_has0(np.array([-1.0, 0.0, 2.0]), np.array([[-1.0, 0.0, 2.0], [-1.0, -0.1, 2.0]]))
+    array([1.        , 0.66666667])
+    """
+    return _agreement(y >= 0, y_hat >= 0)
+
+
+def f1_has0(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
+    """Return the `weighted_f1` of the classes of `acc2_has0`.
+
+    >>> f1_has0(np.array([-1.0, 0.0, 2.0]), np.array([[-1.0, 0.0, 2.0], [-1.0, -0.1, 2.0]]))
+    array([1.        , 0.66666667])
+    """
+    return weighted_f1(y >= 0, y_hat >= 0)
+
+
+def acc2_non0(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
+    """Return the share whose ŷ > 0 exactly if y > 0, among the utterances with y ≠ 0.
+
+    It is NaN where every label is zero. Source: Tsai et al. 2019 (MulT).
+
+    >>> acc2_non0(np.array([-1.0, 0.0, 2.0]), np.array([[-1.0, 0.0, 2.0], [-1.0, -0.1, 0.0]]))
+    array([1. , 0.5])
+    """
+    some = y != 0
+    n = np.count_nonzero(some, -1)
+    return np.count_nonzero(((y > 0) == (y_hat > 0)) & some, -1) / np.where(n == 0, np.nan, n)
+
+
+def f1_non0(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
+    """Return the `weighted_f1` of the classes of `acc2_non0`, among the utterances with y ≠ 0.
+
+    It is NaN where every label is zero.
+
+    >>> f1_non0(np.array([-1.0, 0.0, 2.0]), np.array([[-1.0, 0.0, 2.0], [1.0, -0.1, 2.0]]))
+    array([1.        , 0.33333333])
+    """
+    return weighted_f1(y > 0, y_hat > 0, y != 0)
+
+
+def acc5(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
+    """Return the share with the same intensity, clipped to [-2, 2] and rounded half to even.
+
+    >>> acc5(np.array([-1.0, 0.5, 3.0]), np.array([[-1.4, 0.0, 1.6], [-1.6, 1.0, 1.4]]))
+    array([1., 0.])
+    """
+    return _same_intensity(y, y_hat, 2)
+
+
+def acc7(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
+    """Return the share with the same intensity, clipped to [-3, 3] and rounded half to even.
+
+    Source: Tsai et al. 2019 (MulT).
+
+    >>> acc7(np.array([-1.0, 0.5, 3.0]), np.array([[-1.4, 0.0, 9.0], [-1.4, 0.0, 2.0]]))
+    array([1.        , 0.66666667])
+    """
+    return _same_intensity(y, y_hat, 3)
+
+
+def sims_acc2(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
+    """Return CH-SIMS's share of the same class of two: up to 0, and above it.
+
+    Source: Yu et al. 2020 (CH-SIMS), as all ``sims_`` metrics.
+
+    >>> sims_acc2(np.array([-1.0, 0.0, 0.4]), np.array([[-0.2, 0.0, 0.1], [-0.2, 0.1, 0.1]]))
+    array([1.        , 0.66666667])
+    """
+    return _agreement(y > 0, y_hat > 0)
+
+
+def sims_f1(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
+    """Return the `weighted_f1` of the classes of `sims_acc2`.
+
+    >>> sims_f1(np.array([-1.0, 0.0, 0.4]), np.array([[-0.2, 0.0, 0.1], [-0.2, 0.1, 0.1]]))
+    array([1.        , 0.66666667])
+    """
+    return weighted_f1(y > 0, y_hat > 0)
+
+
+def sims_acc3(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
+    """Return CH-SIMS's share of the same class of three, cut at ±0.1.
+
+    >>> sims_acc3(np.array([-1.0, 0.0, 0.4]), np.array([[-0.2, 0.1, 0.2], [0.05, 0.1, 0.2]]))
+    array([1.        , 0.66666667])
+    """
+    return _same_bin(y, y_hat, (-0.1, 0.1))
+
+
+def sims_acc5(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
+    """Return CH-SIMS's share of the same class of five, cut at ±0.1 and ±0.7.
+
+    >>> sims_acc5(np.array([-1.0, 0.0, 0.4]), np.array([[-0.7, 0.1, 0.2], [-0.6, 0.1, 0.8]]))
+    array([1.        , 0.33333333])
+    """
+    return _same_bin(y, y_hat, (-0.7, -0.1, 0.1, 0.7))
+
+
+def weighted_f1(
+    truth: np.ndarray, guess: np.ndarray, counted: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the F1 of two classes, each weighted by its share of the truth.
+
+    F1 of a class is 2 · hits / (n true + n guessed). It equals scikit-learn's
+    ``f1_score(truth, guess, average="weighted", zero_division=0)``.
+
+    Parameters
+    ----------
+    truth, guess : (..., N) bool
+        Membership of the first class; the second holds the others.
+    counted : (..., N) bool, optional
+        Utterances that take part; by default, all do.
+
+    Returns
+    -------
+    (...)
+        In [0, 1]; NaN where no utterance takes part.
+
+    >>> weighted_f1(np.array([True, True, False]), np.array([[True, True, False], [False] * 3]))
+    array([1.        , 0.16666667])
+    """
+    counted = np.ones(truth.shape, bool) if counted is None else counted
+    n = np.count_nonzero(counted, -1)
+    true, guessed = (np.count_nonzero(side & counted, -1) for side in (truth, guess))
+    hits = np.count_nonzero(truth & guess & counted, -1)
+    # An empty class has no hits either, so that its F1 and its weight are 0.
+    first = 2 * hits / np.maximum(true + guessed, 1)
+    second = 2 * (n - true - guessed + hits) / np.maximum(2 * n - true - guessed, 1)
+    return (true * first + (n - true) * second) / np.where(n == 0, np.nan, n)
+
+
+def _agreement(truth: np.ndarray, guess: np.ndarray) -> np.ndarray:
+    return (truth == guess).mean(-1)
+
+
+def _same_intensity(y: np.ndarray, y_hat: np.ndarray, bound: int) -> np.ndarray:
+    return _agreement(*(np.round(np.clip(v, -bound, bound)) for v in (y, y_hat)))
+
+
+def _same_bin(y: np.ndarray, y_hat: np.ndarray, edges: Sequence[float]) -> np.ndarray:
+    """Compare classes of which number j holds the values in (edge j-1, edge j]."""
+    return _agreement(*(np.digitize(v, edges, right=True) for v in (y, y_hat)))
+
+
+def _unit(v: np.ndarray) -> np.ndarray:
+    """Return v (..., N), centred and of length 1; NaN where it does not vary."""
+    spread = np.ptp(v, -1, keepdims=True)
+    flat = spread <= 1e-12 * np.abs(v).max(-1, keepdims=True)
+    # Divided by its spread first, so that no square over- or underflows.
+    v = (v - v.mean(-1, keepdims=True)) / np.where(flat, np.nan, spread)
+    return v / np.linalg.norm(v, axis=-1, keepdims=True)
+
+
+# The metrics for labels in [-3, 3] and in [-1, 1], in the order in which they are shown.
+MOSI_METRICS: Mapping[str, Metric] = {
+    "mae": mae,
+    "corr": corr,
+    "acc2_has0": acc2_has0,
+    "f1_has0": f1_has0,
+    "acc2_non0": acc2_non0,
+    "f1_non0": f1_non0,
+    "acc5": acc5,
+    "acc7": acc7,
+}
+SIMS_METRICS: Mapping[str, Metric] = {
+    "mae": mae,
+    "corr": corr,
+    "acc2": sims_acc2,
+    "f1": sims_f1,
+    "acc3": sims_acc3,
+    "acc5": sims_acc5,
+}
+# How to call them, in the same order.
 TITLES = {
     "mae": "MAE",
     "corr": "Corr",
@@ -45,6 +253,20 @@ TITLES = {
 }
 
 
+def metrics_of(label_range: tuple[float, float]) -> Mapping[str, Metric]:
+    """Return the metrics that belong to a range of labels, by name.
+
+    Parameters
+    ----------
+    label_range : (float, float)
+        Lowest and highest label. Up to ±1: the metrics of CH-SIMS; beyond: those of MOSI and MOSEI.
+
+    >>> list(metrics_of((-1.0, 1.0)))
+    ['mae', 'corr', 'acc2', 'f1', 'acc3', 'acc5']
+    """
+    return SIMS_METRICS if max(abs(end) for end in label_range) <= 1 else MOSI_METRICS
+
+
 def evaluate_predictions(
     labels: Sequence[float],
     predictions: Sequence[float],
@@ -57,7 +279,7 @@ def evaluate_predictions(
     labels, predictions : (N,)
         True and predicted intensities.
     label_range : (float, float)
-        Up to ±1: the metrics of CH-SIMS; beyond: those of MOSI and MOSEI.
+        Lowest and highest label, which choose the metrics, see `metrics_of`.
 
     Returns
     -------
@@ -68,6 +290,27 @@ def evaluate_predictions(
     ------
     CENetError
         If there is nothing to compare, lengths differ, or a value is NaN or infinite.
+
+    >>> evaluate_predictions([-1.0, 0.0, 2.0], [-0.5, 0.25, 1.75])["mae"]
+    0.3333333333333333
+    """
+    y, y_hat = validated(labels, predictions)
+    return {name: float(metric(y, y_hat)) for name, metric in metrics_of(label_range).items()}
+
+
+def validated(
+    labels: Sequence[float], predictions: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels and predictions as (N,) float64, or say what is wrong with them.
+
+    Raises
+    ------
+    CENetError
+        If there is nothing to compare, lengths differ, or a value is NaN or infinite.
+
+    >>> validated([1, 2], [0.5, float("nan")])
+    Traceback (most recent call last):
+    cenet_lib.errors.CENetError: prediction number 1 (from 0) is nan; metrics need finite numbers
     """
     y, y_hat = _numbers("labels", labels), _numbers("predictions", predictions)
     if y.shape != y_hat.shape or y.ndim != 1:
@@ -82,24 +325,7 @@ def evaluate_predictions(
             raise CENetError(
                 f"{name} number {where} (from 0) is {values[where]}; metrics need finite numbers"
             )
-    result = {"mae": float(np.abs(y_hat - y).mean()), "corr": _pearson(y, y_hat)}
-    if max(abs(end) for end in label_range) <= 1:
-        cuts = {"acc2": [0.0], "acc3": [-0.1, 0.1], "acc5": [-0.7, -0.1, 0.1, 0.7]}
-        for name, edges in cuts.items():
-            # CH-SIMS: class j holds values in (edge j-1, edge j]
-            truth, guess = (np.digitize(np.clip(v, -1, 1), edges, right=True) for v in (y, y_hat))
-            result[name] = float((truth == guess).mean())
-        result["f1"] = _weighted_f1(y > 0, y_hat > 0)
-        return result
-    for classes, bound in ((7, 3), (5, 2)):
-        truth, guess = (np.round(np.clip(v, -bound, bound)) for v in (y, y_hat))
-        result[f"acc{classes}"] = float((truth == guess).mean())
-    result["acc2_has0"] = float(((y >= 0) == (y_hat >= 0)).mean())
-    result["f1_has0"] = _weighted_f1(y >= 0, y_hat >= 0)
-    some = y != 0
-    result["acc2_non0"] = float(((y > 0) == (y_hat > 0))[some].mean()) if some.any() else np.nan
-    result["f1_non0"] = _weighted_f1(y[some] > 0, y_hat[some] > 0) if some.any() else np.nan
-    return result
+    return y, y_hat
 
 
 def _numbers(name: str, values: Sequence[float]) -> np.ndarray:
@@ -109,21 +335,12 @@ def _numbers(name: str, values: Sequence[float]) -> np.ndarray:
         raise CENetError(f"{name} are not numbers ({error})") from error
 
 
-def _pearson(y: np.ndarray, y_hat: np.ndarray) -> float:
-    """Return the correlation; NaN where a side does not vary beyond rounding."""
-    if any(np.ptp(v) <= 1e-12 * np.abs(v).max() for v in (y, y_hat)):
-        return float("nan")
-    y, y_hat = y - y.mean(), y_hat - y_hat.mean()
-    y, y_hat = y / np.linalg.norm(y), y_hat / np.linalg.norm(y_hat)
-    return float(np.clip(y @ y_hat, -1, 1))
+def format_metrics(metrics: Mapping[str, float]) -> str:
+    """Return one line: ``MAE 0.713  Corr 0.798  Acc-2 (has0) 84.0 % …``.
 
-
-def _weighted_f1(truth: np.ndarray, guess: np.ndarray) -> float:
-    return float(f1_score(truth, guess, average="weighted", zero_division=0))
-
-
-def format_metrics(metrics: dict[str, float]) -> str:
-    """Return one line: ``MAE 0.713  Corr 0.798  Acc-2 (has0) 84.0 % …``."""
+    >>> format_metrics({"mae": 0.713, "acc2_has0": 0.84})
+    'MAE 0.713  Acc-2 (has0) 84.0 %'
+    """
     parts = []
     for name, title in TITLES.items():
         if name in metrics:

@@ -1,4 +1,4 @@
-"""The field's numbers against plain loops that know nothing of NumPy or scikit-learn."""
+"""The field's numbers against plain loops that know nothing of NumPy or of scikit-learn."""
 
 import math
 import re
@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.metrics import f1_score
 
 from cenet_lib import CENetError, evaluate_predictions, metrics
-from cenet_lib.metrics import TITLES, format_metrics
+from cenet_lib.metrics import MOSI_METRICS, SIMS_METRICS, TITLES, format_metrics
 
 MOSI = {"mae", "corr", "acc7", "acc5", "acc2_has0", "f1_has0", "acc2_non0", "f1_non0"}
 SIMS = {"mae", "corr", "acc2", "f1", "acc3", "acc5"}
@@ -192,6 +194,45 @@ def test_the_range_chooses_the_metrics():
     assert set(evaluate_predictions([0.5], [0.5], label_range=(-1, 1))) == SIMS
     assert set(evaluate_predictions([0.5], [0.5], label_range=(0, 1))) == SIMS
     assert set(TITLES) == MOSI | SIMS
+
+
+def test_metrics_come_in_the_order_in_which_they_are_shown():
+    for table in (MOSI_METRICS, SIMS_METRICS):
+        assert list(table) == [name for name in TITLES if name in table]
+
+
+# many sets at once
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_leading_axes_are_sets_of_their_own(data):
+    n = data.draw(st.integers(1, 8))
+    y = data.draw(arrays(np.float64, (3, n), elements=FIFTHS))  # three resamples
+    y_hat = data.draw(arrays(np.float64, (2, 3, n), elements=GUESSES))  # of two seeds
+    for bound, table in ((3, MOSI_METRICS), (1, SIMS_METRICS)):
+        found = {name: metric(y / 3 * bound, y_hat / 3 * bound) for name, metric in table.items()}
+        for name, values in found.items():
+            assert values.shape == (2, 3), name
+        for seed, resample in np.ndindex(2, 3):
+            alone = evaluate_predictions(
+                y[resample] / 3 * bound, y_hat[seed, resample] / 3 * bound, (-bound, bound)
+            )
+            close({name: float(values[seed, resample]) for name, values in found.items()}, alone)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), min_size=1, max_size=30))
+def test_weighted_f1_is_scikit_learns(rows):
+    truth, guess, counted = np.array(rows).T
+    expected = f1_score(truth, guess, average="weighted", zero_division=0)
+    assert metrics.weighted_f1(truth, guess) == pytest.approx(expected, abs=1e-12)
+    found = metrics.weighted_f1(truth, guess, counted)
+    if counted.any():
+        expected = f1_score(truth[counted], guess[counted], average="weighted", zero_division=0)
+        assert found == pytest.approx(expected, abs=1e-12)
+    else:
+        assert math.isnan(found)
 
 
 # properties

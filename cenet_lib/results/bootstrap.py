@@ -5,16 +5,21 @@ draws utterances from the split with replacement, many times, and looks at how t
 does not see what another *seed* would change: for that, train several.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from ..metrics import evaluate_predictions
+from ..metrics import MOSI_METRICS, Metric, metrics_of, validated
+
+# The metrics whose difference to a baseline is told.
+PAIRED = {name: MOSI_METRICS[name] for name in ("mae", "corr", "acc2_non0")}
+# How many drawn predictions are in memory at a time: 0.5 MB, which a processor's cache holds too.
+_CHUNK = 2**16
 
 
 def interval(
-    labels: np.ndarray,
-    predictions: np.ndarray,
+    labels: Sequence[float],
+    predictions: Sequence[float],
     label_range: tuple[float, float] = (-3.0, 3.0),
     *,
     n: int = 1000,
@@ -26,35 +31,52 @@ def interval(
     Parameters
     ----------
     labels, predictions : (N,)
+        True and predicted intensities.
+    label_range : (float, float)
+        Lowest and highest label, which choose the metrics, see `cenet_lib.metrics.metrics_of`.
     n : int
-        Resamples.
+        Number of resamples.
     level : float
-        Share of the resamples inside.
+        Share of the resamples that lie inside the interval.
+    seed : int
+        Start of the random draws.
 
     Returns
     -------
     dict of str to (low, high)
+        NaN where the metric is defined on none of the resamples.
+
+    Raises
+    ------
+    CENetError
+        If there is nothing to compare, lengths differ, or a value is NaN or infinite.
+
+    Examples
+    --------
+    >>> low, high = interval([-1.0, 0.5, 2.0, 1.5], [-0.5, 0.5, 1.0, 1.0])["mae"]
+    >>> round(low, 3), round(high, 3)
+    (0.125, 0.875)
     """
-    labels, predictions = np.asarray(labels), np.asarray(predictions)
-    rng = np.random.default_rng(seed)
-    drawn: dict[str, list[float]] = {}
-    for _ in range(n):
-        rows = rng.integers(0, len(labels), len(labels))
-        metrics = evaluate_predictions(labels[rows], predictions[rows], label_range)
-        for name, value in metrics.items():
-            drawn.setdefault(name, []).append(value)
-    return {name: _percentiles(values, level) for name, values in drawn.items()}
+    y, y_hat = validated(labels, predictions)
+    drawn = _resampled(metrics_of(label_range), y, [y_hat[None]], n, seed)
+    return {name: _percentiles(values[0], level) for name, values in drawn.items()}
 
 
-def mean_interval(values: np.ndarray, n: int = 1000, seed: int = 0) -> tuple[float, float]:
-    """Return the 95 % percentile interval of the mean of some values, (N,)."""
+def mean_interval(
+    values: np.ndarray, *, n: int = 1000, level: float = 0.95, seed: int = 0
+) -> tuple[float, float]:
+    """Return a percentile interval of the mean of some values, (N,).
+
+    >>> mean_interval(np.array([2.0, 2.0, 2.0]))
+    (2.0, 2.0)
+    """
     values = np.asarray(values)
-    rows = np.random.default_rng(seed).integers(0, len(values), (n, len(values)))
-    return _percentiles(values[rows].mean(1), 0.95)
+    means = [values[rows].mean(-1) for rows in _draws(len(values), n, seed)]
+    return _percentiles(np.concatenate(means), level)
 
 
 def paired_difference(
-    labels: np.ndarray,
+    labels: Sequence[float],
     predictions: np.ndarray,
     baseline: np.ndarray,
     *,
@@ -69,59 +91,72 @@ def paired_difference(
     Parameters
     ----------
     labels : (N,)
+        True intensities.
     predictions, baseline : (S, N)
-        One row per seed; metrics are averaged over seeds.
+        One row per seed, or (N,) for one seed; metrics are averaged over seeds.
+    n : int
+        Number of resamples.
+    level : float
+        Share of the resamples that lie inside the interval.
+    seed : int
+        Start of the random draws.
 
     Returns
     -------
     dict of str to (difference, low, high)
         For ``mae``, ``corr`` and ``acc2_non0``; the difference is predictions minus baseline.
+
+    Raises
+    ------
+    CENetError
+        If there is nothing to compare, lengths differ, or a value is NaN or infinite.
+
+    Examples
+    --------
+    >>> y = np.array([-1.0, 0.5, 2.0, 1.5])
+    >>> paired_difference(y, y + 0.25, y - 0.5)["mae"]  # every utterance is 0.25 better
+    (-0.25, -0.25, -0.25)
     """
-    labels = np.asarray(labels, dtype=np.float64)
-    sides = [np.atleast_2d(np.asarray(side, dtype=np.float64)) for side in (predictions, baseline)]
-    rng = np.random.default_rng(seed)
-    drawn: dict[str, list[float]] = {name: [] for name in PAIRED}
-    for _ in range(n):
-        rows = rng.integers(0, len(labels), len(labels))
-        for name, metric in PAIRED.items():
-            values = [metric(labels[rows], side[:, rows]).mean() for side in sides]
-            drawn[name].append(values[0] - values[1])
+    sides = [
+        np.stack([validated(labels, row)[1] for row in np.atleast_2d(side)])
+        for side in (predictions, baseline)
+    ]
+    y, _ = validated(labels, sides[0][0])
+    drawn = _resampled(PAIRED, y, sides, n, seed)
     result = {}
     for name, metric in PAIRED.items():
-        whole = [metric(labels, side).mean() for side in sides]
-        result[name] = (float(whole[0] - whole[1]), *_percentiles(drawn[name], level))
+        ours, theirs = (metric(y, side).mean() for side in sides)
+        result[name] = (float(ours - theirs), *_percentiles(np.subtract(*drawn[name]), level))
     return result
 
 
-def _percentiles(values: Sequence[float], level: float) -> tuple[float, float]:
-    values = np.asarray(values)
+def _resampled(
+    metrics: Mapping[str, Metric], y: np.ndarray, sides: Sequence[np.ndarray], n: int, seed: int
+) -> dict[str, np.ndarray]:
+    """Return each metric on n resamples, the same for all sides (S, N), averaged over seeds.
+
+    Each value has shape (number of sides, n).
+    """
+    drawn: dict[str, list[np.ndarray]] = {name: [] for name in metrics}
+    for rows in _draws(len(y), n, seed, max(len(side) for side in sides)):
+        # `take`, since the rows of side[:, rows] would lie scattered in memory.
+        truth, guesses = y[rows], [side.take(rows, -1) for side in sides]  # (C, N), (S, C, N)
+        for name, metric in metrics.items():
+            drawn[name].append(np.stack([metric(truth, guess).mean(0) for guess in guesses]))
+    return {name: np.concatenate(chunks, axis=-1) for name, chunks in drawn.items()}
+
+
+def _draws(size: int, n: int, seed: int, n_seeds: int = 1) -> Iterator[np.ndarray]:
+    """Yield n rows of indices in all, some at a time, (C, size): few enough for n_seeds to fit."""
+    rng = np.random.default_rng(seed)
+    chunk = max(1, _CHUNK // (size * n_seeds))
+    for first in range(0, n, chunk):
+        yield rng.integers(0, size, (min(chunk, n - first), size))
+
+
+def _percentiles(values: np.ndarray, level: float) -> tuple[float, float]:
     values = values[np.isfinite(values)]  # a resample may have no non-zero label
     if len(values) == 0:
         return float("nan"), float("nan")
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
-
-
-def _mae(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
-    return np.abs(y_hat - y).mean(-1)
-
-
-def _corr(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
-    y, y_hat = y - y.mean(), y_hat - y_hat.mean(-1, keepdims=True)
-    norm = np.linalg.norm(y) * np.linalg.norm(y_hat, axis=-1)
-    return np.divide(y_hat @ y, norm, out=np.full(norm.shape, np.nan), where=norm > 0)
-
-
-def _acc2_non0(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
-    some = y != 0
-    if not some.any():
-        return np.full(len(y_hat), np.nan)
-    return ((y_hat > 0) == (y > 0))[:, some].mean(-1)
-
-
-# Metrics of (N,) labels and (S, N) predictions, one value per seed.
-PAIRED: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "mae": _mae,
-    "corr": _corr,
-    "acc2_non0": _acc2_non0,
-}
