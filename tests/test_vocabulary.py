@@ -12,12 +12,12 @@ from hypothesis.extra import numpy as hnp
 from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.exceptions import NotFittedError
-from sklearn.metrics import silhouette_score
+from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from cenet_lib import CENetError, Corpus, FeatureVocabulary, FrameSequences, Utterance
-from cenet_lib.vocabulary import compare_sizes, describe_codes, usage_entropy
+from cenet_lib import CENetError, Corpus, FeatureVocabulary, FrameSequences
+from cenet_lib.frames import Sample, batches
 
 F32_MAX = np.finfo(np.float32).max
 
@@ -67,12 +67,12 @@ def test_parameters_are_scikit_learns():
     "use",
     [
         lambda v: v.transform(np.zeros((1, 2))),
+        lambda v: v.predict(np.zeros((1, 2))),
         lambda v: v.count(np.zeros((1, 2))),
         lambda v: v.standardize(np.zeros((1, 2))),
         lambda v: v.inertia(np.zeros((1, 2))),
         lambda v: v.profile(),
         lambda v: v.save("nowhere"),
-        lambda v: v.n_features_in_,
         check_is_fitted,
     ],
 )
@@ -81,14 +81,59 @@ def test_unfitted_says_so(use):
         use(FeatureVocabulary())
 
 
-def test_fit_transform_and_width():
+@pytest.mark.parametrize("size", [1, 1000, 3000])
+def test_fit_predict_and_fit_transform_take_what_fit_takes(size):
     frames, _ = blobs()
-    vocabulary = FeatureVocabulary(6)
-    codes = vocabulary.fit_transform(frames)
-    assert np.array_equal(codes, vocabulary.transform(frames))
+    vocabulary = FeatureVocabulary(6, batch_size=700)
+    given = frames if size == 3000 else [np.zeros((0, 5), np.float32), *cut(frames, size)]
+    codes = vocabulary.fit_predict(given)
+    assert codes.dtype == np.int64
+    assert np.array_equal(codes, vocabulary.predict(frames))
+    distance = FeatureVocabulary(6, batch_size=700).fit_transform(given)
+    assert np.array_equal(distance, vocabulary.transform(frames))
     check_is_fitted(vocabulary)
-    assert vocabulary.n_features_in_ == 5
     assert vocabulary.padding_code == 6
+
+
+def test_width_is_known_once_fitted(saved):
+    assert not hasattr(FeatureVocabulary(), "n_features_in_")
+    folder, vocabulary = saved
+    assert vocabulary.n_features_in_ == 5
+    assert FeatureVocabulary.load(folder / "face.v1").n_features_in_ == 5
+    assert vocabulary.fit(blobs(d=3)[0]).n_features_in_ == 3
+
+
+A_LIST = "a list holds the frames of utterances, so that a list of lists is no matrix"
+WORDING = "refused with our own error, which names the mend"
+EXCEPTIONS = {
+    "check_transformer_data_not_an_array": A_LIST,
+    "check_clustering": f"{A_LIST}; and labels_ of all frames would not be bounded in memory",
+    "check_dtype_object": "what is no number is a CENetError, not a TypeError",
+    "check_n_features_in_after_fitting": WORDING,
+    "check_estimators_empty_data_messages": WORDING,
+}
+
+
+@parametrize_with_checks(
+    [FeatureVocabulary(2)], expected_failed_checks=lambda _: EXCEPTIONS, xfail_strict=True
+)
+def test_scikit_learns_own_checks(estimator, check):
+    check(estimator)
+
+
+def test_random_states_are_scikit_learns():
+    frames = np.random.default_rng(0).standard_normal((2000, 4))
+    first, again, other = (
+        FeatureVocabulary(8, random_state=np.random.RandomState(s)).fit(frames) for s in (1, 1, 2)
+    )
+    assert same(first, again)
+    assert not np.array_equal(first.codes_, other.codes_)
+    # one state, used twice, goes on; and None takes numpy's global one
+    state = np.random.RandomState(1)
+    first, second = (FeatureVocabulary(8, random_state=state).fit(frames) for _ in range(2))
+    assert same(first, again)
+    assert not np.array_equal(first.codes_, second.codes_)
+    assert FeatureVocabulary(8, random_state=None).fit(frames).codes_.shape == (8, 4)
 
 
 # determinism
@@ -179,12 +224,12 @@ def test_missing_values_are_counted_left_out_and_replaced_by_the_mean():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         vocabulary = FeatureVocabulary(6, batch_size=100).fit(cut(frames, 13))
-        codes = vocabulary.transform(frames)
+        codes = vocabulary.predict(frames)
     assert vocabulary.n_nonfinite_ == broken.sum() > 100
     np.testing.assert_allclose(vocabulary.mean_, np.nanmean(known, 0), rtol=1e-6)
     np.testing.assert_allclose(vocabulary.scale_, np.nanstd(known, 0), rtol=1e-6)
     filled = np.where(broken, vocabulary.mean_, frames)
-    assert np.array_equal(codes, vocabulary.transform(filled))
+    assert np.array_equal(codes, vocabulary.predict(filled))
     assert (vocabulary.standardize(frames)[broken] == 0).all()
 
 
@@ -200,7 +245,20 @@ def test_constant_and_missing_channels_say_nothing():
     np.testing.assert_allclose(more.codes_[:, 5:], 0, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["ends", "one outlier", "tiny"])
+@pytest.mark.parametrize("gap", [slice(0, 200), slice(400, 600), slice(800, 1000)])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_channel_may_be_missing_for_whole_batches(gap, value):
+    frames, _ = blobs(1000)
+    frames[gap, 2] = value  # no face for a while: first, in between, or last
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        vocabulary = FeatureVocabulary(6, batch_size=100).fit(frames)
+    known = np.where(np.isfinite(frames), frames.astype(np.float64), np.nan)
+    np.testing.assert_allclose(vocabulary.mean_, np.nanmean(known, 0), rtol=1e-6)
+    np.testing.assert_allclose(vocabulary.scale_, np.nanstd(known, 0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["ends", "one outlier", "tiny", "tiny and rare"])
 def test_extreme_values_neither_warn_nor_break(kind):
     rng = np.random.default_rng(0)
     if kind == "ends":
@@ -208,8 +266,11 @@ def test_extreme_values_neither_warn_nor_break(kind):
     elif kind == "one outlier":
         frames = rng.standard_normal((200, 3)).astype(np.float32)
         frames[17, 1] = F32_MAX
-    else:  # below the smallest normal number
+    elif kind == "tiny":  # below the smallest normal number
         frames = (1e-44 * rng.integers(0, 9, (200, 3))).astype(np.float32)
+    else:  # so that float32 has no number for the standard deviation
+        frames = np.zeros((200, 3), np.float32)
+        frames[:3] = 1e-45 * np.eye(3)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         vocabulary = FeatureVocabulary(4, batch_size=50).fit(frames)
@@ -239,7 +300,8 @@ def test_transform_finds_the_nearest_code():
     vocabulary = FeatureVocabulary(9).fit(frames)
     z = vocabulary.standardize(frames).astype(np.float64)
     distance = ((z[:, None] - vocabulary.codes_[None].astype(np.float64)) ** 2).sum(-1)
-    chosen = vocabulary.transform(frames)
+    np.testing.assert_allclose(vocabulary.transform(frames) ** 2, distance, rtol=1e-6)
+    chosen = vocabulary.predict(frames)
     assert chosen.dtype == np.int64
     np.testing.assert_allclose(distance[np.arange(500), chosen], distance.min(1), atol=1e-4)
     np.testing.assert_allclose(vocabulary.inertia(frames), distance.min(1).mean(), rtol=1e-5)
@@ -252,11 +314,22 @@ def test_count_has_a_place_for_padding():
     frames, _ = blobs(200)
     vocabulary = FeatureVocabulary(6).fit(frames)
     counts = vocabulary.count(frames)
-    codes = vocabulary.transform(frames)
+    codes = vocabulary.predict(frames)
     assert counts.tolist() == [int((codes == c).sum()) for c in range(6)] + [0]
     nothing = vocabulary.count(np.zeros((0, 5)))
     assert nothing.tolist() == [0] * 7
     assert nothing.dtype == np.int64
+
+
+def test_a_code_is_the_mean_of_the_sample_and_of_all_frames():
+    rng = np.random.default_rng(0)
+    frames = rng.normal((0, 1000, 0), 1, (100_000, 3)).astype(np.float32)
+    sample = Sample(1000, seed=0)
+    for batch in batches(frames, 8192):
+        sample.add(batch)
+    vocabulary = FeatureVocabulary(1, sample_size=1000).fit(frames)
+    z = vocabulary.standardize(np.concatenate([sample.frames(), frames])).astype(np.float64)
+    np.testing.assert_allclose(vocabulary.codes_[0], z.mean(0), atol=1e-7)
 
 
 def test_as_good_as_kmeans_on_everything():
@@ -280,7 +353,7 @@ def test_rare_clusters_keep_their_code_in_any_order(order):
         rows = np.argsort(cluster if order == "sorted" else -cluster, kind="stable")
         frames, cluster = frames[rows], cluster[rows]
     vocabulary = FeatureVocabulary(5, batch_size=1000, sample_size=4000).fit(frames)
-    codes = vocabulary.transform(frames)
+    codes = vocabulary.predict(frames)
     assert all(len(np.unique(codes[cluster == c])) == 1 for c in range(5))
     assert len(np.unique(codes)) == 5
     centres = np.stack([frames[cluster == c].mean(0) for c in range(5)])
@@ -295,7 +368,7 @@ def test_an_empty_code_starts_again_where_the_others_fit_worst():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         vocabulary = FeatureVocabulary(3).partial_fit(first)
-    assert (vocabulary.count(first) > 0).sum() == 2
+    assert np.unique(vocabulary.profile().round(5)).tolist() == [0, 1]
     vocabulary.partial_fit(np.full((5, 1), -3, np.float32))  # nearer to the code at 0
     np.testing.assert_allclose(np.sort(vocabulary.profile().ravel()), [-3, 0, 1], atol=1e-5)
 
@@ -306,7 +379,7 @@ def test_codes_find_the_planted_states(demo_corpus):
         table = np.zeros((16, 16))
         for utterance in demo_corpus.valid:
             states = utterance.annotations[f"{stream}_states"]
-            np.add.at(table, (vocabulary.transform(utterance.frames(stream)), states), 1)
+            np.add.at(table, (vocabulary.predict(utterance.frames(stream)), states), 1)
         assert table.max(1).sum() / table.sum() > 0.85  # purity; .91 and .92 were seen
         assert (table.sum(1) > 0).all()
 
@@ -371,7 +444,7 @@ def test_partial_fit_learns_from_a_stream():
         assert vocabulary.partial_fit(chunk) is vocabulary
     vocabulary.partial_fit(np.zeros((0, 5)))
     assert (vocabulary.n_frames_, vocabulary.n_nonfinite_) == (6000, 2)
-    codes = vocabulary.transform(frames)
+    codes = vocabulary.predict(frames)
     assert len({(a, b) for a, b in zip(codes, cluster, strict=True)}) == 6  # one code per cluster
     centres = np.stack([np.nanmean(frames[codes == c], 0) for c in range(6)])
     np.testing.assert_allclose(vocabulary.profile(), centres, atol=0.1)
@@ -429,7 +502,7 @@ NONE_OF_TEN = np.arange(10.0)[:, None]
         ({}, [np.zeros((0, 3)), np.zeros((0, 0))], "not a single frame"),
         ({}, [np.zeros((4, 3)), np.zeros((4, 2))], "2 columns where 3 were expected; use one"),
         ({"batch_size": 4}, [np.zeros((4, 3)), np.zeros((4, 2))], "2 columns where 3 were exp"),
-        ({}, np.zeros((4, 0)), "0 columns"),
+        ({}, np.zeros((4, 0)), "0 columns where at least 1 were expected"),
         ({}, np.zeros(4), r"shape \(4,\); expected a matrix"),
         ({}, np.zeros((4, 3, 2)), r"shape \(4, 3, 2\); expected a matrix"),
         ({}, [[1.0, 2.0], [3.0, 4.0]], r"shape \(2,\); expected a matrix"),
@@ -453,10 +526,11 @@ def test_fit_refuses(parameters, frames, message):
 
 def test_other_frames_are_refused():
     vocabulary = FeatureVocabulary(6).fit(blobs()[0])
-    for use in (vocabulary.transform, vocabulary.count, vocabulary.inertia, vocabulary.partial_fit):
+    reading = (vocabulary.transform, vocabulary.predict, vocabulary.count, vocabulary.inertia)
+    for use in (*reading, vocabulary.partial_fit):
         with pytest.raises(CENetError, match=r"\(4, 3\) do not fit: the vocabulary was .* 5 col"):
             use(np.zeros((4, 3)))
-        with pytest.raises(CENetError, match="expected a matrix"):
+        with pytest.raises(CENetError, match=r"expected a matrix.*Reshape your data"):
             use(np.zeros(5))
     assert vocabulary.n_frames_ == 3000
 
@@ -478,7 +552,7 @@ def test_save_and_load_are_exact(saved):
     assert same(again, vocabulary)
     assert again.get_params() == vocabulary.get_params()
     frames, _ = blobs(seed=9)
-    assert np.array_equal(again.transform(frames), vocabulary.transform(frames))
+    assert np.array_equal(again.predict(frames), vocabulary.predict(frames))
     with pytest.raises(CENetError, match="read from a file is finished; fit a new one"):
         again.partial_fit(frames)
     assert same(again.fit(blobs()[0]), vocabulary)  # but fit starts anew
@@ -528,11 +602,11 @@ def truncate(name, share):
     [
         (lambda f: (f / "face.v1.json").unlink(), r"face\.v1\.json: is missing"),
         (lambda f: (f / "face.v1.npz").unlink(), r"face\.v1\.npz: is missing"),
-        (truncate("face.v1.json", 0.5), "not a saved vocabulary"),
+        (truncate("face.v1.json", 0.5), r"face\.v1\.json: is damaged"),
         (truncate("face.v1.npz", 0.5), "not a saved vocabulary"),
         (truncate("face.v1.npz", 0), "not a saved vocabulary"),
-        (lambda f: (f / "face.v1.json").write_text("[]"), "not a saved vocabulary"),
-        (lambda f: (f / "face.v1.json").write_bytes(b"\xff"), "not a saved vocabulary"),
+        (lambda f: (f / "face.v1.json").write_text("[]"), "it holds no JSON object"),
+        (lambda f: (f / "face.v1.json").write_bytes(b"\xff"), r"face\.v1\.json: is damaged"),
         (change_settings(format="other"), "its format is 'other'"),
         (change_settings(parameters={"n_codes": 7}), "6 codes instead of 7"),
         (change_settings(parameters={"n_codes": "6"}), "n_codes must be a whole number"),
@@ -553,80 +627,3 @@ def test_damaged_files_are_refused(saved, damage, message):
         FeatureVocabulary.load(folder / "face.v1")
     assert str(folder / "face.v1") in str(caught.value)
     assert "train the run anew" in str(caught.value)
-
-
-# reports
-
-
-def test_describe_codes_against_plain_loops():
-    frames, _ = blobs(240, seed=3)
-    utterances = [
-        Utterance(f"u{i}", ("word",), frames[20 * i : 20 * i + 20], frames[:1]) for i in range(12)
-    ]
-    train, valid = utterances[:9], utterances[9:]
-    vocabulary = FeatureVocabulary(7).fit(FrameSequences(train, "visual"))
-    table, summary = describe_codes(vocabulary, train, valid, "visual")
-
-    z = (frames - vocabulary.mean_) / vocabulary.scale_
-    distance = ((z[:, None] - vocabulary.codes_) ** 2).sum(-1)  # (n, k)
-    codes, own = distance.argmin(1), distance.min(1)
-    for code, row in table.iterrows():
-        here = np.flatnonzero(codes[:180] == code)
-        best = here[own[here].argmin()]
-        assert row["code"] == code
-        assert row["frames"] == len(here)
-        assert row["share"] == pytest.approx(len(here) / 180)
-        assert (row["nearest_segment"], row["nearest_frame"]) == (f"u{best // 20}", best % 20)
-    shares = np.bincount(codes[:180]) / 180
-    assert summary == {
-        "inertia_train": pytest.approx(own[:180].mean(), rel=1e-5),
-        "inertia_valid": pytest.approx(own[180:].mean(), rel=1e-5),
-        "entropy": pytest.approx(-sum(p * np.log2(p) for p in shares)),
-        "entropy_max": pytest.approx(np.log2(7)),
-        "nonfinite": 0,
-    }
-
-
-def test_describe_codes_without_frames():
-    vocabulary = FeatureVocabulary(2).fit(np.array([[0.0], [1.0]]))
-    silent = [Utterance("u", ("word",), np.zeros((0, 1)), np.zeros((0, 1)))]
-    table, summary = describe_codes(vocabulary, silent, [], "visual")
-    assert table["frames"].tolist() == [0, 0]
-    assert table["nearest_segment"].tolist() == ["", ""]
-    assert table["nearest_frame"].tolist() == [-1, -1]
-    assert np.isnan([summary["inertia_train"], summary["inertia_valid"]]).all()
-    assert summary["entropy"] == 0
-
-
-@pytest.mark.parametrize(
-    ("counts", "bits"),
-    [([4, 4, 4, 4], 2), ([8, 0, 0], 0), ([1, 1, 2, 0], 1.5), ([0, 0], 0)],
-)
-def test_usage_entropy(counts, bits):
-    entropy = usage_entropy(np.array(counts))
-    assert entropy == pytest.approx(bits)
-    assert not np.signbit(entropy)
-
-
-@pytest.mark.parametrize("as_list", [True, False])
-def test_compare_sizes_against_plain_recomputation(as_list):
-    frames, _ = blobs(600, apart=3)
-    table = compare_sizes(cut(frames, 50) if as_list else frames, (2, 5, 6), random_state=4)
-    assert table["k"].tolist() == [2, 5, 6]
-    for row in table.itertuples():
-        vocabulary = FeatureVocabulary(row.k, random_state=4).fit(frames)
-        codes, z = vocabulary.transform(frames), vocabulary.standardize(frames)
-        assert row.inertia == pytest.approx(vocabulary.inertia(frames))
-        assert row.entropy == pytest.approx(usage_entropy(np.bincount(codes)))
-        assert row.silhouette == pytest.approx(silhouette_score(z, codes), abs=1e-6)
-    assert table["inertia"].is_monotonic_decreasing
-
-
-def test_compare_sizes_takes_its_silhouette_from_a_sample():
-    frames, _ = blobs(3000)
-    small, large = (compare_sizes(frames, (6,), sample=n)["silhouette"][0] for n in (100, 3000))
-    assert small != large
-    assert small == pytest.approx(large, abs=0.1)
-    with pytest.raises(CENetError, match="not a single frame"):
-        compare_sizes([], (2,))
-    assert np.isnan(compare_sizes(frames, (1,))["silhouette"][0])
