@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ..errors import CENetError
 from ..files import cache_folder, sha256
+from ..language.packaged import packaged_minilm
 
 INSTALL = "pip install -r requirements.txt"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -46,7 +47,7 @@ def _python() -> Finding:
 
 def _packages() -> Iterator[Finding]:
     try:
-        from packaging.requirements import Requirement
+        from packaging.requirements import Requirement  # which may be missing: this looks
 
         declared = requires("cenet-lib") or []
     except ImportError as error:  # of `packaging`, or of the package itself
@@ -71,13 +72,11 @@ def _packages() -> Iterator[Finding]:
 def _language_model() -> Finding:
     name = "packaged language model all-MiniLM-L6-v2"
     try:
-        from ..language.backbone import packaged_minilm
-
         weights = packaged_minilm() / "model.safetensors"
         original = sha256(weights) == MINILM_SHA256
     except CENetError as error:
         return Finding(False, name, str(error))
-    except (ImportError, OSError) as error:
+    except OSError as error:
         return Finding(False, f"{name}: {error}", INSTALL)
     if not original:
         return Finding(
@@ -89,7 +88,7 @@ def _language_model() -> Finding:
 
 
 def _sentences() -> Finding:
-    from ..corpora.demo import rated_sentences
+    from ..corpora.demo import rated_sentences  # imports numpy, which may be missing
 
     try:
         return Finding(True, f"demo sentences: {len(rated_sentences()):,} in the cache")
@@ -118,7 +117,7 @@ def _write_access() -> Finding:
 
 def _gpu() -> Finding:
     try:
-        import torch
+        import torch  # heavy, and it may be missing
     except (ImportError, OSError) as error:  # OSError: a library of the system is missing
         mend = "pip install --force-reinstall torch; on Windows also Microsoft's VC++ runtime"
         return Finding(False, f"torch cannot be imported ({error})", mend)

@@ -58,9 +58,9 @@ def show(figure, alt: str) -> None:
     alt : str
         What the figure shows, in a sentence or two.
     """
-    import matplotlib.pyplot as plt
-    from IPython.core.pylabtools import print_figure
-    from IPython.display import display
+    import matplotlib.pyplot as plt  # heavy
+    from IPython.core.pylabtools import print_figure  # only in a notebook
+    from IPython.display import display  # only in a notebook
 
     figure = getattr(figure, "figure", None) or figure
     picture = print_figure(figure, "png", base64=True)
@@ -82,9 +82,9 @@ def trained(corpus: Corpus, settings: "TrainingSettings") -> "Run":
         ``demo``, or the short form of it.
     settings : TrainingSettings
     """
-    from ..results.experiments import run_folder
-    from ..runs.folder import Run, is_finished
-    from ..training import resume, train
+    from ..results.experiments import run_folder  # heavy: torch, which lesson 1 needs not
+    from ..runs.folder import Run, is_finished  # heavy: torch
+    from ..training import resume, train  # heavy: torch
 
     folder = run_folder(cache_folder() / "runs", settings, corpus.fingerprint(), ["fusion"])
     if is_finished(folder):

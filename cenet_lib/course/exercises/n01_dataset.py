@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from .framework import Wrong, compare, exercise
+from .framework import Wrong, exercise, expect
 
 
 @exercise("padding_share")
 def _padding_share(answer, rng):
     lengths = rng.integers(20, 200, 8)
     real = lengths.sum() / (len(lengths) * lengths.max())
-    compare(
+    expect(
         answer(lengths),
         1 - real,
         {
@@ -23,7 +23,7 @@ def _padding_share(answer, rng):
         },
         what="The share",
     )
-    compare(answer(np.array([7, 7])), 0.0, what="The share for two equal lengths")
+    expect(answer(np.array([7, 7])), 0.0, what="The share for two equal lengths")
     return "The longest utterance decides for all of them."
 
 
@@ -34,7 +34,7 @@ def _masked_mean(answer, rng):
     for row, n in zip(frames, lengths):
         row[n:] = 0
     want = frames.sum(1) / lengths[:, None]
-    compare(
+    expect(
         answer(frames, lengths),
         want,
         {
@@ -49,7 +49,7 @@ def _masked_mean(answer, rng):
     )
     filled = frames.copy()
     filled[1, 2:] = 99  # padding need not be zero
-    compare(
+    expect(
         answer(filled, lengths),
         want,
         {
@@ -64,7 +64,7 @@ def _masked_mean(answer, rng):
     want[1] = 0
     nan = want.copy()
     nan[1] = np.nan
-    compare(
+    expect(
         got,
         want,
         {"An utterance without frames gives 0/0 = NaN. Return zeros for it.": nan},
@@ -79,7 +79,7 @@ def _align_to_words(answer, rng):
     intervals = np.array([[0.0, 0.3], [0.3, 0.5], [0.7, 1.2]])
     inside = (times >= intervals[:, :1]) & (times < intervals[:, 1:])
     want = np.stack([frames[row].mean(0) for row in inside])
-    compare(
+    expect(
         answer(frames, times, intervals),
         want,
         {
@@ -100,14 +100,14 @@ def _align_to_words(answer, rng):
     nan[1] = np.nan
     with np.errstate(all="ignore"):
         got = answer(frames, times, empty)
-    compare(
+    expect(
         got,
         want,
         {"A word so short that no frame falls into it gives NaN. Return zeros for it.": nan},
         what="The array with a very short word",
     )
     edge = np.array([[0.0, 0.25], [0.25, 0.4]])  # the frame at .25 begins the second word
-    compare(
+    expect(
         answer(frames, times, edge),
         np.stack([frames[:2].mean(0), frames[2:4].mean(0)]),
         {
@@ -126,7 +126,7 @@ def _constant_baseline(answer, rng):
     test = np.round(rng.normal(0.4, 1, 30), 2)
     guess = np.median(train)
     want = np.abs(test - guess).mean()
-    compare(
+    expect(
         answer(train, test),
         want,
         {

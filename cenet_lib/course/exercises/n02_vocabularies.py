@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .framework import Wrong, compare, exercise
+from .framework import Wrong, exercise, expect
 
 
 @exercise("nearest_code")
@@ -12,7 +12,7 @@ def _nearest_code(answer, rng):
     frames = np.vstack([frames, [[1.0, -4.0], [-1.4, 3.0]]])
     difference = frames[:, None] - codes[None]  # (n, k, d)
     distance = (difference**2).sum(-1)  # (n, k)
-    compare(
+    expect(
         answer(frames, codes),
         distance.argmin(1),
         {
@@ -49,7 +49,7 @@ def _move_codes(answer, rng):
     sums_kept[2] = codes[2]
     with np.errstate(all="ignore"):
         got = answer(frames, assigned, codes)
-    compare(
+    expect(
         got,
         want,
         {
@@ -72,7 +72,7 @@ def _standardize(answer, rng):
     train = rng.normal([100, 0.1, 5], [30, 0.02, 1], (40, 3))
     other = rng.normal([130, 0.2, 5], [30, 0.02, 1], (6, 3))
     want = (other - train.mean(0)) / train.std(0)
-    compare(
+    expect(
         answer(train, other),
         want,
         {
@@ -100,7 +100,7 @@ def _standardize(answer, rng):
     zeroed[:, 2] = 0
     with np.errstate(all="ignore"):
         got = answer(train, other)
-    compare(
+    expect(
         got,
         want,
         {
@@ -122,7 +122,7 @@ def _purity(answer, rng):
     main = [np.bincount(states[codes == j]).max() for j in used]
     share = [np.bincount(states[codes == j]).max() / (codes == j).sum() for j in used]
     swapped = sum(np.bincount(codes[states == s]).max() for s in np.unique(states)) / 60
-    compare(
+    expect(
         answer(codes, states),
         sum(main) / 60,
         {
@@ -147,7 +147,7 @@ def _running_statistics(answer, rng):
         mean, deviation = got
     except (TypeError, ValueError):
         raise Wrong("Return two arrays: the mean and the standard deviation.") from None
-    compare(
+    expect(
         mean,
         frames.mean(0),
         {
@@ -162,7 +162,7 @@ def _running_statistics(answer, rng):
     )
     weights = np.array(sizes) / sum(sizes)
     within = np.sqrt(weights @ np.stack([c.var(0) for c in chunks]))
-    compare(
+    expect(
         deviation,
         frames.std(0),
         {

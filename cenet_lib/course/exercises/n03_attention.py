@@ -1,20 +1,17 @@
-"""Checks for notebook 03: attention, masks, counts, folding, gradients.
-
-torch is imported inside the functions, so that the checks of other notebooks do not wait for it.
-"""
+"""Checks for notebook 03: attention, masks, counts, folding, gradients."""
 
 from math import exp, inf, log
 
 import numpy as np
 
-from .framework import Wrong, compare, exercise
+from .framework import Wrong, exercise, expect
 
 
 @exercise("attention_by_hand")
 def _attention_by_hand(answer, rng):
     weights = np.exp([0, 0, 0, 0, 2 * log(2), 0])
     unscaled = np.exp([0, 0, 0, 0, log(2), 0])
-    compare(
+    expect(
         answer(),
         weights / weights.sum(),
         {
@@ -45,7 +42,7 @@ def _attention(answer, rng):
     V = v.numpy()
     scale = 3.0
     weights = _softmax(scale * scores)
-    compare(
+    expect(
         answer(q, k, v, scale),
         weights @ V,
         {
@@ -74,7 +71,7 @@ def _masked_softmax(answer, rng):
     hidden = np.where(visible, scores, -inf)
     want = _softmax(hidden)
     full = _softmax(scores)
-    compare(
+    expect(
         answer(_tensor(scores), _tensor(visible)),
         want,
         {
@@ -91,7 +88,7 @@ def _masked_softmax(answer, rng):
         what="The attention",
     )
     nothing = np.zeros(5, dtype=bool)
-    compare(
+    expect(
         answer(_tensor(scores), _tensor(nothing)),
         np.zeros((3, 5)),
         {
@@ -112,7 +109,7 @@ def _count_softmax(answer, rng):
     scores = rng.normal(0, 1, (3, 4))
     counts = np.array([2, 1, 7, 3])
     weights = counts * np.exp(scores)
-    compare(
+    expect(
         answer(_tensor(scores), _tensor(counts)),
         weights / weights.sum(-1, keepdims=True),
         {
@@ -136,7 +133,7 @@ def _count_softmax(answer, rng):
     weights = counts * np.exp(scores)
     want = weights / weights.sum(-1, keepdims=True)
     clamped = np.maximum(counts, 1) * np.exp(scores)
-    compare(
+    expect(
         answer(_tensor(scores), _tensor(counts)),
         want,
         {
@@ -162,7 +159,7 @@ def _fold_keys(answer, rng):
     except (TypeError, ValueError):
         raise Wrong("Return two tensors: key (k, d) and bias (k,).") from None
     K = E @ Wk.T + bk
-    compare(
+    expect(
         key,
         scale * K @ Wq,
         {
@@ -176,7 +173,7 @@ def _fold_keys(answer, rng):
         },
         what="The key",
     )
-    compare(
+    expect(
         bias,
         scale * K @ bq,
         {
@@ -190,7 +187,7 @@ def _fold_keys(answer, rng):
         what="The bias",
     )
     scores = scale * K @ (Wq @ x + bq)
-    compare(np.asarray(key) @ x + np.asarray(bias), scores, what="key @ x + bias")
+    expect(np.asarray(key) @ x + np.asarray(bias), scores, what="key @ x + bias")
     return "One thin product per word is left."
 
 
@@ -206,7 +203,7 @@ def _numerical_gradient(answer, rng):
     backward = weights * (x**3 - (x - eps) ** 3) / eps
     true = 3 * weights * x**2
     together = (weights * ((x + eps) ** 3 - (x - eps) ** 3)).sum() / (2 * eps)
-    compare(
+    expect(
         answer(f, _tensor(x), eps),
         true,
         {
@@ -230,6 +227,6 @@ def _softmax(scores, axis=-1):
 
 
 def _tensor(array):
-    import torch
+    import torch  # heavy: the checks of other notebooks need not wait for it
 
     return torch.tensor(array)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .framework import Wrong, compare, exercise
+from .framework import Wrong, exercise, expect
 
 
 @exercise("ids_of_pieces")
@@ -13,7 +13,7 @@ def _ids_of_pieces(answer, rng):
     word_index = np.concatenate([[-1], inside, [-1]])
     filler = 7
     last_word = word_ids[word_index]  # what index -1 picks
-    compare(
+    expect(
         answer(word_ids.tolist(), word_index.tolist(), filler),
         np.append(word_ids, filler)[word_index],
         {
@@ -116,7 +116,7 @@ def _inject(answer, rng):
 
     x = rng.normal(0, 1, (3, 2))
     for i in (1, 0, 3):
-        compare(
+        expect(
             answer(layers, enhance, i, x),
             run({i}, x),
             {
@@ -193,6 +193,6 @@ def _count_parameters(answer, rng):
         "That is the embeddings and ONE layer.": embeddings + layer,
         "Those are the layers alone; the embeddings are missing.": n_layers * layer,
     }
-    compare(answer(n_words, n_positions, n_layers, d, f), total, mistakes, rtol=0, atol=0.5)
+    expect(answer(n_words, n_positions, n_layers, d, f), total, mistakes, rtol=0, atol=0.5)
     base = answer(50_265, 514, 12, 768, 3072)
     return f"RoBERTa-base has {float(base):,.0f}, two thirds of them in its layers."

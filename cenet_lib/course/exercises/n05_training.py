@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .framework import Wrong, compare, exercise
+from .framework import Wrong, exercise, expect
 
 
 @exercise("schedule")
@@ -13,7 +13,7 @@ def _schedule(answer, rng):
     up, down = steps / n_warmup, (n_steps - steps) / (n_steps - n_warmup)
     rising = steps < n_warmup
     got = [answer(int(step), n_steps, n_warmup) for step in steps]
-    compare(
+    expect(
         got,
         np.where(rising, up, down),
         {
@@ -62,7 +62,7 @@ def _adamw_step(answer, rng):
         got_w, got_m, got_v = result
     except (TypeError, ValueError):
         raise Wrong("Return three things: w, m and v.") from None
-    compare(
+    expect(
         got_m,
         m_new,
         {
@@ -75,7 +75,7 @@ def _adamw_step(answer, rng):
         },
         what="m",
     )
-    compare(
+    expect(
         got_v,
         v_new,
         {
@@ -86,7 +86,7 @@ def _adamw_step(answer, rng):
         },
         what="v",
     )
-    compare(
+    expect(
         got_w,
         kept - lr * step(m_new, v_new),
         {
@@ -170,7 +170,7 @@ def _mean_over_batches(answer, rng):
     sizes = np.array([32, 32, 32, int(rng.integers(3, 9))])
     means = rng.uniform(0.5, 3, 4)
     total = float((means * sizes).sum())
-    compare(
+    expect(
         answer(means.tolist(), sizes.tolist()),
         total / sizes.sum(),
         {

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .framework import Wrong, compare, exercise
+from .framework import Wrong, exercise, expect
 
 
 @exercise("acc2_twice")
@@ -18,7 +18,7 @@ def _acc2_twice(answer, rng):
     result = answer(y, y_hat)
     if np.shape(result) != (2,):
         raise Wrong("Return two numbers: has0 and non0.")
-    compare(
+    expect(
         result,
         [has0, non0],
         {
@@ -64,7 +64,7 @@ def _acc7(answer, rng):
         a, b = (np.clip(v, -bound, bound) if clip else v for v in (y, y_hat))
         return (round_(a) == round_(b)).mean()
 
-    compare(
+    expect(
         answer(y, y_hat),
         share(np.round),
         {
@@ -99,7 +99,7 @@ def _paired_bootstrap(answer, rng):
     result = answer(a, b, draws)
     if np.shape(result) != (3,):
         raise Wrong("Return three numbers: the difference, and both ends of its interval.")
-    compare(
+    expect(
         result,
         [mean, low, high],
         {
@@ -151,7 +151,7 @@ def _cue_mass(answer, rng):
     attention /= attention.sum()
     per_frame = attention[codes] / counts[codes]
     any_cue = np.array([bool(cue[codes == j].any()) for j in range(k)])
-    compare(
+    expect(
         answer(attention, codes, cue),
         per_frame[cue].sum(),
         {

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .framework import Wrong, compare, exercise
+from .framework import Wrong, exercise, expect
 
 
 @exercise("is_it_better")
@@ -25,7 +25,7 @@ def _is_it_better(answer, rng):
         result = answer(a, b, t)
         if np.shape(result) != (2,):
             raise Wrong("Return two things: the mean difference, and True or False.")
-        compare(
+        expect(
             result[0],
             mean,
             {
@@ -72,7 +72,7 @@ def _counts_by_third(answer, rng):
         thirds = 3 * np.arange(n) // n
         want = np.bincount(codes + k * thirds, minlength=3 * k)
         table = want.reshape(3, k)
-        compare(
+        expect(
             answer(codes, k),
             want,
             {
@@ -116,7 +116,7 @@ def _bigram_counts(answer, rng):
     kept = codes[codes < k]
     full = np.bincount((k + 1) * first + second, minlength=(k + 1) ** 2).reshape(k + 1, k + 1)
     changes = real & (first != second)
-    compare(
+    expect(
         answer(codes, k),
         want,
         {
@@ -171,7 +171,7 @@ def _worst_group(answer, rng):
         raise Wrong("That is the best group; look for the largest error.")
     if str(name) != "ben":
         raise Wrong(f"It says {name}; the largest mean is ben's.")
-    compare(
+    expect(
         mean,
         means["ben"],
         {

