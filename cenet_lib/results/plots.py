@@ -1,21 +1,42 @@
 """Static figures: one function each, tidy data in, the Axes out.
 
-Colours are Okabe and Ito's, which colour-blind readers can tell apart; lines also differ in dash
-and markers in shape, so that the figures survive a black-and-white printer. Each function draws
-into the Axes given, or into a new one.
+seaborn draws, in one theme. Colours are Okabe and Ito's, which colour-blind readers can tell apart;
+lines also differ in dash and markers in shape, so that the figures survive a black-and-white
+printer. Each function draws into the Axes given, or into a new one; the theme holds while it draws,
+and matplotlib's settings are afterwards what they were before. To draw everything of a notebook in
+the same theme, call `set_theme` once.
+
+A table without rows, or without a column that a figure needs, is refused with a `CENetError`.
+Examples write ``pd`` for pandas.
 """
 
-from collections.abc import Sequence
-from itertools import cycle
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
+from cycler import cycler
 from matplotlib.axes import Axes
+from scipy import stats
 
 from ..errors import CENetError
 from .bootstrap import mean_interval
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#595959"
+_THEME = {
+    **sns.axes_style("ticks"),
+    **sns.plotting_context("paper"),
+    "axes.prop_cycle": cycler(color=[BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9"]),
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same figure on all machines
+    "legend.frameon": False,
+    "patch.force_edgecolor": False,
+}
+_DOTS = {"linestyle": "none", "err_kws": {"linewidth": 2}}  # means that no line connects
 # What a metric's axis says, with its unit.
 _LABELS = {
     "mae": "mean absolute error (intensity)",
@@ -27,10 +48,58 @@ _LABELS = {
     "acc7": "Acc-7 (%)",
     "acc5": "Acc-5 (%)",
 }
-# Two-sided 95 % points of Student's t for 1, 2, … degrees of freedom; seeds are few.
-_T95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23)
 
 
+def theme() -> AbstractContextManager[None]:
+    """Return a context in which figures get the course's colours, fonts and frames.
+
+    Axes take most of their looks when they are made, so make them inside.
+
+    Examples
+    --------
+    >>> with theme():
+    ...     ax = plt.figure().subplots()
+    >>> ax.spines["top"].get_visible()
+    False
+    """
+    return mpl.rc_context(_THEME)
+
+
+def set_theme() -> None:
+    """Give the course's looks to every figure from now on, as `seaborn.set_theme` does.
+
+    Examples
+    --------
+    >>> with mpl.rc_context():  # only so that the example leaves nothing behind
+    ...     set_theme()
+    ...     mpl.rcParams["legend.frameon"]
+    False
+    """
+    mpl.rcParams.update(_THEME)
+
+
+def seed_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Return the 95 % interval of the mean of a few seeds' results, by Student's t.
+
+    For seaborn's ``errorbar``.
+
+    Parameters
+    ----------
+    values : (n,)
+        One result per seed, n ≥ 2.
+
+    Examples
+    --------
+    >>> low, high = seed_interval([0.70, 0.72, 0.74])
+    >>> round(low, 2), round(high, 2)
+    (0.67, 0.77)
+    """
+    mean = np.mean(values)
+    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+    return float(mean - half), float(mean + half)
+
+
+@theme()
 def learning_curves(history: pd.DataFrame, ax: Axes | None = None, metric: str = "mae") -> Axes:
     """Plot a metric over epochs on train and valid, and mark the chosen epoch.
 
@@ -39,39 +108,27 @@ def learning_curves(history: pd.DataFrame, ax: Axes | None = None, metric: str =
     history : DataFrame
         ``epoch``, ``train_<metric>``, ``valid_<metric>`` and ``chosen`` (bool). With a ``seed``
         column, the mean over seeds, and a band from the lowest to the highest.
+
+    Examples
+    --------
+    >>> mae = {"train_mae": [1.0, 0.8], "valid_mae": [1.1, 0.9]}
+    >>> history = pd.DataFrame({"epoch": [1, 2], **mae, "chosen": [False, True]})
+    >>> learning_curves(history).get_ylabel()
+    'mean absolute error (intensity)'
     """
-    columns = ["epoch", f"train_{metric}", f"valid_{metric}", "chosen"]
-    history = _checked(history, columns, "learning_curves").copy()
-    ax = ax or _new_axes()
-    percent = _in_percent(metric)
-    styles = {"train": (GREY, "--", "o"), "valid": (BLUE, "-", "s")}
-    for split, (color, dash, marker) in styles.items():
-        history[f"{split}_{metric}"] *= 100 if percent else 1
-        by_epoch = history.groupby("epoch")[f"{split}_{metric}"]
-        mean = by_epoch.mean()
-        ax.plot(mean.index, mean, color=color, linestyle=dash, marker=marker, label=split)
-        if "seed" in history and history["seed"].nunique() > 1:
-            ax.fill_between(
-                mean.index, by_epoch.min(), by_epoch.max(), color=color, alpha=0.18, lw=0
-            )
+    columns = {"valid": f"valid_{metric}", "train": f"train_{metric}"}
+    history = _checked(history, ["epoch", *columns.values(), "chosen"], "learning_curves")
+    history = history.assign(**{name: _scale(metric) * history[name] for name in columns.values()})
+    ax = _draw_epochs(history, columns, ax or _new_axes(), (BLUE, GREY))
     chosen = history[history["chosen"].astype(bool)]
-    ax.plot(
-        chosen["epoch"],
-        chosen[f"valid_{metric}"],
-        marker="o",
-        markersize=14,
-        fillstyle="none",
-        color=ORANGE,
-        linestyle="none",
-        label="chosen on valid",
-    )
-    ax.set_xlabel("epoch")
+    ring = {"markersize": 12, "fillstyle": "none", "markeredgewidth": 1.5, "color": ORANGE}
+    ax.plot("epoch", columns["valid"], "o", data=chosen, label="chosen on valid", **ring)
     ax.set_ylabel(_LABELS.get(metric, metric))
-    ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.legend(frameon=False)
+    ax.legend()
     return ax
 
 
+@theme()
 def predicted_against_true(
     predictions: pd.DataFrame, ax: Axes | None = None, marginals: bool = True
 ) -> Axes:
@@ -83,39 +140,42 @@ def predicted_against_true(
         ``label`` and ``prediction``.
     marginals : bool
         Draw the distributions of both along the upper and the right edge.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"label": [-2.0, 0.5, 3.0], "prediction": [-1.0, -0.2, 2.5]})
+    >>> ax = predicted_against_true(table)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['same sign', 'other sign']
     """
-    predictions = _checked(predictions, ["label", "prediction"], "predicted_against_true")
+    known = _known(predictions, ["label", "prediction"], "predicted_against_true")
     ax = ax or _new_axes()
-    known = predictions.dropna(subset=["label"])
-    y, y_hat = known["label"], known["prediction"]
-    agree = np.sign(y) == np.sign(y_hat)
-    for same, color, marker, label in (
-        (True, BLUE, "o", "same sign"),
-        (False, ORANGE, "x", "other sign"),
-    ):
-        here = agree == same
-        ax.scatter(
-            y[here], y_hat[here], s=16, alpha=0.55, color=color, marker=marker, label=label, lw=1
-        )
-    ends = [min(y.min(), y_hat.min()), max(y.max(), y_hat.max())]
-    ax.plot(ends, ends, color=GREY, linewidth=1, zorder=0)
+    agree = np.sign(known["label"]) == np.sign(known["prediction"])
+    signs = ["same sign", "other sign"]
+    known = known.assign(sign=np.where(agree, *signs))
+    by_sign = {"hue": "sign", "hue_order": signs, "style": "sign", "style_order": signs}
+    looks = {"palette": [BLUE, ORANGE], "markers": ["o", "X"], "s": 20, "alpha": 0.6}
+    sns.scatterplot(known, x="label", y="prediction", **by_sign, **looks, ax=ax)
+    ax.axline((0, 0), slope=1, color=GREY, linewidth=1, zorder=0)
     ax.axhline(0, color=GREY, linewidth=0.5, zorder=0)
     ax.axvline(0, color=GREY, linewidth=0.5, zorder=0)
-    ax.set_xlabel("true intensity")
-    ax.set_ylabel("predicted intensity")
-    ax.legend(frameon=False, loc="upper left")
+    both = known[["label", "prediction"]].to_numpy()  # (N, 2)
+    ends = both.min() - 0.2, both.max() + 0.2  # of both axes: a square, with the diagonal in it
+    ax.set(xlim=ends, ylim=ends, aspect="equal")
+    ax.set(xlabel="true intensity", ylabel="predicted intensity")
+    ax.legend(loc="upper left", handletextpad=0)
     if marginals:
-        bins = np.linspace(*ends, 25)
-        style = {"bins": bins, "color": GREY, "alpha": 0.6}
         above = ax.inset_axes((0, 1.02, 1, 0.14), sharex=ax)
         beside = ax.inset_axes((1.02, 0, 0.14, 1), sharey=ax)
-        above.hist(y, **style)
-        beside.hist(y_hat, orientation="horizontal", **style)
+        style = {"bins": 24, "color": GREY, "linewidth": 0.5}
+        sns.histplot(known, x="label", ax=above, **style)
+        sns.histplot(known, y="prediction", ax=beside, **style)
         for margin in (above, beside):
             margin.axis("off")
     return ax
 
 
+@theme()
 def confusion_by_class(
     predictions: pd.DataFrame, ax: Axes | None = None, bound: int | None = 3
 ) -> Axes:
@@ -128,199 +188,175 @@ def confusion_by_class(
     bound : int or None
         Classes are the rounded intensities from -bound to bound, as in Acc-7 (3) and Acc-5 (2);
         ``None``: negative, neutral (exactly 0 after rounding to one decimal) and positive.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"label": [-2.0, -2.0, 1.0], "prediction": [-1.0, 0.4, 0.9]})
+    >>> ax = confusion_by_class(table, bound=None)
+    >>> [text.get_text() for text in ax.get_yticklabels()]
+    ['negative (2)', 'neutral (0)', 'positive (1)']
+    >>> [text.get_text() for text in ax.texts]  # row by row; without a true neutral, no shares
+    ['50', '0', '50', '0', '0', '100']
     """
-    predictions = _checked(predictions, ["label", "prediction"], "confusion_by_class")
-    ax = ax or _new_axes()
-    known = predictions.dropna(subset=["label"])
+    known = _known(predictions, ["label", "prediction"], "confusion_by_class")
+    intensities = known[["label", "prediction"]]
     if bound is None:
-        names = ["negative", "neutral", "positive"]
-        truth, guess = (
-            np.sign(np.round(known[column], 1)).astype(int) + 1
-            for column in ("label", "prediction")
-        )
+        names = {-1: "negative", 0: "neutral", 1: "positive"}
+        classes = np.sign(intensities.round(1)).astype(int)
     else:
-        names = [f"{c:+d}".replace("-", "−") if c else "0" for c in range(-bound, bound + 1)]
-        truth, guess = (
-            np.round(known[column].clip(-bound, bound)).astype(int) + bound
-            for column in ("label", "prediction")
-        )
-    counts = np.zeros((len(names), len(names)), int)
-    np.add.at(counts, (truth, guess), 1)
-    share = 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    image = ax.imshow(share, cmap="Greys", vmin=0, vmax=100)
-    for i, j in np.ndindex(share.shape):
-        if counts[i].sum():
-            color = "white" if share[i, j] > 55 else "black"
-            ax.text(j, i, f"{share[i, j]:.0f}", ha="center", va="center", color=color, size=9)
-    rows = [f"{name}  (n = {n})" for name, n in zip(names, counts.sum(1), strict=True)]
-    ax.set_xticks(range(len(names)), names)
-    ax.set_yticks(range(len(names)), rows)
-    ax.set_xlabel("predicted class")
-    ax.set_ylabel("true class")
-    ax.figure.colorbar(image, ax=ax, label="share of the true class (%)", shrink=0.8)
+        names = {c: f"{c:+d}".replace("-", "−") if c else "0" for c in range(-bound, bound + 1)}
+        classes = intensities.clip(-bound, bound).round().astype(int)
+    counts = pd.crosstab(classes["label"], classes["prediction"])
+    counts = counts.reindex(index=names, columns=names, fill_value=0)
+    n = counts.sum(axis=1)
+    percent = 100 * counts.div(n, axis=0)
+    rows = [f"{name} ({n[c]})" for c, name in names.items()]
+    ticks = {"xticklabels": list(names.values()), "yticklabels": rows}
+    looks = {"cmap": "Greys", "cbar": False, "linewidths": 0.5, "linecolor": "lightgrey"}
+    ax = ax or _new_axes()
+    sns.heatmap(percent, vmin=0, vmax=100, annot=True, fmt=".0f", **ticks, **looks, ax=ax)
+    ax.tick_params(axis="y", rotation=0)
+    ax.tick_params(length=0)
+    ax.set(xlabel="predicted class (% of row)", ylabel="true class (utterances)")
     return ax
 
 
+@theme()
 def error_by_length(predictions: pd.DataFrame, ax: Axes | None = None, groups: int = 6) -> Axes:
-    """Plot the mean absolute error over the number of words, with 95 % intervals.
+    """Plot the mean absolute error over the number of words, with bootstrap 95 % intervals.
 
     Parameters
     ----------
     predictions : DataFrame
         ``words`` (text), ``label`` and ``prediction``.
     groups : int
-        Of about equal size.
+        Number of groups of utterances, of about equal size.
+
+    Examples
+    --------
+    >>> words = ["so bad", "a bad film", "it is a good film", "it is not a very good film"]
+    >>> values = {"label": [-2.0, -1.0, 2.0, 0.0], "prediction": [-1.0, -1.0, 1.0, 1.0]}
+    >>> table = pd.DataFrame({"words": words, **values})
+    >>> ax = error_by_length(table, groups=2)
+    >>> [text.get_text() for text in ax.get_xticklabels()]
+    ['2–3\\n(2)', '5–7\\n(2)']
     """
-    predictions = _checked(predictions, ["words", "label", "prediction"], "error_by_length")
-    ax = ax or _new_axes()
-    known = predictions.dropna(subset=["label"])
+    known = _known(predictions, ["words", "label", "prediction"], "error_by_length")
     length = known["words"].str.split().str.len()
     error = (known["prediction"] - known["label"]).abs()
     group = pd.qcut(length, groups, duplicates="drop")
-    names = []
-    for place, (_, rows) in enumerate(error.groupby(group, observed=True)):
-        low, high = mean_interval(rows.to_numpy())
-        ax.plot([place, place], [low, high], color=BLUE, lw=2)
-        ax.plot(place, rows.mean(), "o", color=BLUE, ms=7)
-        here = length[rows.index]
-        names.append(f"{here.min()}–{here.max()}\nn = {len(rows)}")
-    ax.axhline(error.mean(), color=GREY, linestyle="--", lw=1, label="all utterances")
-    ax.set_xticks(range(len(names)), names)
-    ax.set_xlabel("length (words), number of utterances")
-    ax.set_ylabel(_LABELS["mae"])
+    spans = length.groupby(group, observed=True).agg(["min", "max", "size"])
+    ax = ax or _new_axes()
+    sns.pointplot(x=group.cat.codes, y=error, errorbar=mean_interval, **_DOTS, ax=ax)
+    ax.axhline(error.mean(), color=GREY, linestyle="--", linewidth=1, label="all utterances")
+    ax.set_xticks(range(len(spans)), [f"{s.min}–{s.max}\n({s.size})" for s in spans.itertuples()])
+    ax.set(xlabel="length in words (utterances)", ylabel=_LABELS["mae"])
     ax.set_ylim(bottom=0)
-    ax.legend(frameon=False)
+    ax.legend()
     return ax
 
 
+@theme()
 def metric_by_variant(
-    runs: pd.DataFrame,
-    ax: Axes | None = None,
-    *,
-    by: str = "fusion",
-    metric: str = "test_mae",
+    runs: pd.DataFrame, ax: Axes | None = None, *, by: str = "fusion", metric: str = "test_mae"
 ) -> Axes:
-    """Compare variants: every seed, the mean, and its 95 % interval.
+    """Compare variants: every seed, the mean, and its 95 % interval by Student's t.
 
     Parameters
     ----------
     runs : DataFrame
         A row per run: ``by`` and ``metric``, as in ``runs.csv`` of a comparison. Rows without the
-        metric (failed runs) are left out.
+        metric (failed runs) do not count; a variant that has only such rows keeps an empty line.
     by : str
         The column that tells variants apart.
     metric : str
         For example ``test_mae`` or ``test_acc2_non0``.
+
+    Examples
+    --------
+    >>> runs = pd.DataFrame({"fusion": ["none", "none", "ce"], "test_mae": [0.98, 1.01, 0.69]})
+    >>> ax = metric_by_variant(runs)
+    >>> [text.get_text() for text in ax.get_yticklabels()]
+    ['none', 'ce']
     """
-    runs = _checked(runs, [by, metric], "metric_by_variant").dropna(subset=[metric])
-    ax = ax or _new_axes()
+    runs = _checked(runs, [by, metric], "metric_by_variant")
     split, _, name = metric.partition("_")
-    factor = 100 if _in_percent(name) else 1
-    variants = list(dict.fromkeys(runs[by]))
-    for place, variant in enumerate(variants):
-        values = factor * runs.loc[runs[by] == variant, metric].to_numpy(float)
-        ax.plot(values, np.full(len(values), place + 0.18), "|", color=GREY, ms=9)
-        mean = values.mean()
-        if len(values) > 1:
-            t = _T95[min(len(values) - 2, len(_T95) - 1)]
-            half = t * values.std(ddof=1) / np.sqrt(len(values))
-            ax.plot([mean - half, mean + half], [place, place], color=BLUE, lw=2)
-        ax.plot(mean, place, "o", color=BLUE, ms=7)
-    ax.set_yticks(range(len(variants)), [str(variant) for variant in variants])
-    ax.set_ylim(len(variants) - 0.5, -0.5)
-    ax.set_ylabel(by.replace("_", " "))
-    ax.set_xlabel(f"{_LABELS.get(name, name)} on {split}\n● mean and 95 % interval, | single seeds")
+    where = {"x": _scale(name) * runs[metric], "y": runs[by].astype(str), "orient": "h"}
+    ax = ax or _new_axes()
+    sns.pointplot(**where, errorbar=seed_interval, **_DOTS, ax=ax)
+    sns.stripplot(**where, jitter=False, marker="|", size=12, linewidth=1, color=GREY, ax=ax)
     ax.grid(axis="x", alpha=0.3)
+    key = "● mean, 95 % interval   | seeds"
+    ax.set_xlabel(f"{_LABELS.get(name, name)} on {split}\n{key}", wrap=True)
+    ax.set_ylabel(by.replace("_", " "))
     return ax
 
 
+@theme()
 def code_usage(codes: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Show how often each code of a vocabulary is used, the most used first.
 
     Parameters
     ----------
     codes : DataFrame
-        ``code`` and ``share`` of the frames in [0, 1], as from `vocabulary.describe_codes`.
+        ``code`` and ``share`` of the frames in [0, 1], as from `codes.describe_codes`.
+
+    Examples
+    --------
+    >>> ax = code_usage(pd.DataFrame({"code": [0, 1, 2], "share": [0.2, 0.5, 0.3]}))
+    >>> [text.get_text() for text in ax.get_xticklabels()]
+    ['1', '2', '0']
     """
     codes = _checked(codes, ["code", "share"], "code_usage")
-    ax = ax or _new_axes()
     codes = codes.sort_values("share", ascending=False, kind="stable")
-    ax.bar(range(len(codes)), 100 * codes["share"], color=BLUE, edgecolor="white")
+    names, percent = codes["code"].astype(str), 100 * codes["share"]
+    ax = sns.barplot(x=names, y=percent, errorbar=None, saturation=1, ax=ax or _new_axes())
+    if len(codes) > 24:  # their names would run into each other
+        ax.set_xticks([])
     even = 100 / len(codes)
-    ax.axhline(even, color=ORANGE, linestyle="--", label=f"if all were alike: {even:.1f} %")
-    ax.set_xticks(range(len(codes)), codes["code"].astype(str))
-    ax.set_xlabel("code")
-    ax.set_ylabel("share of the frames (%)")
-    ax.legend(frameon=False)
+    ax.axhline(even, color=ORANGE, linestyle="--", label=f"if all were used alike: {even:.1f} %")
+    ax.set(xlabel="code, the most used first", ylabel="share of the frames (%)")
+    ax.legend()
     return ax
 
 
-def code_profiles(
-    profile: np.ndarray | pd.DataFrame,
-    names: Sequence[str] | None = None,
-    ax: Axes | None = None,
-    channels: int = 24,
-) -> Axes:
-    """Show what each code stands for: its mean on the channels that tell codes apart best.
-
-    Parameters
-    ----------
-    profile : (k, d) array or DataFrame
-        Standardised means, such as ``vocabulary.codes_``.
-    names : sequence of str, length d
-        Of the channels; a DataFrame brings them as its columns.
-    channels : int
-        How many to show, those with the greatest spread over codes, in their own order.
-    """
-    table = pd.DataFrame(profile) if names is None else pd.DataFrame(profile, columns=list(names))
-    ax = ax or _new_axes()
-    widest = np.sort(np.argsort(-table.to_numpy().std(0), kind="stable")[:channels])
-    shown = table.iloc[:, widest]
-    most = max(1.0, float(np.abs(shown.to_numpy()).max()))
-    image = ax.imshow(shown, cmap="PuOr_r", vmin=-most, vmax=most, aspect="auto")
-    for i, j in np.ndindex(shown.shape):  # the sign survives a black-and-white printer
-        value = shown.iat[i, j]
-        if abs(value) >= 1:
-            color = "white" if abs(value) > 0.6 * most else "black"
-            sign = "+" if value > 0 else "−"
-            ax.text(j, i, sign, ha="center", va="center", color=color, size=8)
-    ax.set_xticks(range(shown.shape[1]), shown.columns.astype(str), rotation=90)
-    ax.set_yticks(range(len(shown)), [str(code) for code in shown.index])
-    ax.set_ylabel("code")
-    ax.figure.colorbar(image, ax=ax, label="mean (standard deviations of the frames)")
-    return ax
-
-
+@theme()
 def k_selection(sizes: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Plot what speaks for a size k of a vocabulary, all on one scale from 0 to 1.
 
     Parameters
     ----------
     sizes : DataFrame
-        ``k``, ``inertia``, ``silhouette`` and ``entropy`` (bits), from `vocabulary.compare_sizes`.
+        ``k``, ``inertia``, ``silhouette`` and ``entropy`` (bits), from `codes.compare_sizes`.
+
+    Examples
+    --------
+    >>> criteria = {"inertia": [9.0, 4.0], "silhouette": [0.2, 0.3], "entropy": [0.9, 1.8]}
+    >>> ax = k_selection(pd.DataFrame({"k": [2, 4], **criteria}))
+    >>> [text.get_text() for text in ax.get_xticklabels()]
+    ['2', '4']
     """
     sizes = _checked(sizes, ["k", "inertia", "silhouette", "entropy"], "k_selection")
-    ax = ax or _new_axes()
-    sizes = sizes.sort_values("k")
-    k = sizes["k"]
-    curves = (
-        ("inertia, relative to the smallest k", sizes["inertia"] / sizes["inertia"].iloc[0]),
-        ("silhouette", sizes["silhouette"]),
-        ("entropy of usage / log₂ k", sizes["entropy"] / np.log2(k.clip(lower=2))),
+    sizes = sizes.set_index("k").sort_index()
+    k = sizes.index
+    criteria = pd.DataFrame(
+        {
+            f"inertia / that of k = {k[0]}": sizes["inertia"] / sizes["inertia"].iloc[0],
+            "silhouette": sizes["silhouette"],
+            "entropy / log₂ k": sizes["entropy"] / np.log2(np.maximum(k, 2)),
+        }
     )
-    styles = zip((BLUE, ORANGE, GREEN), ("-", "--", ":"), ("o", "s", "^"), strict=True)
-    for (name, values), (color, dash, marker) in zip(curves, styles, strict=True):
-        ax.plot(k, values, color=color, linestyle=dash, marker=marker, label=name)
+    ax = sns.lineplot(criteria, markers=["o", "s", "^"], ax=ax or _new_axes())
     ax.set_xscale("log", base=2)
     ax.set_xticks(k, k.astype(str))
     ax.minorticks_off()
-    ax.set_xlabel("number of codes k")
-    ax.set_ylabel("share or score (no unit)")
+    ax.set(xlabel="number of codes k", ylabel="share or score (no unit)")
     ax.set_ylim(min(0, float(sizes["silhouette"].min())) - 0.02, 1.05)
-    ax.legend(frameon=False)
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1))  # inside, three curves leave no room
     return ax
 
 
+@theme()
 def word_polarity(words: pd.DataFrame, ax: Axes | None = None, most: int = 12) -> Axes:
     """Show the most negative and the most positive words.
 
@@ -329,23 +365,32 @@ def word_polarity(words: pd.DataFrame, ax: Axes | None = None, most: int = 12) -
     words : DataFrame
         ``word`` and ``polarity`` (a number, 0 neutral); more than one row of a word is averaged.
     most : int
-        Words per side.
+        Number of words on each side.
+
+    Examples
+    --------
+    >>> words = pd.DataFrame({"word": ["bad", "good", "the"], "polarity": [-2.0, 3.0, 0.0]})
+    >>> ax = word_polarity(words)
+    >>> [text.get_text() for text in ax.get_yticklabels()]
+    ['good', 'bad']
     """
     words = _checked(words, ["word", "polarity"], "word_polarity")
-    ax = ax or _new_axes()
-    mean = words.groupby("word")["polarity"].mean().sort_values(kind="stable")
-    shown = pd.concat([mean[mean < 0].head(most), mean[mean > 0].tail(most)])
-    colors = [ORANGE if value < 0 else BLUE for value in shown]
-    ax.barh(range(len(shown)), shown, color=colors, edgecolor="white")
-    for bar, value in zip(ax.patches, shown, strict=True):
-        bar.set_hatch("///" if value < 0 else None)
-    ax.axvline(0, color=GREY, lw=0.8)
+    mean = words.groupby("word")["polarity"].mean().sort_values(ascending=False, kind="stable")
+    shown = pd.concat([mean[mean > 0].head(most), mean[mean < 0].tail(most)])
     # Two dollar signs in a list of words are no formula.
-    ax.set_yticks(range(len(shown)), [word.replace("$", r"\$") for word in shown.index])
-    ax.set_xlabel("polarity (negative ← 0 → positive)")
+    names = shown.index.str.replace("$", r"\$", regex=False)
+    ax = ax or _new_axes()
+    side = {"hue": shown.to_numpy() < 0, "palette": {False: BLUE, True: ORANGE}, "legend": False}
+    looks = {"errorbar": None, "saturation": 1, "edgecolor": "white"}
+    sns.barplot(x=shown.to_numpy(), y=names, **side, **looks, ax=ax)
+    for bar in ax.patches:
+        bar.set_hatch("///" if bar.get_width() < 0 else None)
+    ax.axvline(0, color=GREY, linewidth=0.8)
+    ax.set(xlabel="polarity (negative ← 0 → positive)", ylabel="")
     return ax
 
 
+@theme()
 def attention_entropy(
     history: pd.DataFrame,
     ax: Axes | None = None,
@@ -361,27 +406,44 @@ def attention_entropy(
         ``seed`` column, the mean, and a band from the lowest to the highest.
     n_codes : int, optional
         Also mark log₂ of it: the entropy of attention that does not choose.
+
+    Examples
+    --------
+    >>> entropy = {"valid_visual_entropy": [3.1, 2.4], "valid_acoustic_entropy": [3.0, 2.8]}
+    >>> ax = attention_entropy(pd.DataFrame({"epoch": [1, 2], **entropy}), n_codes=16)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['face', 'voice', 'all 16 codes alike']
     """
     columns = {"face": f"{split}_visual_entropy", "voice": f"{split}_acoustic_entropy"}
     history = _checked(history, ["epoch", *columns.values()], "attention_entropy")
-    ax = ax or _new_axes()
-    styles = cycle(((BLUE, "-", "o"), (ORANGE, "--", "s")))
-    for (name, column), (color, dash, marker) in zip(columns.items(), styles, strict=False):
-        by_epoch = history.groupby("epoch")[column]
-        mean = by_epoch.mean()
-        ax.plot(mean.index, mean, color=color, linestyle=dash, marker=marker, label=name)
-        if "seed" in history and history["seed"].nunique() > 1:
-            ax.fill_between(
-                mean.index, by_epoch.min(), by_epoch.max(), color=color, alpha=0.18, lw=0
-            )
+    ax = _draw_epochs(history, columns, ax or _new_axes(), (BLUE, ORANGE))
     if n_codes is not None:
         ax.axhline(np.log2(n_codes), color=GREY, linestyle=":", label=f"all {n_codes} codes alike")
-    ax.set_xlabel("epoch")
     ax.set_ylabel("entropy of the attention (bits)")
     ax.set_ylim(bottom=0)
-    ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.legend(frameon=False)
+    ax.legend()
     return ax
+
+
+def _draw_epochs(
+    history: pd.DataFrame, columns: Mapping[str, str], ax: Axes, colors: Sequence[str]
+) -> Axes:
+    """Draw named columns over epochs; more than one seed: their mean, and a band around all."""
+    curves = history.rename(columns={column: name for name, column in columns.items()})
+    curves = curves.melt("epoch", list(columns), var_name="curve")
+    several = history["epoch"].duplicated().any()
+    looks = {"style": "curve", "markers": ["o", "s"], "palette": list(colors)}
+    looks["errorbar"] = ("pi", 100) if several else None
+    sns.lineplot(curves, x="epoch", y="value", hue="curve", **looks, ax=ax)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    return ax
+
+
+def _known(predictions: pd.DataFrame, columns: Sequence[str], where: str) -> pd.DataFrame:
+    known = _checked(predictions, columns, where).dropna(subset=["label"])
+    if known.empty:
+        raise CENetError(f"{where}: no utterance has a label; there is nothing to compare with")
+    return known
 
 
 def _checked(table: pd.DataFrame, columns: Sequence[str], where: str) -> pd.DataFrame:
@@ -395,11 +457,10 @@ def _checked(table: pd.DataFrame, columns: Sequence[str], where: str) -> pd.Data
     return table
 
 
-def _in_percent(metric: str) -> bool:
-    return metric.startswith(("acc", "f1"))
+def _scale(metric: str) -> int:
+    """Return the factor that brings a metric into the unit of its axis."""
+    return 100 if metric.startswith(("acc", "f1")) else 1
 
 
 def _new_axes() -> Axes:
-    import matplotlib.pyplot as plt
-
     return plt.subplots(layout="constrained")[1]

@@ -33,10 +33,15 @@
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
+import seaborn as sns
 
 from cenet_lib import Corpus, load_corpus
 from cenet_lib.course.exercises import check
 from cenet_lib.course.lesson import shorten, show
+from cenet_lib.results.plots import set_theme
+
+set_theme()
 
 # %% [markdown]
 # `load_corpus` opens any corpus that this course knows. `"demo"` needs no files of yours.
@@ -96,7 +101,8 @@ figure, axes = plt.subplots(2, 1, figsize=(9, 5), layout="constrained")
 for ax, stream in zip(axes, ("visual", "acoustic")):
     frames = u.frames(stream)
     z = (frames - frames.mean(0)) / frames.std(0)
-    ax.imshow(z.T, aspect="auto", cmap="RdBu_r", vmin=-3, vmax=3, interpolation="nearest")
+    colors = {"cmap": "RdBu_r", "vmin": -3, "vmax": 3, "cbar_kws": {"label": "standard deviations"}}
+    sns.heatmap(z.T, xticklabels=20, yticklabels=False, **colors, ax=ax)
     ax.set(title=stream, xlabel="frame", ylabel="channel")
 show(figure, "Heat maps, channels by frames, of face and voice, with red bars a few frames long")
 
@@ -122,7 +128,7 @@ for name, n in lengths.items():
 # %%
 figure, axes = plt.subplots(1, 3, figsize=(9, 2.4), layout="constrained")
 for ax, (name, n) in zip(axes, lengths.items()):
-    ax.hist(n, bins=18, color="#0072B2")
+    sns.histplot(n, bins=18, ax=ax)
     ax.set(xlabel=name, ylabel="utterances")
 show(figure, "Histograms of words, face frames and voice frames, all with a tail to the right")
 
@@ -193,7 +199,7 @@ def mean_padding(batch_size, sort):
 def draw_padding(batch_size, sort):
     share = mean_padding(batch_size, sort)
     figure, ax = plt.subplots(figsize=(6, 0.9))
-    ax.barh([0], [1 - share], color="#0072B2")
+    ax.barh([0], [1 - share])
     ax.barh([0], [share], left=[1 - share], color="lightgrey")
     ax.set(xlim=(0, 1), yticks=[], title=f"padding: {share:.0%} of the cells")
     show(figure, f"A bar, of which {share:.0%} is padding")
@@ -209,13 +215,12 @@ widgets.interactive(
 
 # %%
 sizes = [1, 2, 4, 8, 16, 32, 64, 128]
+orders = {"sorted by length": True, "at random": False}
+shares = {name: [mean_padding(n, sort) for n in sizes] for name, sort in orders.items()}
 figure, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
-for sort, style in ((False, "o--"), (True, "s-")):
-    shares = [mean_padding(size, sort) for size in sizes]
-    ax.plot(sizes, shares, style, label="sorted by length" if sort else "at random")
+sns.lineplot(pd.DataFrame(shares, index=sizes), markers=True, ax=ax)
 ax.semilogx(base=2)
 ax.set(xlabel="batch size", ylabel="share of padding", ylim=(0, 1))
-ax.legend(frameon=False)
 show(figure, "Share of padding over batch size: rising steeply at random, near zero when sorted")
 
 # %%
@@ -326,7 +331,7 @@ check("align_to_words", align_to_words)
 # %%
 y = np.array([u.label for u in corpus.train])
 figure, ax = plt.subplots(figsize=(6, 2.6), layout="constrained")
-ax.hist(y, bins=np.linspace(-3, 3, 25), color="#0072B2")
+sns.histplot(y, bins=24, binrange=(-3, 3), ax=ax)
 ax.set(xlabel="intensity", ylabel="utterances")
 show(figure, "Histogram of labels from -3 to 3: low humps near -1 and 1, small piles at the ends")
 

@@ -33,10 +33,14 @@ import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 
 from cenet_lib import Corpus, FeatureVocabulary, FrameSequences, load_corpus
 from cenet_lib.course.exercises import check
 from cenet_lib.course.lesson import shorten, show
+from cenet_lib.results.plots import set_theme
+
+set_theme()
 
 # %% [markdown]
 # k-means does not care whose frame is whose. So we put the frames of all utterances of `train`
@@ -60,7 +64,7 @@ print({stream: f.shape for stream, f in frames.items()})
 channels = [corpus.feature_names["visual"].index(name) for name in ("AU12", "AU4")]
 x = frames["visual"][:2000, channels]  # (n, 2)
 figure, ax = plt.subplots(figsize=(4.5, 3.6), layout="constrained")
-ax.scatter(*x.T, s=4, alpha=0.4, color="#0072B2")
+sns.scatterplot(x=x[:, 0], y=x[:, 1], s=8, alpha=0.4, ax=ax)
 ax.set(xlabel="AU12", ylabel="AU4", aspect="equal")
 show(
     figure,
@@ -167,12 +171,13 @@ assert (np.diff(inertias) < 1e-6).all()
 # Watch it move.
 
 # %%
-COLORS = np.array(["#0072B2", "#D55E00", "#009E73", "#CC79A7"])
+COLORS = sns.color_palette(n_colors=4)
 
 
 def draw_step(ax, step):
     codes, assigned, inertias = kmeans(x, start, step)
-    ax.scatter(*x.T, s=3, alpha=0.3, c=COLORS[assigned])
+    by_code = {"hue": assigned, "style": assigned, "palette": COLORS, "legend": False}
+    sns.scatterplot(x=x[:, 0], y=x[:, 1], **by_code, s=8, alpha=0.4, ax=ax)
     ax.scatter(*codes.T, s=120, marker="X", c=COLORS, edgecolor="black")
     ax.set(title=f"step {step}: {inertias[-1]:.2f}", xlabel="AU12", ylabel="AU4", aspect="equal")
     ax.label_outer()
@@ -318,7 +323,7 @@ vocabularies = {s: FeatureVocabulary(16).fit(frames[s]) for s in frames}
 for stream, vocabulary in vocabularies.items():
     raw = KMeans(16, n_init=1, random_state=0).fit_predict(frames[stream][:20_000])
     print(f"{stream:8}  purity raw {measure(raw, stream):.2f}, ", end="")
-    print(f"standardised {measure(vocabulary.transform(frames[stream]), stream):.2f}")
+    print(f"standardised {measure(vocabulary.predict(frames[stream]), stream):.2f}")
 
 # %% [markdown]
 # It makes a very large difference. What would a single code achieve? It has the most frequent state
@@ -336,24 +341,27 @@ for stream in states:
 vocabulary = vocabularies["visual"]
 z = (frames["visual"][:500] - vocabulary.mean_) / vocabulary.scale_  # (500, 35)
 by_hand = ((z[:, None] - vocabulary.codes_[None]) ** 2).sum(-1).argmin(1)  # (500,)
-assert (by_hand == vocabulary.transform(frames["visual"][:500])).all()
+assert (by_hand == vocabulary.predict(frames["visual"][:500])).all()
 print(by_hand[:30])
 
 # %% [markdown]
 # ## How many codes?
 #
 # With few codes, different gestures share one. With many, one gesture falls apart into several.
-# Move $k$ and look at what each code holds: a bar is a code, its colours are the planted states.
+# Move $k$ and look at what each code holds: a column is a code, a row is a planted state, and the
+# darker a cell, the larger that state's share of the frames with that code.
 
 
 # %%
 def draw_codes(ax, k):
     """Draw which states each of k codes holds; return the purity."""
-    codes = FeatureVocabulary(k).fit(frames["visual"]).transform(frames["visual"])
-    table = pd.crosstab(codes, states["visual"]).sort_values(0, ascending=False)
-    table.plot.bar(stacked=True, ax=ax, legend=False, width=0.9, cmap="tab20")
+    codes = FeatureVocabulary(k).fit_predict(frames["visual"])
+    table = pd.crosstab(states["visual"], codes, normalize="columns")  # (states, k)
+    in_order = table[table.idxmax().sort_values().index]  # codes of the same main state together
+    plain = {"cbar": False, "xticklabels": False, "yticklabels": False}
+    sns.heatmap(in_order, cmap="Greys", vmin=0, vmax=1, **plain, ax=ax)
     share = measure(codes, "visual")
-    ax.set(title=f"k = {k}, purity {share:.2f}", xticks=[], xlabel="codes", ylabel="frames")
+    ax.set(title=f"k = {k}, purity {share:.2f}", xlabel="code", ylabel="planted state")
     return float(share)
 
 
@@ -374,7 +382,7 @@ widgets.interactive(explore_k, k=widgets.IntSlider(16, 2, 32, continuous_update=
 figure, axes = plt.subplots(1, 3, figsize=(11, 3), layout="constrained")
 for ax, k in zip(axes, (4, 12, 32)):
     draw_codes(ax, k)
-show(figure, "Stacked bars: 4 codes mix many states, 12 hold about one each, 32 split states apart")
+show(figure, "Heat maps: 4 codes mix many states, 12 hold about one each, 32 split states apart")
 
 # %% [markdown]
 # Purity alone does not choose: with many codes it stays high, and with one code per frame it is 1.
@@ -388,7 +396,7 @@ show(figure, "Stacked bars: 4 codes mix many states, 12 hold about one each, 32 
 #   alike.
 
 # %%
-from cenet_lib.vocabulary import compare_sizes
+from cenet_lib.results.codes import compare_sizes
 
 sizes = compare_sizes(frames["visual"], sizes=(4, 8, 10, 12, 14, 16, 24, 32))
 sizes.round(3)
@@ -399,9 +407,8 @@ sizes.round(3)
 # %%
 figure, axes = plt.subplots(1, 3, figsize=(10, 2.8), layout="constrained")
 for ax, name in zip(axes, ("inertia", "silhouette", "entropy")):
-    ax.plot(sizes["k"], sizes[name], "o-", color="#0072B2")
+    sns.lineplot(sizes, x="k", y=name, marker="o", ax=ax)
     ax.axvline(12, color="grey", linestyle="--", linewidth=1)
-    ax.set(xlabel="k", title=name)
 show(figure, "Inertia, silhouette and entropy over k; a dashed line marks 12, the number of states")
 
 # %% [markdown]
@@ -430,7 +437,7 @@ def distance_on_test(fitted_on, test):
     """Return the mean squared distance of the test frames to their codes."""
     vocabulary = FeatureVocabulary(48).fit(FrameSequences(fitted_on, "visual"))
     seen = np.concatenate([u.visual for u in test])
-    near = vocabulary.profile()[vocabulary.transform(seen)]
+    near = vocabulary.profile()[vocabulary.predict(seen)]
     return (((seen - near) / scale) ** 2).sum(1).mean()
 
 
@@ -439,10 +446,10 @@ counts = (5, 10, 20, 40, 80)
 honest = [distance_on_test(corpus.train[:n], corpus.test[:n]) for n in counts]
 leaky = [distance_on_test([*corpus.train[:n], *corpus.test[:n]], corpus.test[:n]) for n in counts]
 figure, ax = plt.subplots(figsize=(5.5, 2.8), layout="constrained")
-ax.plot(counts, honest, "o-", label="fitted on train")
-ax.plot(counts, leaky, "s--", label="fitted on train and test")
+distances = pd.DataFrame({"train": honest, "train and test": leaky}, index=counts)
+sns.lineplot(distances, markers=True, ax=ax)
 ax.set(xlabel="utterances of each", ylabel="distance on test", ylim=(0, 26))
-ax.legend(frameon=False)
+ax.legend(title="fitted on")
 show(figure, "Distance of test frames to their codes: always lower if test was in the fit")
 
 # %% [markdown]
@@ -477,7 +484,7 @@ def padded_fit(length):
     gaps = [max(length - len(u.acoustic), 0) for u in some]
     zeros = np.zeros((sum(gaps), real.shape[1]), np.float32)
     vocabulary = FeatureVocabulary(16).fit([real, zeros])
-    table = pd.crosstab(vocabulary.transform(real), state)
+    table = pd.crosstab(vocabulary.predict(real), state)
     return float(table.max(axis=1).sum() / len(real)), vocabulary
 
 
@@ -485,7 +492,7 @@ def padded_fit(length):
 def explore_padding(length):
     share, _ = padded_fit(length)
     figure, ax = plt.subplots(figsize=(6, 0.8), layout="constrained")
-    ax.barh(["purity"], [share], color="#0072B2")
+    ax.barh(["purity"], [share])
     ax.set(xlim=(0, 1), title=f"padded to {length} frames: {share:.2f}")
     show(figure, f"A bar: padded to {length} frames, purity {share:.2f}")
     return share
@@ -500,7 +507,7 @@ widgets.interactive(explore_padding, length=slider)
 # %%
 fits = {length: padded_fit(length) for length in (0, 50, 100, 200, 375, 500)}
 figure, ax = plt.subplots(figsize=(5.5, 2.8), layout="constrained")
-ax.plot(list(fits), [share for share, _ in fits.values()], "o-", color="#0072B2")
+sns.lineplot(x=list(fits), y=[share for share, _ in fits.values()], marker="o", ax=ax)
 ax.set(xlabel="padded to", ylabel="purity of real frames", ylim=(0, 1))
 show(
     figure, "Purity of the real frames over the length padded to: lower where there is much padding"
@@ -525,7 +532,7 @@ for name in ("F0", "MCEP_0", "HMPDM_20"):
 # after the last code. It is the [padding code](GLOSSARY.md#padding-code).
 
 # %%
-codes = vocabulary.transform(corpus.train[0].visual)
+codes = vocabulary.predict(corpus.train[0].visual)
 row = np.full(60, vocabulary.padding_code)
 row[: len(codes)] = codes
 print(row)
@@ -550,9 +557,10 @@ assert (vocabulary.count(u.visual)[:-1] == np.bincount(codes, minlength=16)).all
 # %%
 names = corpus.feature_names["visual"]
 figure, ax = plt.subplots(figsize=(9.5, 4), layout="constrained")
-ax.imshow(vocabulary.codes_, cmap="RdBu_r", vmin=-3, vmax=3, aspect="auto")
-ax.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
-ax.set(yticks=range(16), ylabel="code")
+colors = {"cmap": "RdBu_r", "vmin": -3, "vmax": 3, "cbar_kws": {"label": "standard deviations"}}
+sns.heatmap(vocabulary.codes_, xticklabels=names, **colors, ax=ax)
+ax.tick_params(axis="y", rotation=0)
+ax.set_ylabel("code")
 show(figure, "Heat map of 16 codes by 35 channels; most codes have two to four strong channels")
 
 # %% [markdown]
@@ -560,7 +568,7 @@ show(figure, "Heat map of 16 codes by 35 channels; most codes have two to four s
 # it, to check your reading, is the planted state that most of its frames are in, and how many are.
 
 # %%
-table = pd.crosstab(vocabulary.transform(frames["visual"]), states["visual"])
+table = pd.crosstab(vocabulary.predict(frames["visual"]), states["visual"])
 top = np.argsort(-vocabulary.codes_, axis=1)[:, :3]  # (16, 3)
 labels = np.array(corpus.provenance["visual_states"])
 pd.DataFrame(
@@ -583,7 +591,7 @@ pd.DataFrame(
 #   first frame of a gesture lies halfway between the one before and its own.
 
 # %%
-codes = vocabulary.transform(frames["visual"])
+codes = vocabulary.predict(frames["visual"])
 begins = np.diff(states["visual"], prepend=states["visual"][0]) != 0  # first frame of a state
 stray = states["visual"] != table.idxmax(axis=1).to_numpy()[codes]  # not its code's main state
 print(f"{begins.mean():.0%} of all frames begin a state, but {begins[stray].mean():.0%} of strays")
@@ -593,7 +601,7 @@ print(f"{begins.mean():.0%} of all frames begin a state, but {begins[stray].mean
 # code, and at the video it comes from. `describe_codes` finds it.
 
 # %%
-from cenet_lib.vocabulary import describe_codes
+from cenet_lib.results.codes import describe_codes
 
 described, summary = describe_codes(vocabulary, corpus.train, corpus.valid, "visual")
 described.head(4).round(3)

@@ -58,6 +58,9 @@ import torch
 from cenet_lib import CrossModalEnhancement, expand_attention
 from cenet_lib.course.exercises import check
 from cenet_lib.course.lesson import fast, show
+from cenet_lib.results.plots import set_theme
+
+set_theme()
 
 # %% [markdown]
 # The same in code. A row of `A` is a word, a column is a frame.
@@ -238,7 +241,7 @@ for name, s in (("1/√d", 768**-0.5), ("1", 1), ("8", 8), ("64", 64), ("512", 5
 def draw_scale(ax, s):
     A = (s * raw).softmax(-1)  # (12, 30)
     n = float(effective_positions(A).mean())
-    ax.bar(range(30), A[0], color="#0072B2")
+    ax.bar(range(30), A[0])
     ax.set(title=f"s = {s:.4g}: {n:.1f} effective", xlabel="frame", ylim=(0, 1))
     return n
 
@@ -288,7 +291,7 @@ spread = [effective_positions((s * raw).softmax(-1)).mean() for s in scales]
 stuck = [decided(s) for s in scales]
 figure, axes = plt.subplots(1, 2, figsize=(9, 2.8), layout="constrained")
 for ax, y, name in zip(axes, (spread, stuck), ("effective positions", "share of decided words")):
-    ax.semilogx(scales, y, color="#0072B2")
+    ax.semilogx(scales, y)
     ax.axvline(8, color="grey", linestyle="--", linewidth=1)
     ax.set(xlabel="scale s", title=name)
 show(figure, "Effective positions fall with the scale; the share of decided words rises, beyond 8")
@@ -371,7 +374,7 @@ figure, ax = plt.subplots(figsize=(5.5, 2.8), layout="constrained")
 for module, style, label in ((published, "-", "as published"), (ce, "--", "masked")):
     ax.plot(lengths, [padding_effect(module, n)[0] for n in lengths], style, label=label)
 ax.set(xlabel="padded to", ylabel="attention on padding", ylim=(-0.03, 1))
-ax.legend(frameon=False)
+ax.legend()
 show(figure, "Attention on padding over padded length: rising to most of it without a mask, 0 with")
 
 # %% [markdown]
@@ -561,7 +564,7 @@ ax.loglog(frames, times[:, 1], "s--", label="from counts")
 ax.minorticks_off()
 ax.set_xticks(frames, frames)
 ax.set(xlabel="frames in each stream", ylabel="milliseconds")
-ax.legend(frameon=False)
+ax.legend()
 show(
     figure,
     "Time over frames: it grows for the paper's form, and is flat for the one from counts",

@@ -3,7 +3,7 @@
 #
 # **You will be able to**
 # - read a training recipe, and say what each number in it does;
-# - write the training loop yourself, and show that the Trainer takes the same steps;
+# - write the training loop yourself, and show that the package takes the same steps;
 # - choose an epoch on valid, stop early, and resume a run that was killed;
 # - report several seeds with their spread;
 # - find four ways in which a published loop reports what is not so.
@@ -39,15 +39,18 @@ import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 import torch
 
 from cenet_lib import Corpus, TrainingSettings, load_corpus, load_recipe, resume, train
 from cenet_lib.course.exercises import check
 from cenet_lib.course.lesson import fast, recorded, shorten, show, trained
-from cenet_lib.results.plots import attention_entropy, learning_curves
-from cenet_lib.runs.batches import LengthGroupedBatches
-from cenet_lib.trainer import CENetTrainer, parameter_groups, training_arguments
-from cenet_lib.training import build
+from cenet_lib.results.plots import attention_entropy, learning_curves, set_theme
+from cenet_lib.runs.checkpoints import TrainingState
+from cenet_lib.runs.preparation import parameter_groups, prepare
+from cenet_lib.training import train_epoch
+
+set_theme()
 
 # %% [markdown]
 # ## The recipe
@@ -115,7 +118,7 @@ check("schedule", schedule)
 
 # %%
 def rate(step, n_steps, n_warmup):
-    """Return the share of the peak, as the Trainer's linear schedule does."""
+    """Return the share of the peak, as the linear schedule of Transformers does."""
     if step < n_warmup:
         return step / n_warmup
     return (n_steps - step) / (n_steps - n_warmup)
@@ -131,7 +134,7 @@ def draw_rates(ax, warmup, n_steps=123):
 def explore_warmup(warmup):
     figure, ax = plt.subplots(figsize=(5.5, 2.6), layout="constrained")
     draw_rates(ax, warmup)
-    ax.legend(frameon=False)
+    ax.legend()
     show(figure, f"Learning rates over 123 steps with a warm-up of {warmup:.0%}: up, then down")
     return warmup
 
@@ -147,27 +150,19 @@ widgets.interactive(explore_warmup, warmup=slider)
 figure, axes = plt.subplots(1, 2, figsize=(9, 2.6), layout="constrained", sharey=True)
 for ax, warmup in zip(axes, (0.1, 0.4)):
     draw_rates(ax, warmup)
-axes[0].legend(frameon=False)
+axes[0].legend()
 show(figure, "Learning rates over 123 steps: a short warm-up of 10 %, and one of 40 %")
 
 # %% [markdown]
 # ## The loop, in thirty lines
 #
-# The package trains with the Trainer of Hugging Face, which brings much that a loop of one's own
-# lacks: several devices, half precision, resuming. The price is that one does not see the loop. So
-# here it is. We take 96 utterances, in batches of 16.
+# The loop of the package is `train_epoch` in `cenet_lib/training.py`. It is a page long, and half
+# of that page is about what a first loop need not know: several devices, half precision, going on
+# in the middle of an epoch. Here is the other half. We take 96 utterances, in batches of 16.
 
 # %%
 whole = load_corpus("demo")
-names = whole.feature_names
-few = Corpus(
-    "few",
-    train=whole.train[:96],
-    valid=whole.valid[:32],
-    test=whole.test[:32],
-    visual_names=names["visual"],
-    acoustic_names=names["acoustic"],
-)
+few = whole.with_splits(whole.train[:96], whole.valid[:32], whole.test[:32])
 settings = TrainingSettings(epochs=1, batch_size=16, head_dropout=0.0)
 
 # %% [markdown]
@@ -177,30 +172,29 @@ settings = TrainingSettings(epochs=1, batch_size=16, head_dropout=0.0)
 
 # %%
 def fresh():
-    """Return a processor and an untrained model, always the same, without dropout."""
-    processor, model = build(few, settings)
-    for module in model.modules():
+    """Make everything ready for training, always the same, without dropout."""
+    ready = prepare(few, settings)
+    for module in ready.model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
-    return processor, model
+    return ready
 
 
-processor, model = fresh()
-data = {
-    split: [{**processor(u), "id": u.id} for u in few.split(split)] for split in ("train", "valid")
-}
+ready = fresh()
+model, encoded = ready.model, ready.encoded["train"]
+print(f"{len(encoded)} encoded utterances in {len(ready.batches)} batches")
 
 # %% [markdown]
-# Batches hold sentences of similar length, so that little is padding; which batch comes when is
-# random. `parameter_groups` sorts the weights by learning rate. Then the same five lines, again and
-# again: predict, find the gradient, clip it, step, forget the gradient.
+# What stands ready are the encoded utterances, an untrained model, and the batches. They hold
+# sentences of similar length, so that little is padding; which batch comes when is random.
+# `parameter_groups` sorts the weights by learning rate. Then the same five lines, again and again:
+# predict, find the gradient, clip it, step, forget the gradient.
 
 # %%
 groups = parameter_groups(model, settings)
 optimizer = torch.optim.AdamW(groups, eps=settings.adam_epsilon)
 peaks = [group["lr"] for group in groups]
-lengths = [len(features["input_ids"]) for features in data["train"]]
-batches = list(LengthGroupedBatches(lengths, settings.batch_size, seed=settings.seed))
+batches = ready.batches.batches(epoch=0)
 n_warmup = math.ceil(settings.warmup * len(batches))
 
 # %%
@@ -209,7 +203,7 @@ model.train()
 for step, rows in enumerate(batches):
     for group, peak in zip(optimizer.param_groups, peaks):
         group["lr"] = peak * rate(step, len(batches), n_warmup)
-    batch = processor.collate([data["train"][i] for i in rows])
+    batch = ready.processor.collate([encoded[i] for i in rows])
     loss = model(**batch).loss
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
@@ -224,19 +218,18 @@ print("losses:", np.round(losses, 2))
 # The first step has the learning rate 0, so it changes nothing: a small waste that comes with this
 # schedule (and with the published one).
 #
-# Now the Trainer, from the same start.
+# Now the loop of the package, from the same start. In `state.seen` it keeps the
+# labels and the predictions of each batch.
 
 # %%
-_, other = fresh()
-with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
-    arguments = training_arguments(Path(folder), settings)
-    trainer = CENetTrainer(other, processor, data, arguments, settings)
-    trainer.train()
-    logged = trainer.state.log_history[0]["loss"]
-print(f"mean loss of the loop {np.mean(losses):.3f}, of the Trainer {logged:.3f}")
+other = fresh()
+state = TrainingState(steps_per_epoch=len(other.batches))
+train_epoch(other, state)
+theirs = [np.square(np.subtract(labels, said)).mean() for labels, said in state.seen]
+print(f"mean loss of our loop {np.mean(losses):.3f}, of the package's {np.mean(theirs):.3f}")
 
 # %%
-for (name, one), two in zip(model.named_parameters(), other.parameters()):
+for (name, one), two in zip(model.named_parameters(), other.model.parameters()):
     assert torch.allclose(one, two, atol=2e-4), name
 print("all weights agree")
 
@@ -494,11 +487,10 @@ for name, found in (("published size", said), ("a quarter of it", smaller)):
 
 # %%
 figure, ax = plt.subplots(figsize=(6, 2.6), layout="constrained")
-ax.hist(said, 40, color="#0072B2", alpha=0.7, label=f"batches of {size}")
-ax.hist(smaller, 40, color="#E69F00", alpha=0.7, label=f"batches of {size // 4}")
-ax.axvline(squared.mean(), color="black", linestyle="--", label="true")
-ax.set(xlabel="validation loss", ylabel="times in 1000")
-ax.legend(frameon=False)
+losses = {f"batches of {size}": said, f"batches of {size // 4}": smaller}
+sns.histplot(losses, bins=60, element="step", palette=["C0", "silver"], ax=ax)
+ax.axvline(squared.mean(), color="black", linestyle="--")
+ax.set(xlabel="validation loss (dashed: the true one)", ylabel="times in 1000")
 show(
     figure,
     "Histograms of the published validation loss over 1000 shuffles of the same predictions: broad "
@@ -587,7 +579,7 @@ recorded("fusions_summary")[["fusion", "mae_mean", "mae_std", "optimism_mae"]].r
 # %% [markdown]
 # ## What you did
 #
-# You read the recipe, drew the schedule, and wrote the loop that the Trainer runs. You took a
+# You read the recipe, drew the schedule, and wrote the loop that the package runs. You took a
 # step of AdamW by hand. You trained CENet, chose its epoch on valid, killed a run and resumed it.
 # And you know four ways to report a number that is not so.
 #

@@ -23,6 +23,7 @@ import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from sklearn.metrics import f1_score
 
 from cenet_lib import AttentionInspector, TrainingSettings, evaluate_predictions, load_corpus
@@ -35,7 +36,10 @@ from cenet_lib.results.plots import (
     error_by_length,
     metric_by_variant,
     predicted_against_true,
+    set_theme,
 )
+
+set_theme()
 
 # %% [markdown]
 # Two models, trained in the same way: one with words only, and CENet. (If notebook 5 has trained
@@ -174,7 +178,7 @@ pd.DataFrame(found, index=["words only", "CENet"]).round(3)
 figure, axes = plt.subplots(1, 2, figsize=(10, 4.8), layout="constrained")
 for ax, column, title in zip(axes, ("words_only", "prediction"), ("words only", "CENet")):
     predicted_against_true(test[["label"]].assign(prediction=test[column]), ax=ax)
-    ax.set_title(title, pad=46)
+    ax.set_title(title)
 show(figure, "Predicted over true intensity: both models rise; CENet is closer to the diagonal")
 
 # %%
@@ -294,12 +298,10 @@ by_kind.pivot(index=["kind", "n"], columns="model", values=["mae", "acc2_non0"])
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(9, 2.8), layout="constrained")
 for ax, metric, label in zip(axes, ("mae", "acc2_non0"), ("MAE", "Acc-2 (non0)")):
-    for shift, model, color in ((-0.2, "words only", "#999999"), (0.2, "CENet", "#0072B2")):
-        values = by_kind[by_kind["model"] == model][metric]
-        ax.bar(np.arange(3) + shift, values, 0.4, label=model, color=color, edgecolor="black")
-    ax.set_xticks(range(3), ["agree", "words win", "delivery wins"])
-    ax.set_ylabel(label)
-axes[0].legend(frameon=False)
+    looks = {"palette": ["silver", "C0"], "saturation": 1, "legend": ax is axes[0]}
+    sns.barplot(by_kind, x="kind", y=metric, hue="model", **looks, ax=ax)
+    ax.set(xlabel="", ylabel=label)
+axes[0].legend()
 show(
     figure,
     "Bars: MAE and Acc-2 of words only and CENet. Where delivery wins, words only gets most signs "
@@ -357,7 +359,7 @@ names = ("bad words", "middling words", "good words")
 
 def explore_delivery(step):
     figure, ax = plt.subplots(figsize=(5, 2), layout="constrained")
-    ax.barh(names, said[:, step], color="#0072B2")
+    ax.barh(names, said[:, step])
     ax.axvline(0, color="black", linewidth=0.8)
     ax.set(xlim=(-3.2, 3.2), xlabel="prediction", title=f"delivery about {wanted[step]:+.0f}")
     show(figure, f"Predictions for three sentences with a delivery of about {wanted[step]:+.0f}")
@@ -371,11 +373,9 @@ widgets.interactive(explore_delivery, step=widgets.IntSlider(0, 0, 6, continuous
 
 # %%
 figure, ax = plt.subplots(figsize=(6, 3), layout="constrained")
-for values, name, style in zip(said, names, ("o-", "s--", "^:")):
-    ax.plot(wanted, values, style, label=name)
+sns.lineplot(pd.DataFrame(said.T, index=wanted, columns=names), markers=True, ax=ax)
 ax.axhline(0, color="black", linewidth=0.8)
 ax.set(xlabel="delivery of the lender", ylabel="prediction", ylim=(-3.2, 3.2))
-ax.legend(frameon=False)
 show(
     figure, "Predictions for three sentences rise with the delivery; good words lie above bad ones"
 )
@@ -564,11 +564,9 @@ for how in ("most", "random"):
 
 # %%
 figure, ax = plt.subplots(figsize=(6, 3), layout="constrained")
-for how, style in (("most", "o-"), ("random", "s--")):
-    label = "frames of most attention" if how == "most" else "random frames"
-    ax.plot([100 * s for s in shares], moved[how], style, label=label)
+lines = {"frames of most attention": moved["most"], "random frames": moved["random"]}
+sns.lineplot(pd.DataFrame(lines, index=[100 * s for s in shares]), markers=True, ax=ax)
 ax.set(xlabel="frames removed, %", ylabel="mean change of the prediction")
-ax.legend(frameon=False)
 show(
     figure,
     "Change of the prediction over the share of removed frames: large from the start for frames of "

@@ -23,6 +23,7 @@ import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 import torch
 from torch import nn
 
@@ -30,7 +31,9 @@ from cenet_lib import CrossModalEnhancement, TrainingSettings, load_corpus
 from cenet_lib.course.exercises import check
 from cenet_lib.course.lesson import fast, recorded, shorten, show, trained
 from cenet_lib.inspector.records import Source, without
-from cenet_lib.results.plots import metric_by_variant
+from cenet_lib.results.plots import metric_by_variant, set_theme
+
+set_theme()
 
 # %% [markdown]
 # ## Five ways to bring voice and face in
@@ -346,11 +349,9 @@ print("counting neighbours:", np.round(neighbours, 3))
 # %%
 figure, ax = plt.subplots(figsize=(6, 2.4), layout="constrained")
 ways = {"codes": blind, "neighbours": neighbours, "codes by thirds": aware}
-for place, values in enumerate(ways.values()):
-    ax.plot(values, [place] * 3, "o", color="#0072B2")
+sns.stripplot(ways, orient="h", jitter=False, size=7, ax=ax)
 ax.axvline(0.5, color="grey", linestyle="--", linewidth=1)
-ax.set_yticks(range(3), list(ways))
-ax.set(xlabel="accuracy on test, three seeds", xlim=(0.4, 1.02), ylim=(2.5, -0.5))
+ax.set(xlabel="accuracy on test, three seeds", xlim=(0.4, 1.02))
 show(figure, "Accuracy: codes exactly one half, neighbours little more, codes by thirds nearly one")
 
 # %% [markdown]
@@ -404,9 +405,9 @@ pd.Series(missing, name="MAE").round(3).to_frame()
 
 # %%
 figure, ax = plt.subplots(figsize=(6, 2.2), layout="constrained")
-ax.barh(list(missing), list(missing.values()), color=["#0072B2"] * 4 + ["#999999"])
-ax.invert_yaxis()
-ax.set_xlabel("MAE on test")
+looks = {"hue": list(missing), "palette": ["C0"] * 4 + ["silver"], "saturation": 1}
+sns.barplot(x=list(missing.values()), y=list(missing), **looks, ax=ax)
+ax.set_xlabel("MAE on test (intensity)")
 show(figure, "MAE on test with all streams, without face, without voice, with words alone")
 
 # %% [markdown]
@@ -460,7 +461,7 @@ noise.round(2)
 
 # %%
 def draw_noise(ax, until):
-    ax.plot(noise["level"], noise["MAE"], "o-", color="#0072B2")
+    sns.lineplot(noise, x="level", y="MAE", marker="o", ax=ax)
     ax.axvline(levels[until], color="grey", linestyle="--", linewidth=1)
     changed = noise["face codes changed"][until]
     ax.set(xlabel="noise level", ylabel="MAE", title=f"{changed:.0%} of face codes changed")
@@ -481,10 +482,9 @@ widgets.interactive(explore_noise, step=widgets.IntSlider(3, 0, 5, continuous_up
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(10, 2.8), layout="constrained")
 draw_noise(axes[0], 3)
-for name, style in (("face codes changed", "o-"), ("voice codes changed", "s--")):
-    axes[1].plot(noise["level"], 100 * noise[name], style, label=name.split()[0])
+changed = 100 * noise.set_index("level")[["face codes changed", "voice codes changed"]]
+sns.lineplot(changed.rename(columns=lambda name: name.split()[0]), markers=True, ax=axes[1])
 axes[1].set(xlabel="noise level", ylabel="codes changed, %")
-axes[1].legend(frameon=False)
 show(
     figure,
     "Left: MAE over the noise level, flat at first, then steep. Right: share of changed codes",
