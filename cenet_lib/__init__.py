@@ -1,7 +1,30 @@
 """Multimodal sentiment analysis with CENet: the package beside the notebooks.
 
-The public names, in the order in which a student meets them. Each is imported when it is first
-used, so that ``import cenet_lib`` itself takes no time.
+To understand the method, read these files in this order; each is short and has one idea:
+
+1.  ``utterance.py``     what a model of multimodal sentiment reads
+2.  ``corpus.py``        many of them, in splits
+3.  ``vocabulary.py``    k-means turns frames of face and voice into codes
+4.  ``enhancement.py``   CE: words ask, face and voice answer
+5.  ``fusion.py``        the other ways to bring them in, under one switch
+6.  ``model.py``         a language model with CE before one of its layers, and a head
+7.  ``processor.py``     from an utterance to what the model reads
+8.  ``training.py``      the loop
+9.  ``prediction.py``    the one inference loop
+10. ``metrics.py``       how good are the predictions?
+
+Beside them ``settings.py`` (all that decides a run), ``published.py`` (the authors' checkpoints),
+``frames.py`` (frames on their way into a vocabulary), ``store.py`` (a corpus on disk), and
+plumbing: ``errors.py``, ``files.py``, ``progress.py``.
+
+The rooms hold the rest: ``corpora`` (a reader per file format, and ``demo``), ``language``
+(encoders, their weights, dictionaries), ``runs`` (what a run leaves and how it goes on),
+``results`` (intervals, comparisons, codes, figures), ``inspector`` (what each word takes from face
+and voice), ``course`` (what the notebooks stand on), ``commands`` (the command line) and
+``recipes``.
+
+The public names are below, in the order in which a student meets them. Each is imported when it is
+first used, so that ``import cenet_lib`` itself takes no time.
 """
 
 from importlib import import_module
@@ -19,6 +42,7 @@ _HOMES = {
     "CENetProcessor": "processor",
     "CENetConfig": "model",
     "CENet": "model",
+    "register_fusion": "fusion",
     "evaluate_predictions": "metrics",
     "TrainingSettings": "settings",
     "load_recipe": "settings",

@@ -25,7 +25,8 @@ from transformers.utils import ModelOutput
 
 from .errors import CENetError
 from .fusion import FrameBatch, build_fusion
-from .language.backbone import after_attention, encoder_layers, load_backbone, resolve_backbone
+from .language.backbone import keep_first_token, load_backbone, resolve_backbone
+from .language.probe import probe
 from .language.sentilare import LinguisticEmbeddings, is_sentilare, load_sentilare
 from .language.weights import check_names
 from .published import RULES, STATE_DICT, read_published
@@ -146,25 +147,32 @@ class CENet(PreTrainedModel):
             self.backbone.pooler = None  # the head below reads the first token itself
         words = self.backbone.get_input_embeddings()
 
-        layers = encoder_layers(self.backbone)
-        if not 0 <= config.injection_layer < len(layers):
+        parts = probe(self.backbone)
+        if not 0 <= config.injection_layer < len(parts.layers):
             raise CENetError(
                 f"injection_layer is {config.injection_layer}, but the language model has layers "
-                f"0 to {len(layers) - 1}"
+                f"0 to {len(parts.layers) - 1}"
             )
         self.fusion = build_fusion(config)
         if self.fusion is not None and self.fusion.stands == "before layer":
-            layer = layers[config.injection_layer]
+            layer = parts.layers[config.injection_layer]
             # By its name, because a replica of this model has layers of its own.
             self._injected = next(n for n, m in self.backbone.named_modules() if m is layer)
             layer.enhance = None
             layer.register_forward_pre_hook(_enhance_input)
-        single = after_attention(layers[-1])
-        if config.first_token_only and single is not None:
-            single.register_forward_pre_hook(_keep_first_token)
+        # Kept, because a saved model is loaded without a trial, see `probe`.
+        config.first_token_only = config.first_token_only and parts.cut is not None
+        if config.first_token_only:
+            parts.cut.register_forward_pre_hook(keep_first_token)
 
         self.linguistic = None
         if config.linguistic:
+            if not parts.takes_embeddings:
+                raise CENetError(
+                    f"{config.backbone.model_type} does not take embeddings in place of words, so "
+                    "what a dictionary knows cannot be added; choose linguistic=False, or another "
+                    "language model, such as BERT"
+                )
             frozen = config.frozen_padding_rows
             self.linguistic = LinguisticEmbeddings(words.embedding_dim, frozen)
         if config.frozen_padding_rows:
@@ -443,11 +451,6 @@ def _enhance_input(layer: nn.Module, inputs: tuple) -> tuple | None:
         return None
     text, *rest = inputs
     return (layer.enhance(text), *rest)
-
-
-def _keep_first_token(module: nn.Module, inputs: tuple) -> tuple:
-    """Cut all states (B, T, d) that enter ``module`` to those of the first token, (B, 1, d)."""
-    return tuple(x[:, :1] if isinstance(x, Tensor) else x for x in inputs)
 
 
 AutoConfig.register("cenet", CENetConfig)

@@ -118,16 +118,40 @@ def test_every_file_is_installed():
 
 # layers
 
-# Data flows down this list and never back up. Modules that are not named here (helpers of one of
-# these) count with whoever imports them.
-SPINE = (
-    *("errors", "files", "utterance", "corpora", "vocabulary", "linguistics", "processor"),
-    *("enhancement", "model", "metrics", "plots", "settings", "trainer", "training"),
-    *("experiments", "inspector", "exercises", "__main__"),
+# No module imports one that stands further down, wherever in its code; modules of one line may
+# import each other, but not in a circle. Data flows the same way: a reader makes a corpus, which
+# makes vocabularies, and so on down to the course.
+LAYERS = (
+    ("errors",),
+    ("files", "progress"),
+    ("utterance",),
+    ("store",),
+    ("corpus",),
+    ("corpora",),
+    ("frames",),
+    ("vocabulary",),
+    ("settings",),
+    ("enhancement",),
+    ("fusion",),
+    ("language",),
+    ("processor", "published"),
+    ("model",),
+    ("metrics",),
+    ("prediction",),
+    ("results.bootstrap", "results.plots", "results.codes"),
+    ("runs",),
+    ("training",),
+    ("results.experiments",),
+    ("inspector",),
+    ("course",),
+    ("commands",),
+    ("__main__",),
 )
-# `Corpus.save` and `Corpus.load` look for the store when they are called, so that a student
-# need not know where it lives.
-CALLED_BACK = {("utterance", "corpora")}
+# Imported inside functions because they are heavy or optional; the line says which.
+LATE = (
+    *("torch", "transformers", "accelerate", "pandas", "matplotlib", "IPython", "packaging"),
+    *("nltk", "textblob", "vaderSentiment", "wandb", "h5py"),
+)
 
 
 def module_name(path: Path) -> str:
@@ -135,77 +159,122 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+MODULES = {module_name(path): path for path in PACKAGE.rglob("*.py")}
+
+
+def resolved(node: ast.AST, module: str) -> list[str]:
+    """Return the modules that an import statement names: ours without ``cenet_lib.``."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    here = module.split(".") if MODULES[module].name == "__init__.py" else module.split(".")[:-1]
+    base = [part for part in here[: len(here) - node.level + 1] if part] if node.level else []
+    base += node.module.split(".") if node.module else []
+    whole = [".".join([*base, alias.name]) for alias in node.names]
+    found = [name if name in MODULES else ".".join(base) for name in whole]
+    # names that the package itself hands on, see cenet_lib/__init__.py
+    return [
+        cenet_lib._HOMES.get(alias.name, "") if name == "" else name
+        for name, alias in zip(found, node.names, strict=True)
+    ]
+
+
 @cache
-def imports() -> dict[str, tuple[set[str], set[str]]]:
-    """For each module, those of the package that it imports at its top, and inside functions."""
-    paths = {module_name(path): path for path in PACKAGE.rglob("*.py")}
-    result = {}
-    for name, path in paths.items():
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        top, inside = set(), set()
-        here = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                found = [
-                    a.name.removeprefix("cenet_lib.") for a in node.names if "cenet_lib" in a.name
-                ]
-            elif isinstance(node, ast.ImportFrom) and node.level:
-                base = [p for p in here[: len(here) - node.level + 1] if p]
-                base += node.module.split(".") if node.module else []
-                whole = [".".join([*base, alias.name]) for alias in node.names]
-                found = [w if w in paths else ".".join(base) for w in whole]
-                # names that the package itself hands on, see cenet_lib/__init__.py
-                found = [
-                    cenet_lib._HOMES.get(alias.name, "") if f == "" else f
-                    for f, alias in zip(found, node.names, strict=True)
-                ]
-            else:
-                continue
-            (top if node in tree.body else inside).update(f for f in found if f != name)
-        result[name] = (top - {""}, inside - {""})
-    return result
+def statements(module: str) -> list[tuple[ast.AST, bool]]:
+    """Return each import statement of a module, and whether it stands inside a function."""
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    inside = {id(node) for function in functions for node in ast.walk(function)}
+    return [
+        (node, id(node) in inside)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
 
 
-def reached(name: str) -> set[str]:
-    """Modules that importing ``name`` imports, directly or not."""
-    seen, waiting = set(), [name]
+@cache
+def imports(module: str) -> set[str]:
+    """Return the modules of the package that a module imports, at its top or inside functions."""
+    found = {name for node, _ in statements(module) for name in resolved(node, module)}
+    return {name for name in found if name in MODULES and name not in ("", module)}
+
+
+def layer(module: str) -> int | None:
+    for place, names in enumerate(LAYERS):
+        if any(module == name or module.startswith(f"{name}.") for name in names):
+            return place
+    return None
+
+
+def test_every_module_has_a_layer_and_every_layer_a_module():
+    without = [name for name in MODULES if layer(name) is None]
+    assert set(without) <= {"", "results"}  # which import nothing of ours
+    assert not any(imports(name) for name in without)
+    found = {layer(name) for name in MODULES} - {None}
+    assert found == set(range(len(LAYERS)))
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if layer(name) is not None])
+def test_no_module_imports_one_further_down(module):
+    for other in imports(module):
+        if layer(other) is not None:
+            assert layer(other) <= layer(module), f"{module} imports {other}"
+
+
+@pytest.mark.parametrize("module", list(MODULES))
+def test_no_circles(module):
+    seen, waiting = set(), [module]
     while waiting:
-        for other in imports()[waiting.pop()][0] - seen:
+        for other in imports(waiting.pop()) - seen:
             seen.add(other)
             waiting.append(other)
-    return seen
+    assert module not in seen
 
 
-def rank(name: str) -> int | None:
-    first = name.split(".")[0]
-    return SPINE.index(first) if first in SPINE else None
+def test_the_reading_of_imports_works():
+    assert {"language.backbone", "corpus", "utterance", "vocabulary"} <= imports("processor")
+    assert {"store", "utterance"} <= imports("corpus")
+    assert "runs.tracking" in imports("training")  # inside a function
 
 
-def test_the_spine_is_all_there():
-    packages = {name.split(".")[0] for name in imports()}
-    assert set(SPINE) <= packages
-    # and the reading of imports works at all
-    assert {"vocabulary", "linguistics", "utterance"} <= imports()["processor"][0]
-    assert "corpora.store" in imports()["utterance"][1]
-    assert {"errors", "files", "utterance"} <= reached("model") | reached("processor")
+@pytest.mark.parametrize("module", list(MODULES))
+def test_imports_inside_functions_are_of_heavy_or_optional_things_and_say_so(module):
+    lines = MODULES[module].read_text(encoding="utf-8").splitlines()
+    for node, inside in statements(module):
+        if not inside:
+            continue
+        where = f"{MODULES[module].name}:{node.lineno}"
+        around = " ".join(lines[node.lineno - 2 : node.end_lineno])
+        assert "#" in around, f"{where}: the line does not say why it stands inside a function"
+        for name in resolved(node, module):
+            heavy = name.split(".")[0] in LATE
+            ours = name in MODULES and heavy_below(name)
+            assert heavy or ours, f"{where}: {name} can be imported at the top"
 
 
-@pytest.mark.parametrize("name", [m for m in imports() if rank(m) is not None])
-def test_no_module_imports_one_below_it(name):
-    for other in reached(name):
-        assert rank(other) is None or rank(other) <= rank(name), f"{name} imports {other}"
-    for other in imports()[name][1]:
-        if (name.split(".")[0], other.split(".")[0]) not in CALLED_BACK:
-            assert rank(other) is None or rank(other) <= rank(name), f"{name} imports {other}"
-
-
-@pytest.mark.parametrize("name", list(imports()))
-def test_no_circles(name):
-    assert name not in reached(name)
+def heavy_below(module: str) -> set[str]:
+    """Return the heavy packages that importing a module imports, directly or not."""
+    found, seen, waiting = set(), set(), [module]
+    while waiting:
+        name = waiting.pop()
+        seen.add(name)
+        for node, inside in statements(name):
+            if not inside:
+                found |= {other.split(".")[0] for other in resolved(node, name)} & set(HEAVY)
+        waiting += imports(name) - seen
+    return found
 
 
 def test_readers_know_nothing_of_models():
-    for name in imports():
-        if name.split(".")[0] == "corpora":
-            outside = {o.split(".")[0] for o in reached(name)} - {"corpora"}
-            assert outside <= {"errors", "files", "utterance", "progress"}, name
+    for module in MODULES:
+        if module.split(".")[0] == "corpora":
+            outside = {other.split(".")[0] for other in imports(module)} - {"corpora"}
+            allowed = {"errors", "files", "utterance", "store", "corpus", "progress"}
+            assert outside <= allowed, module
+
+
+def test_the_reading_order_names_the_root():
+    """The package's own text names every module in the hall and every room."""
+    hall = {path.name for path in PACKAGE.glob("*.py")} - {"__init__.py", "__main__.py"}
+    rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir()} - {"__pycache__"}
+    for name in hall | rooms:
+        assert f"``{name}``" in cenet_lib.__doc__, name

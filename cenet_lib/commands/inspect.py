@@ -1,0 +1,19 @@
+"""``inspect``: write a page that shows what each word takes from face and voice."""
+
+from argparse import Namespace
+
+from ..corpora import load_corpus
+from ..files import refuse_existing
+from ..inspector.widget import AttentionInspector
+from ..progress import somebody_watches
+
+
+def run(options: Namespace) -> None:
+    """Open the inspector on a run and export its page."""
+    refuse_existing(options.out)
+    corpus = None if options.corpus is None else load_corpus(options.corpus)
+    inspector = AttentionInspector.from_run(
+        options.run, corpus, compare=options.compare, progress=somebody_watches()
+    )
+    inspector.to_html(options.out, options.utterances)
+    print(f"written to {options.out}; open it in a browser")
