@@ -145,7 +145,7 @@ def predict(
     rows: Iterable[tuple] = predict_stream(model, processor, utterances, batch_size=batch_size)
     if progress is not None:
         total = len(utterances) if isinstance(utterances, Sequence) else None
-        rows = bar(rows, f"predict {progress}", total)
+        rows = bar(rows, f"predict {progress}", total=total)
     return pd.DataFrame(rows, columns=["id", "words", "label", "prediction"])
 
 

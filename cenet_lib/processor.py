@@ -13,7 +13,7 @@ from .errors import CENetError
 from .files import read_json, write_json
 from .fusion import READS
 from .language.annotators import POLARITY_NEUTRAL, POS_OTHER, get_annotator, own_word_ids
-from .language.backbone import resolve_backbone
+from .language.backbone import hub_answers, resolve_backbone
 from .language.sentilare import is_sentilare, load_sentilare_tokenizer
 from .utterance import STREAMS, Utterance
 from .vocabulary import FeatureVocabulary, FrameSequences
@@ -34,7 +34,7 @@ class CENetProcessor:
     visual_vocabulary, acoustic_vocabulary : FeatureVocabulary or None
         ``None`` if a corpus has no such stream.
     annotator : str or None
-        Name of the source of part-of-speech and polarity ids, see `linguistics.get_annotator`.
+        Name of the source of part-of-speech and polarity ids, see `get_annotator`.
     max_length : int
         Most word pieces per utterance, special tokens included; 50 in the published code.
     pad_frames_to : int or None
@@ -308,7 +308,9 @@ def load_tokenizer(backbone: str | Path) -> PreTrainedTokenizerBase:
         return load_sentilare_tokenizer(backbone)
     try:
         # RoBERTa's tokenizers want to know that words are separated by spaces; others ignore it.
-        tokenizer = AutoTokenizer.from_pretrained(backbone, add_prefix_space=True)
+        tokenizer = AutoTokenizer.from_pretrained(
+            backbone, add_prefix_space=True, local_files_only=not hub_answers(backbone)
+        )
     except (OSError, ValueError) as error:
         raise CENetError(
             f"{backbone}: no tokenizer could be loaded ({str(error).splitlines()[0]}); "

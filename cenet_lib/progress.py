@@ -16,13 +16,18 @@ def somebody_watches() -> bool:
     return sys.stderr.isatty() or "ipykernel" in sys.modules
 
 
-def bar(items: Iterable[T], description: str, total: int | None = None) -> Iterable[T]:
+def bar(
+    items: Iterable[T], description: str, shown: bool = True, total: int | None = None
+) -> Iterable[T]:
     """Wrap an iterable in a progress bar that goes away when it is done.
+
+    A log file keeps no bars, so there is none unless somebody watches.
 
     >>> sum(bar([1, 2, 3], "add"))
     6
     """
-    return tqdm(items, desc=description, total=total, leave=False, disable=not somebody_watches())
+    hidden = not (shown and somebody_watches())
+    return tqdm(items, desc=description, total=total, leave=False, disable=hidden)
 
 
 class TrainingProgress:

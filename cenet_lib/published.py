@@ -151,7 +151,7 @@ def published_optimizer(
     Returns
     -------
     optimizer, scheduler
-        As the Hugging Face Trainer takes them: ``Trainer(optimizers=(optimizer, scheduler), …)``.
+        To be stepped in this order, after each batch.
     """
     spared = ("bias", "LayerNorm.weight")
     parts: dict[str, list] = {"backbone": [], "fusion": [], "no decay": []}

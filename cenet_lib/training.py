@@ -91,7 +91,7 @@ def train(
     folder, settings = Path(folder).resolve(), settings or TrainingSettings()
     if not resuming:
         refuse_existing(folder)
-    training = prepare(corpus, settings)
+    training = prepare(corpus, settings, progress=True)
     accelerator = training.accelerator
     with _claimed(folder, accelerator, keep=resuming):
         if accelerator.is_main_process and not (folder / "config.json").is_file():
@@ -158,6 +158,8 @@ def train_epoch(
     """
     accelerator, model, optimizer = training.accelerator, training.model, training.optimizer
     model.train()
+    if state.step_in_epoch == 0:
+        _draw_as_before()
     for part in training.batches.parts(state.epoch, skip=state.step_in_epoch):
         features = [training.encoded["train"][row] for row in part.rows]
         batch = training.processor.collate(features)
@@ -294,6 +296,7 @@ def _measure(training: Training, state: TrainingState) -> dict[str, float]:
     seen = gather_object(state.seen)
     labels, predictions = ([x for part in column for x in part] for column in zip(*seen))
     row: dict[str, float] = {"epoch": state.epoch + 1}
+    _draw_as_before()
     scores = {"train": _score(labels, predictions, training.corpus.label_range)}
     scores |= {
         split: evaluate_epoch(training, split) for split in training.encoded if split != "train"
@@ -305,6 +308,14 @@ def _measure(training: Training, state: TrainingState) -> dict[str, float]:
     attention = attention_summary(training.plain_model, training.processor, some)
     row |= {f"valid_{name}": value for name, value in attention.items()}
     return row | training.learning_rates()
+
+
+def _draw_as_before() -> None:
+    """Draw a number, as data loaders did before each epoch and each evaluation in version 0.1.
+
+    So a seed still gives the numbers that were recorded then.
+    """
+    torch.empty((), dtype=torch.int64).random_()
 
 
 def _score(

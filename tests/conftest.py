@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+# Two test processes on two cores: more threads would only wait for each other. Set before torch
+# and BLAS are imported, here and in the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def test_data() -> Path:

@@ -260,7 +260,7 @@ def test_first_token_only_changes_nothing_but_the_work(name):
 
 
 def test_unknown_layers_are_computed_for_all_tokens(monkeypatch):
-    monkeypatch.setattr("cenet_lib.model.after_attention", lambda layer: None)
+    monkeypatch.setattr("cenet_lib.language.probe.after_attention", lambda layer: None)
     model, inputs = build("bert", still=True), batch()
     states = model.backbone(inputs["input_ids"]).last_hidden_state
     assert states.shape[1] == inputs["input_ids"].shape[1]

@@ -96,7 +96,7 @@ def test_one_utterance(processor, vocabularies, small_corpus):
     for stream, vocabulary in zip(("visual", "acoustic"), vocabularies, strict=True):
         frames = utterance.frames(stream)
         assert np.array_equal(encoded[f"{stream}_counts"], vocabulary.count(frames))
-        assert np.array_equal(processor.codes(utterance, stream), vocabulary.transform(frames))
+        assert np.array_equal(processor.codes(utterance, stream), vocabulary.predict(frames))
         assert processor.n_codes(stream) == vocabulary.n_codes
         assert processor.n_features(stream) == frames.shape[1]
 
@@ -171,7 +171,7 @@ def test_streams_without_frames(processor, small_corpus):
 
 
 def test_streams_without_vocabulary(tokenizer, vocabularies, small_corpus):
-    blind = CENetProcessor(tokenizer, None, vocabularies[1], frames="raw")
+    blind = CENetProcessor(tokenizer, None, vocabularies[1], reads="frames")
     utterance = small_corpus.valid[0]
     encoded = blind(utterance)
     assert blind.n_codes("visual") == 1
@@ -191,7 +191,7 @@ def test_missing_values_do_not_stop_a_prediction(processor, vocabularies, small_
 
 @pytest.mark.parametrize("n", [0, 3, 10, 17])
 def test_padding_is_counted_and_long_streams_are_cut(tokenizer, vocabularies, n):
-    processor = CENetProcessor(tokenizer, *vocabularies, pad_frames_to=10, frames="raw")
+    processor = CENetProcessor(tokenizer, *vocabularies, pad_frames_to=10, reads="frames")
     frames = np.random.default_rng(n).standard_normal((n, 6)).astype(np.float32)
     encoded = processor(say("good", visual=frames))
     counts = encoded["visual_counts"]
@@ -206,16 +206,16 @@ def test_frames_as_they_are_and_one_per_token(tokenizer, vocabularies):
     frames = np.arange(24, dtype=np.float32).reshape(4, 6)  # four frames for two words
     utterance = say("films", "good", visual=frames)
     z = vocabularies[0].standardize(frames)
-    raw = CENetProcessor(tokenizer, *vocabularies, frames="raw")(utterance)
+    raw = CENetProcessor(tokenizer, *vocabularies, reads="frames")(utterance)
     assert np.array_equal(raw["visual"], z)
     assert raw["acoustic"].shape == (0, 5)
-    aligned = CENetProcessor(tokenizer, *vocabularies, frames="aligned")(utterance)
+    aligned = CENetProcessor(tokenizer, *vocabularies, reads="aligned")(utterance)
     nothing, first, second = np.zeros(6), z[:2].mean(0), z[2:].mean(0)
     expected = [nothing, first, first, second, nothing]  # [CLS] film ##s good [SEP]
     np.testing.assert_allclose(aligned["visual"], expected, rtol=1e-6)
     assert (aligned["acoustic"] == np.zeros((5, 5))).all()
-    with pytest.raises(CENetError, match="frames is 'all'; choose"):
-        CENetProcessor(tokenizer, *vocabularies, frames="all")
+    with pytest.raises(CENetError, match="reads is 'all'; choose"):
+        CENetProcessor(tokenizer, *vocabularies, reads="all")
 
 
 # what dictionaries know
@@ -273,7 +273,7 @@ def test_an_unknown_annotator_is_refused(tokenizer):
 
 @pytest.fixture(scope="module")
 def everything(tokenizer, vocabularies):
-    return CENetProcessor(tokenizer, *vocabularies, annotator="offline", frames="raw")
+    return CENetProcessor(tokenizer, *vocabularies, annotator="offline", reads="frames")
 
 
 def test_a_batch_is_its_utterances_with_padding(everything, small_corpus):
@@ -393,7 +393,7 @@ def test_the_same_in_a_new_process_without_a_network(
         "roberta": load_tokenizer(roberta),
         "minilm": load_tokenizer("minilm"),
     }
-    settings = {"annotator": "offline", "max_length": 9, "pad_frames_to": 12, "frames": "aligned"}
+    settings = {"annotator": "offline", "max_length": 9, "pad_frames_to": 12, "reads": "aligned"}
     processors = {
         kind: CENetProcessor(loaded, *vocabularies, **settings)
         for kind, loaded in tokenizers.items()
@@ -429,7 +429,7 @@ def test_settings_and_vocabularies_come_back(tokenizer, vocabularies, tmp_path):
     saved = CENetProcessor(tokenizer, None, vocabularies[1], max_length=9, pad_frames_to=12)
     saved.save_pretrained(tmp_path / "run")
     again = CENetProcessor.from_pretrained(tmp_path / "run")
-    for name in ("annotator_name", "max_length", "pad_frames_to", "frames"):
+    for name in ("annotator_name", "max_length", "pad_frames_to", "reads"):
         assert getattr(again, name) == getattr(saved, name)
     assert again.vocabularies["visual"] is None
     assert np.array_equal(again.vocabularies["acoustic"].codes_, vocabularies[1].codes_)
@@ -455,7 +455,7 @@ FILE = "cenet_processor.json"
             f"{FILE}: is damaged",
         ),
         (lambda f: (f / "visual_vocabulary.npz").unlink(), "visual_vocabulary.npz: is missing"),
-        (lambda f: (f / "visual_vocabulary.json").write_text(""), "not a saved vocabulary"),
+        (lambda f: (f / "visual_vocabulary.json").write_text(""), "vocabulary.json: is damaged"),
         (
             lambda f: [p.unlink() for p in f.glob("tokenizer*")],
             "no tokenizer could be loaded",

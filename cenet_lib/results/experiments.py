@@ -25,7 +25,7 @@ from ..runs.folder import Run, is_finished
 from ..settings import TrainingSettings
 from ..training import resume, train
 from .bootstrap import paired_difference
-from .plots import metric_by_variant
+from .plots import metric_by_variant, theme
 
 # What makes a difference to a fusion only, to every one or to those whose class names it.
 _OF_EVERY_FUSION = ("streams", "lr_fusion")
@@ -263,6 +263,7 @@ def format_summary(comparison: Comparison) -> str:
     return "\n".join(lines) + (f"\n\n{failed} runs failed, see runs.csv" if failed else "")
 
 
+@theme()
 def draw(runs: pd.DataFrame, varying: Sequence[str]) -> Figure:
     """Return a figure of MAE and Corr on test: each seed of each configuration, and their mean."""
     names = runs[list(varying)].astype(str).agg(", ".join, axis=1) if varying else "run"

@@ -113,8 +113,9 @@ def _draw(history: pd.DataFrame, predictions: pd.DataFrame, folder: Path) -> Seq
         ("learning_curves", plots.learning_curves, history, (5.5, 3.6)),
         ("predictions", plots.predicted_against_true, shown, (4.8, 4.8)),
     ):
-        figure = Figure(figsize=size, layout="constrained")
-        draw(table, ax=figure.subplots())
+        with plots.theme():
+            figure = Figure(figsize=size, layout="constrained")
+            draw(table, ax=figure.subplots())
         written.append(folder / f"{name}.png")
         with atomic_file(written[-1]) as temporary:
             figure.savefig(temporary, format="png", dpi=150)

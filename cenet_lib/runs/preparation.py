@@ -25,7 +25,7 @@ from ..language.annotators import annotate_corpus, get_annotator
 from ..language.backbone import encoder_layers
 from ..model import CENet
 from ..processor import CENetProcessor
-from ..progress import bar, quiet_transformers, somebody_watches
+from ..progress import bar, quiet_transformers
 from ..settings import TrainingSettings
 from ..utterance import SPLITS, STREAMS, Utterance
 from .batches import LengthGroupedBatches
@@ -73,8 +73,16 @@ class Training:
         return {f"lr_{group['name'].split('/')[0]}": float(group["lr"]) for group in groups}
 
 
-def prepare(corpus: Corpus, settings: TrainingSettings) -> Training:
+def prepare(corpus: Corpus, settings: TrainingSettings, *, progress: bool = False) -> Training:
     """Make everything ready for training; nothing is written.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        With non-empty train and valid splits.
+    settings : TrainingSettings
+    progress : bool
+        Show bars where it takes long.
 
     Raises
     ------
@@ -86,13 +94,13 @@ def prepare(corpus: Corpus, settings: TrainingSettings) -> Training:
     seen = select_streams(corpus, settings)
     if settings.linguistic is not None:  # all at once: a sentence encoder likes batches
         annotator = get_annotator(settings.linguistic)
-        seen = annotate_corpus(seen, annotator, progress=somebody_watches())
+        seen = annotate_corpus(seen, annotator, progress=progress)
     needed = ("train", "valid", "test") if settings.watch_test else ("train", "valid")
     labelled = {split: _labelled(seen, split) for split in needed}
     with quiet_transformers():
         processor, model = build(seen, settings)
     encoded = {
-        split: [{**processor(u), "id": u.id} for u in bar(utterances, f"encode {split}")]
+        split: [{**processor(u), "id": u.id} for u in bar(utterances, f"encode {split}", progress)]
         for split, utterances in labelled.items()
     }
     lengths = [len(features["input_ids"]) for features in encoded["train"]]

@@ -32,7 +32,7 @@ from cenet_lib.inspector.records import (
     unpack,
     without,
 )
-from cenet_lib.training import build
+from cenet_lib.runs.preparation import build
 
 
 @pytest.fixture(scope="module")
