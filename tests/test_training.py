@@ -1,18 +1,19 @@
 """Training end to end: the run folder, what was learnt, what is refused."""
 
+import inspect
 import json
-import os
-import subprocess
-import sys
+import traceback
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from small import make_backbone, make_corpus
 
 from cenet_lib import CENetError, Corpus, Run, TrainingSettings, predict, train
-from cenet_lib.prediction import evaluate, predict_stream
-from cenet_lib.runs.preparation import select_streams
+from cenet_lib.__main__ import main
+from cenet_lib.prediction import evaluate
 
 
 @pytest.fixture
@@ -90,135 +91,13 @@ def test_same_seed_same_run_and_another_seed_another(small_corpus, quick, tmp_pa
     pd.testing.assert_frame_equal(history[0], history[1])
 
 
-def test_saved_run_predicts_offline_in_a_new_process(small_run):
-    code = (
-        "import sys; from cenet_lib import Run, load_corpus, predict\n"
-        "run = Run(sys.argv[1])\n"
-        "corpus = load_corpus(sys.argv[2])\n"
-        "table = predict(run.model, run.processor, corpus.test)\n"
-        "print(*table['prediction'])"
-    )
-    corpus = small_run.folder.parent / "corpus"
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(small_run.folder), str(corpus)],
-        env={**os.environ, "HF_HUB_OFFLINE": "1"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    here = small_run.predictions.query("split == 'test'")["prediction"]
-    np.testing.assert_allclose([float(x) for x in done.stdout.split()], here, atol=2e-6)
-
-
-def test_predict_stream_reads_no_further_than_a_window(small_run):
-    corpus = make_corpus(sizes=(64, 16, 16), seed=5)
-    taken = 0
-
-    def endless():
-        nonlocal taken
-        while True:
-            for utterance in corpus:
-                taken += 1
-                yield utterance
-
-    rows = predict_stream(small_run.model, small_run.processor, endless(), batch_size=2)
-    first = [next(rows) for _ in range(5)]
-    assert taken == 32  # sixteen batches of two
-    assert [row[0] for row in first] == [u.id for u in list(corpus)[:5]]
-
-
-def test_predictions_do_not_depend_on_company(small_run, small_corpus):
-    together = predict(small_run.model, small_run.processor, small_corpus.test, batch_size=16)
-    alone = predict(small_run.model, small_run.processor, small_corpus.test, batch_size=1)
-    np.testing.assert_allclose(together["prediction"], alone["prediction"], atol=1e-5)
-
-
-def test_predict_leaves_the_model_as_it_was(small_run, small_corpus):
-    small_run.model.train()
-    predict(small_run.model, small_run.processor, small_corpus.test[:2])
-    assert small_run.model.training
-    small_run.model.eval()
-
-
 def test_utterances_without_label_get_predictions_but_do_not_train(quick, tmp_path):
-    from dataclasses import replace
-
     corpus = make_corpus()
     hidden = [replace(u, label=None) for u in corpus.train[:6]] + list(corpus.train[6:])
     corpus = Corpus("some", hidden, corpus.valid, corpus.test)
     run = train(corpus, tmp_path / "run", TrainingSettings(**quick))
     assert run.predictions["label"].isna().sum() == 6
     assert run.predictions["prediction"].notna().all()
-
-
-def test_utterances_without_frames_still_get_predictions(small_run):
-    from dataclasses import replace
-
-    utterance = make_corpus(seed=7).test[0]
-    bare = replace(utterance, visual=utterance.visual[:0], acoustic=utterance.acoustic[:0])
-    table = predict(small_run.model, small_run.processor, [utterance, bare])
-    assert np.isfinite(table["prediction"]).all()
-    assert table["prediction"][0] != table["prediction"][1]
-
-
-@pytest.mark.parametrize("stream", ["visual", "acoustic"])
-def test_a_corpus_without_one_stream_trains(quick, tmp_path, stream):
-    settings = TrainingSettings(**quick, streams=stream)
-    corpus = select_streams(make_corpus(), settings)
-    lost = "acoustic" if stream == "visual" else "visual"
-    assert all(len(u.frames(lost)) == 0 and len(u.frames(stream)) for u in corpus)
-    run = train(make_corpus(), tmp_path / "run", settings)
-    assert run.processor.vocabularies[lost] is None
-    assert run.processor.vocabularies[stream] is not None
-
-
-def test_shuffled_streams_keep_words_and_labels_and_stay_in_their_split(small_corpus):
-    mixed = select_streams(small_corpus, TrainingSettings(streams="shuffled"))
-    for split, utterances in small_corpus.splits.items():
-        own = {u.visual.tobytes() for u in utterances}
-        dealt = [u.visual.tobytes() for u in mixed.splits[split]]
-        assert set(dealt) == own
-        moved = [d != u.visual.tobytes() for d, u in zip(dealt, utterances, strict=True)]
-        assert np.mean(moved) > 0.7
-        assert [(u.id, u.words, u.label) for u in mixed.splits[split]] == [
-            (u.id, u.words, u.label) for u in utterances
-        ]
-
-
-def test_settings_reach_the_model(small_corpus, quick, tmp_path):
-    settings = TrainingSettings(
-        **{**quick, "batch_size": 48},
-        injection_layer=0,
-        attention_scale=2.0,
-        mask_padding=False,
-        pad_frames_to=10,
-        linguistic="offline",
-        max_length=8,
-        freeze_layers=1,
-    )
-    run = train(small_corpus, tmp_path / "run", settings)
-    config = run.model.config
-    assert (config.injection_layer, config.attention_scale) == (0, 2.0)
-    assert not config.mask_padding
-    assert config.linguistic
-    assert run.processor.max_length == 8
-    features = run.processor(small_corpus.train[0])
-    assert features["visual_counts"].sum() == 10
-    assert len(features["pos_ids"]) == len(features["input_ids"]) <= 8
-
-
-def test_frozen_layers_stay_and_others_move(small_corpus, small_backbone, quick, tmp_path):
-    from transformers import AutoModel
-
-    run = train(small_corpus, tmp_path / "run", TrainingSettings(**quick, freeze_layers=1))
-    before = AutoModel.from_pretrained(small_backbone).state_dict()
-    moved = {
-        name
-        for name, weight in run.model.backbone.state_dict().items()
-        if not np.array_equal(weight, before[name])
-    }
-    assert moved
-    assert all(name.startswith("encoder.layer.1.") for name in moved)
 
 
 def test_patience_stops_early(small_corpus, quick, tmp_path):
@@ -272,39 +151,33 @@ def test_existing_folder_is_refused_and_left_alone(small_run, small_corpus, quic
     assert small_run.metrics == json.loads((small_run.folder / "metrics.json").read_text())
 
 
-def test_nothing_is_written_when_the_corpus_cannot_be_trained_on(small_corpus, quick, tmp_path):
-    from dataclasses import replace
-
-    unlabelled = [replace(u, label=None) for u in small_corpus.valid]
-    cases = {
-        "the valid split is empty": Corpus("x", small_corpus.train),
-        "the train split is empty": Corpus("x", [], small_corpus.valid),
-        "no utterance of the valid split has a label": Corpus("x", small_corpus.train, unlabelled),
-    }
-    for message, corpus in cases.items():
-        with pytest.raises(CENetError, match=message):
-            train(corpus, tmp_path / "run", TrainingSettings(**quick))
-        assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"backbone": "no/such-model"}, "no (language model|tokenizer) could be loaded"),
-        ({"injection_layer": 7}, "injection_layer is 7, but the language model has layers 0 to 1"),
-        ({"n_visual_codes": 10_000}, "visual stream: .* distinct frames cannot make 10000 codes"),
-        ({"freeze_layers": 3}, "freeze_layers is 3; the backbone has 2 layers"),
-    ],
-)
-def test_settings_that_do_not_fit_are_refused(small_corpus, quick, tmp_path, settings, message):
-    with pytest.raises(CENetError, match=message):
-        train(small_corpus, tmp_path / "run", TrainingSettings(**{**quick, **settings}))
-    assert not (tmp_path / "run").exists()
-
-
 def test_a_folder_that_is_no_run_says_so(tmp_path):
     with pytest.raises(CENetError, match=r"is not a finished run .* train one with"):
         Run(tmp_path)
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(CENetError, match="go on with: python -m cenet_lib train --resume"):
         Run(tmp_path)
+
+
+def test_the_step_is_four_calls_from_the_command_line(
+    small_run, small_backbone, tmp_path, monkeypatch
+):
+    """The loop is in plain sight: command, train, train_epoch, and there is the step."""
+    calls = []
+
+    def step(optimizer, *args, **kwargs):
+        stack = [frame.filename for frame in traceback.extract_stack()]
+        ours = [name for name in stack if "cenet_lib" in name and "test" not in name]
+        calls.append([name.rpartition("cenet_lib")[2] for name in ours])
+        return original(optimizer, *args, **kwargs)
+
+    original = torch.optim.AdamW.step
+    monkeypatch.setattr(torch.optim.AdamW, "step", step)
+    options = ["--backbone", str(small_backbone), "--epochs", "1", "--device", "cpu"]
+    options += ["--corpus", str(small_run.folder.parent / "corpus"), "--n-visual-codes", "4"]
+    options += ["--n-acoustic-codes", "3", "--out", str(tmp_path / "run")]
+    assert main(["train", *options]) == 0
+    assert calls[0] == ["/__main__.py", "/commands/train.py", "/training.py", "/training.py"]
+    assert "optimizer.step()" in inspect.getsource(
+        __import__("cenet_lib.training").training.train_epoch
+    )

@@ -1,17 +1,10 @@
-"""The parts of the trainer: batches, parameter groups, what attention is summarised to."""
-
-from dataclasses import replace
+"""Batches: every utterance once, of similar length, the same on one process or many."""
 
 import numpy as np
 import pytest
-import torch
-from small import make_corpus
 
-from cenet_lib import CENetError, Corpus, TrainingSettings, train
-from cenet_lib.prediction import attention_summary
+from cenet_lib import CENetError
 from cenet_lib.runs.batches import LengthGroupedBatches
-from cenet_lib.runs.checkpoints import TrainingState
-from cenet_lib.runs.preparation import parameter_groups
 
 
 def lengths(n: int, seed: int = 0) -> np.ndarray:
@@ -96,84 +89,3 @@ def test_an_epoch_goes_on_where_it_was_left():
 def test_batches_too_small_to_split_are_refused():
     with pytest.raises(CENetError, match="cannot be split over 4 processes × 2 parts; raise batch"):
         LengthGroupedBatches(lengths(20), 6, world=4, accumulate=2)
-
-
-def test_parameter_groups_hold_each_parameter_once_with_its_rate(small_run):
-    settings = TrainingSettings(lr_backbone=1.0, lr_fusion=2.0, lr_head=3.0, weight_decay=0.5)
-    groups = {group["name"]: group for group in parameter_groups(small_run.model, settings)}
-    assert {name: group["lr"] for name, group in groups.items()} == {
-        **{"backbone/decay": 1.0, "backbone/no decay": 1.0, "fusion/decay": 2.0},
-        **{"fusion/no decay": 2.0, "head/decay": 3.0, "head/no decay": 3.0},
-    }
-    for name, group in groups.items():
-        decays = name.endswith("/decay")
-        assert group["weight_decay"] == (0.5 if decays else 0.0)
-        assert all((p.ndim > 1) == decays for p in group["params"])
-    listed = [id(p) for group in groups.values() for p in group["params"]]
-    assert sorted(listed) == sorted(id(p) for p in small_run.model.parameters())
-
-
-def test_attention_summary_agrees_with_a_plain_computation(small_run, small_corpus):
-    processor, model = small_run.processor, small_run.model
-    features = [processor(utterance) for utterance in small_corpus.valid]
-    summary = attention_summary(model, processor, features)
-    rows = []
-    with torch.no_grad():
-        for feature in features:
-            batch = processor.collate([feature])
-            batch.pop("labels")
-            rows.append(model(**batch, output_attentions=True).visual_attention[0])
-    attention = torch.cat(rows).double()  # (tokens, k+1)
-    entropy = -(attention * attention.clamp(min=1e-30).log2()).sum(-1).mean().item()
-    assert summary["visual_entropy"] == pytest.approx(entropy, abs=1e-4)
-    shares = [summary[f"visual_share_{code}"] for code in range(5)]
-    np.testing.assert_allclose(shares, attention.mean(0), atol=1e-5)
-    assert not model.training
-
-
-@pytest.mark.parametrize(
-    ("errors", "over"),
-    [([], False), ([1.0], False), ([1.0, 1.1], False), ([1.0, 1.1, 1.0], True), ([3, 2, 1], False)],
-)
-def test_patience_counts_epochs_since_the_best(errors, over):
-    history = [{"valid_mae": error} for error in errors]
-    state = TrainingState(steps_per_epoch=3, epoch=len(errors), history=history)
-    assert state.is_out_of_patience(2) == over
-    assert not state.is_out_of_patience(None)
-
-
-def test_attention_over_frames_is_summarised_whatever_the_width_of_a_batch(
-    small_backbone, tmp_path
-):
-    corpus = make_corpus(sizes=(16, 90, 4))  # more valid utterances than fit in one batch,
-    longest = replace(corpus.valid[0], visual=np.repeat(corpus.valid[0].visual, 9, axis=0))
-    corpus = Corpus("two widths", corpus.train, [longest, *corpus.valid[1:]], corpus.test)
-    settings = TrainingSettings(
-        backbone=str(small_backbone),
-        fusion="ce-continuous",
-        n_visual_codes=4,
-        n_acoustic_codes=3,
-        epochs=1,
-        device="cpu",
-    )
-    run = train(corpus, tmp_path / "run", settings)
-    entropies = []
-    with torch.no_grad():
-        for utterance in corpus.valid:
-            batch = run.processor.batch([utterance])
-            attention = run.model(**batch, output_attentions=True).visual_attention[0].double()
-            entropies += (-(attention * attention.clamp(min=1e-30).log2()).sum(-1)).tolist()
-    saved = run.history["valid_visual_entropy"][0]
-    assert saved == pytest.approx(np.mean(entropies), abs=1e-3)
-
-
-def test_models_that_do_not_attend_are_not_run_for_a_summary(small_run, small_corpus):
-    from cenet_lib import CENet, CENetConfig
-
-    config = CENetConfig(backbone=small_run.model.config.backbone, fusion="none")
-    model = CENet(config)
-    calls = []
-    model.register_forward_pre_hook(lambda *_: calls.append(1))
-    features = [small_run.processor(utterance) for utterance in small_corpus.train]
-    assert attention_summary(model, small_run.processor, features * 3) == {}
-    assert len(calls) <= 1
