@@ -1,13 +1,12 @@
 """AttentionInspector: see with the mouse what each word takes from face and voice.
 
-`inspection` computes, `inspector.js` shows; this module joins them: as a notebook widget whose
-selections Python reads and sets, as one HTML file that needs neither kernel nor network, and as a
-picture for papers and for notebooks that are read without a kernel.
+`records` computes, the `page` shows; this module joins them: as a notebook widget whose selections
+Python reads and sets, as one HTML file that needs neither kernel nor network, and as a picture for
+papers and for notebooks that are read without a kernel.
 """
 
 import base64
 import io
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,12 +17,14 @@ import pandas as pd
 import traitlets
 from tqdm.auto import tqdm
 
+from ..corpus import Corpus
 from ..errors import CENetError
 from ..files import atomic_file
 from ..model import CENet
 from ..processor import CENetProcessor
-from ..utterance import SPLITS, STREAMS, Corpus, Utterance
+from ..utterance import SPLITS, STREAMS, Utterance
 from .figure import FIRST_TOKEN, draw_record
+from .page import page_html, page_module
 from .pictures import FACE
 from .records import (
     Source,
@@ -33,7 +34,6 @@ from .records import (
     measure_effects,
 )
 
-_MODULE = Path(__file__).with_name("inspector.js")
 _MOST_LISTED = 500
 _LARGEST_PAGE = 2_000_000  # bytes; beyond, a page leaves the frame-by-frame pictures out
 
@@ -79,7 +79,7 @@ class AttentionInspector(anywidget.AnyWidget):
         If there is nothing to list, or a value set from Python does not exist.
     """
 
-    _esm = _MODULE
+    _esm = page_module()
     utterance = traitlets.Unicode().tag(sync=True)
     word = traitlets.Int(None, allow_none=True).tag(sync=True)
     code = traitlets.Tuple(
@@ -270,13 +270,13 @@ class AttentionInspector(anywidget.AnyWidget):
                 "view": self.view,
             },
         }
-        page = _html(self.corpus.name, data)
+        page = page_html(data)
         if len(page.encode()) > _LARGEST_PAGE:
             for record in records.values():
                 for source in record["sources"]:
                     for stream in STREAMS:
                         source[stream]["film"] = None  # the film then plays the codes' pictures
-            page = _html(self.corpus.name, data)
+            page = page_html(data)
         return page
 
     def to_png(self, path: str | Path, dpi: int = 200) -> None:
@@ -334,40 +334,3 @@ def _columns(listing: pd.DataFrame) -> dict[str, list]:
         name: [None if isinstance(v, float) and math.isnan(v) else v for v in column.tolist()]
         for name, column in listing.items()
     }
-
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:">
-<title>Attention inspector</title>
-<style>
-body { margin: 0; background: #eef0f4; }
-main { max-width: 1120px; margin: 24px auto; padding: 0 16px; }
-@media (prefers-color-scheme: dark) { body { background: #0c0d10; } }
-@media print { body { background: none; } }
-</style>
-</head>
-<body>
-<main id="inspector"></main>
-<script type="application/json" id="data">@DATA@</script>
-<script type="module">
-@MODULE@
-const data = JSON.parse(document.getElementById("data").textContent);
-document.title = `Attention inspector: ${data.corpus.name}`;
-mount(document.getElementById("inspector"), data);
-</script>
-</body>
-</html>
-"""
-
-
-def _html(name: str, data: dict) -> str:
-    # "<" as an escape: no text of a corpus can end the script element or begin another one.
-    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    text = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    before, _, after = _PAGE.partition("@DATA@")
-    return before + text + after.replace("@MODULE@", _MODULE.read_text(encoding="utf-8"))

@@ -2,19 +2,17 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-import cenet_lib
 from cenet_lib import AttentionInspector, Corpus, Run
+from cenet_lib.inspector.page import page_module
 from cenet_lib.inspector.pictures import FACE, face_curves, wave
 from cenet_lib.utterance import STREAMS
 
 # Three digits are shown of what a page keeps in float16: 0.1495 may become 0.150.
 THREE_DIGITS = 5e-3 + 5e-4
-MODULE = Path(cenet_lib.__file__).parent / "inspector" / "inspector.js"
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +176,31 @@ def test_thousands_of_frames_are_drawn_on_a_page_that_stays_small(inspector, tmp
     assert pixels(page, "canvas.map") != start
 
 
+@pytest.mark.parametrize("view", ["codes", "frames"])
+def test_words_behind_the_cut_are_shown_as_not_read(view, inspector, tmp_path, watched):
+    source = inspector.sources[0]
+    long = replace(inspector.corpus.test[0], words=("good",) * 60)
+    cut = AttentionInspector(source.model, source.processor, inspector.corpus, [long])
+    cut.word, cut.view = 0, view
+    cut.to_html(tmp_path / "cut.html")
+    watch = watched()
+    page = watch.page
+    page.goto((tmp_path / "cut.html").as_uri())
+    n_read = cut._record["sources"][0]["n_read"]
+    assert f"the model reads the first {n_read} words" in page.locator(".sentence").inner_text()
+    assert page.locator(".sentence button.unread").count() == 60 - n_read
+    page.locator(".words > div").nth(n_read).hover()
+    box = page.locator("canvas.map").first.bounding_box()
+    row = page.locator(".words > div").nth(n_read).bounding_box()
+    page.mouse.move(box["x"] + 8, row["y"] + 4)
+    assert page.locator(".tip").inner_text() == "“good”: not read by the model"
+    page.get_by_text("as tables").click()
+    rows = page.locator("table[data-stream]").first.locator("tbody tr")
+    assert set(rows.nth(n_read).locator("td").all_inner_texts()) == {"–"}
+    assert "–" not in rows.nth(n_read - 1).inner_text()
+    assert watch.errors == []
+
+
 def test_the_film_plays_and_stops(opened):
     page = opened().page
     strip = page.locator("canvas.strip").first
@@ -291,13 +314,14 @@ def test_a_narrow_page_does_not_overflow(opened):
 def test_browser_and_python_draw_the_same(watched):
     activation = {"AU12": 0.7, "AU4": 0.4, "AU26": 1.0, "yaw": -0.5, "pitch": 0.3, "roll": 0.8}
     voice = {"pitch": 0.6, "energy": -0.4, "voicing": -0.3, "creak": 0.5}
+    module = page_module() + "export { faceCurves, wave };"
     curves, line = watched().page.evaluate(
         """async ([module, parts, activation, voice]) => {
           const url = "data:text/javascript," + encodeURIComponent(module);
           const { faceCurves, wave } = await import(url);
           const curves = faceCurves(parts, activation);
           return [curves.map((c) => [c.points, c.opacity]), wave(voice)] }""",
-        [MODULE.read_text(encoding="utf-8"), json.loads(json.dumps(FACE)), activation, voice],
+        [module, json.loads(json.dumps(FACE)), activation, voice],
     )
     for (points, opacity), (_, expected, shown) in zip(
         curves, face_curves(activation), strict=True

@@ -1,0 +1,242 @@
+/** Records made ready to draw: code books with their pictures, attention summed along time. */
+
+import { STREAMS, unpack } from "./records.js";
+
+/** @import { Activation } from "./art.js" */
+/** @import { CodeProfile, CorpusRecord, Predictions, Stream } from "./records.js" */
+/** @import { StreamRecord, UtteranceRecord, Vocabulary } from "./records.js" */
+
+/**
+ * What can be drawn of a code or of a frame: its activation, or else its channels z (d,).
+ *
+ * @typedef {{ z: Float32Array, activation: Activation | null }} Look
+ */
+
+/**
+ * The vocabulary of one stream; without codes where the model has none.
+ *
+ * @typedef {object} CodeBook
+ * @property {Stream} stream
+ * @property {number} k
+ * @property {string[]} names of the d channels
+ * @property {Float32Array} mean (d,)
+ * @property {Float32Array} scale (d,)
+ * @property {string[]} art names of what can be drawn
+ * @property {number[]} order
+ * @property {CodeProfile[]} codes
+ * @property {Look[]} looks
+ * @property {number} looked_at
+ * @property {number} train_size
+ */
+
+/** @typedef {Record<Stream, CodeBook>} Books */
+/** @typedef {CorpusRecord & { books: Books[] }} Corpus with the books of each vocabulary */
+
+/** @param {CorpusRecord} record @returns {Corpus} */
+export function openCorpus(record) {
+  const books = record.vocabularies.map(({ visual, acoustic }) => ({
+    visual: openBook(visual, "visual"),
+    acoustic: openBook(acoustic, "acoustic"),
+  }));
+  return { ...record, books };
+}
+
+/** @param {Vocabulary | null} vocabulary @param {Stream} stream @returns {CodeBook} */
+function openBook(vocabulary, stream) {
+  if (!vocabulary) return emptyBook(stream);
+  const z = unpack(vocabulary.z);
+  const d = vocabulary.names.length;
+  const activation = unpack(vocabulary.activation);
+  const looks = vocabulary.codes.map((_, code) => ({
+    z: z.subarray(code * d, (code + 1) * d),
+    activation: vocabulary.art.length ? activationOf(vocabulary.art, activation, code) : null,
+  }));
+  const [mean, scale] = [unpack(vocabulary.mean), unpack(vocabulary.scale)];
+  return { ...vocabulary, stream, looks, mean, scale };
+}
+
+/** @param {Stream} stream @returns {CodeBook} */
+function emptyBook(stream) {
+  const nothing = new Float32Array();
+  const lists = { names: [], art: [], order: [], codes: [], looks: [] };
+  return { stream, k: 1, ...lists, mean: nothing, scale: nothing, looked_at: 0, train_size: 0 };
+}
+
+/**
+ * @param {string[]} names (m,)
+ * @param {Float32Array} percents (n, m)
+ * @param {number} row
+ * @returns {Activation}
+ */
+export function activationOf(names, percents, row) {
+  return Object.fromEntries(names.map((name, j) => [name, percents[row * names.length + j] / 100]));
+}
+
+/**
+ * How a row of attention is spread: entropy in bits, and the largest share.
+ *
+ * @typedef {{ entropy: number, top: number }} Spread
+ */
+
+/** One stream of one utterance as one model read it. */
+export class StreamReading {
+  /** @type {Float32Array} (rows, k+1) */
+  #attention = new Float32Array();
+  /** @type {Float64Array} (rows, n+1) sums along time: the mean of any stretch is a subtraction */
+  #sums = new Float64Array();
+
+  /** @param {StreamRecord} raw @param {CodeBook} book @param {number} nWords */
+  constructor(raw, book, nWords) {
+    this.book = book;
+    this.codes = unpack(raw.codes);
+    this.n = this.codes.length;
+    this.k = book.k;
+    this.film = raw.film && unpack(raw.film);
+    this.counts = new Float32Array(this.k + 1);
+    for (const code of this.codes) this.counts[code] += 1;
+    this.counts[this.k] = raw.padding;
+    this.rows = nWords + 1; // the words, then the first token
+    const rank = new Map(book.order.map((code, i) => [code, i]));
+    const place = (/** @type {number} */ code) => rank.get(code) ?? 1e9; // padding comes last
+    this.columns = [...this.counts.keys()]
+      .filter((code) => this.counts[code] > 0)
+      .sort((a, b) => place(a) - place(b));
+    this.top = { code: 0, frame: 0 }; // the largest attention to a code, and to a frame
+    this.attends = raw.attention !== null && this.n + raw.padding > 0;
+    if (raw.attention && this.attends) this.#readAttention(unpack(raw.attention));
+  }
+
+  /** Frames with those that are padding. */
+  get nWithPadding() {
+    return this.n + this.counts[this.k];
+  }
+
+  /** @param {Float32Array} attention */
+  #readAttention(attention) {
+    this.#attention = attention;
+    this.#sums = new Float64Array(this.rows * (this.n + 1));
+    for (let row = 0; row < this.rows; row++) this.#sumAlongTime(row, this.#perFrame(row));
+  }
+
+  /**
+   * Return a row's attention on a frame of each code; and remember the largest.
+   *
+   * @param {number} row
+   */
+  #perFrame(row) {
+    const perFrame = new Float32Array(this.k + 1);
+    for (const code of this.columns) {
+      const value = this.at(row, code);
+      perFrame[code] = value / this.counts[code];
+      if (value > this.top.code) this.top.code = value;
+      if (code < this.k && perFrame[code] > this.top.frame) this.top.frame = perFrame[code];
+    }
+    return perFrame;
+  }
+
+  /** @param {number} row @param {Float32Array} perFrame (k+1,) */
+  #sumAlongTime(row, perFrame) {
+    const start = row * (this.n + 1);
+    for (let i = 0; i < this.n; i++) {
+      this.#sums[start + i + 1] = this.#sums[start + i] + perFrame[this.codes[i]];
+    }
+  }
+
+  /**
+   * Attention of a row on a code; not a number where the model did not read the word.
+   *
+   * @param {number} row
+   * @param {number} code
+   */
+  at(row, code) {
+    return this.#attention[row * (this.k + 1) + code];
+  }
+
+  /**
+   * Attention of a row on one frame: a code's share, divided among its frames.
+   *
+   * @param {number} row
+   * @param {number} frame
+   */
+  onFrame(row, frame) {
+    const code = this.codes[frame];
+    return this.at(row, code) / this.counts[code];
+  }
+
+  /**
+   * Mean attention per frame of a row over the frames a ≤ i < b (whole numbers).
+   *
+   * @param {number} row
+   * @param {number} a
+   * @param {number} b
+   */
+  mean(row, a, b) {
+    const start = row * (this.n + 1);
+    return (this.#sums[start + b] - this.#sums[start + a]) / (b - a);
+  }
+
+  /**
+   * Return how a row is spread over the codes; null where the model did not read the word.
+   *
+   * @param {number} row
+   * @returns {Spread | null}
+   */
+  measure(row) {
+    let [entropy, top] = [0, 0];
+    for (const column of this.columns) {
+      const p = this.at(row, column);
+      if (Number.isNaN(p)) return null;
+      if (p > 0) entropy -= p * Math.log2(p);
+      if (p > top) top = p;
+    }
+    return { entropy: Math.abs(entropy), top };
+  }
+}
+
+/**
+ * What one model made of the utterance.
+ *
+ * @typedef {object} Source
+ * @property {string} name
+ * @property {Predictions} predictions
+ * @property {number} n_read
+ * @property {Books} books
+ * @property {Record<Stream, StreamReading>} streams
+ */
+
+/**
+ * The utterance that is shown.
+ *
+ * @typedef {object} Utterance
+ * @property {string} id
+ * @property {string[]} words
+ * @property {number | null} label
+ * @property {Source[]} sources
+ * @property {Record<Stream, Float32Array | null>} cues +1, -1 or 0 per frame
+ * @property {{ code: number, frame: number }} most the ends of the colour scales, common to all
+ *   that is shown
+ */
+
+/** @param {UtteranceRecord} record @param {Corpus} corpus @returns {Utterance} */
+export function openUtterance(record, corpus) {
+  const { id, words, label, cues } = record;
+  const sources = record.sources.map((raw, i) => {
+    const { name, vocabulary } = corpus.sources[i];
+    const books = corpus.books[vocabulary];
+    const read = (/** @type {Stream} */ s) => new StreamReading(raw[s], books[s], words.length);
+    const streams = { visual: read("visual"), acoustic: read("acoustic") };
+    return { name, predictions: raw.predictions, n_read: raw.n_read, books, streams };
+  });
+  const tops = sources.flatMap(({ streams }) => STREAMS.map((stream) => streams[stream].top));
+  return {
+    ...{ id, words, label, sources },
+    cues: {
+      visual: cues.visual ? unpack(cues.visual) : null,
+      acoustic: cues.acoustic ? unpack(cues.acoustic) : null,
+    },
+    most: {
+      code: Math.max(...tops.map((top) => top.code), 1e-6),
+      frame: Math.max(...tops.map((top) => top.frame), 1e-6),
+    },
+  };
+}

@@ -1,0 +1,267 @@
+/** The heat maps, painted: words by codes, or words by frames over time. */
+
+import { channelsOf, css, inkOn, rampColour, stepBack } from "./colours.js";
+import { clamp, contextOf, h, short, sized } from "./dom.js";
+import { STREAMS } from "./records.js";
+import { chosenIn, effectOf, rowName } from "./scene.js";
+
+/** @import { Rgb } from "./colours.js" */
+/** @import { Plot } from "./plot.js" */
+/** @import { Effects, Scene } from "./scene.js" */
+
+/** @typedef {CanvasRenderingContext2D} Context */
+
+const EFFECT_ROOM = 42; // pixels for the bars of what codes add to the prediction
+const LONGEST_EFFECT = 14;
+
+/**
+ * Paint what stands above the columns: the codes' pictures, numbers and effects.
+ *
+ * @param {HTMLCanvasElement} canvas
+ * @param {Plot} plot
+ * @param {Scene} scene
+ */
+export function drawHead(canvas, plot, scene) {
+  const { data, columnWidth, head } = plot;
+  const height = head.effect + (scene.effects ? EFFECT_ROOM : 0) + 4;
+  const context = sized(canvas, plot.width, height);
+  const chosen = chosenIn(scene, plot.source, plot.stream);
+  context.textAlign = "center";
+  data.columns.forEach((code, i) => {
+    if (code === chosen) {
+      context.fillStyle = scene.theme.soft;
+      context.fillRect(i * columnWidth, 0, columnWidth, height);
+    }
+    const middle = (i + 0.5) * columnWidth;
+    drawColumnName(context, plot, scene, code, middle);
+    drawEffect(context, plot, scene, code, middle);
+  });
+  if (scene.effects) {
+    context.fillStyle = scene.theme.line;
+    context.fillRect(0, head.effect + 19, plot.columnsWidth, 1);
+  }
+}
+
+/**
+ * @param {Context} context
+ * @param {Plot} plot
+ * @param {Scene} scene
+ * @param {number} code
+ * @param {number} middle
+ */
+function drawColumnName(context, plot, scene, code, middle) {
+  const { data, columnWidth, head } = plot;
+  if (code < data.k && columnWidth >= 12) {
+    const picture = scene.pictures.glyph(data.book, code, head.size);
+    context.drawImage(picture, middle - head.size / 2, 0, head.size, head.size);
+  }
+  if (columnWidth < 14) return;
+  const on = code === chosenIn(scene, plot.source, plot.stream);
+  context.fillStyle = on ? scene.theme.ink : scene.theme.muted;
+  context.font = `${on ? "650 " : ""}12px Arial, sans-serif`;
+  context.fillText(code === data.k ? "pad" : String(code), middle, head.number + 11);
+}
+
+/**
+ * @param {Context} context
+ * @param {Plot} plot
+ * @param {Scene} scene
+ * @param {number} code
+ * @param {number} middle
+ */
+function drawEffect(context, plot, scene, code, middle) {
+  const { columnWidth, head } = plot;
+  const effect = effectOf(scene, plot.source, plot.stream, code);
+  if (effect === null || !scene.effects) return;
+  const base = head.effect + 19;
+  const half = Math.min(7, columnWidth / 3);
+  const length = (effect / strongest(scene.effects)) * LONGEST_EFFECT;
+  context.fillStyle = effect < 0 ? scene.theme.negative : scene.theme.positive;
+  context.fillRect(middle - half, base, 2 * half, -length);
+  if (columnWidth >= 28 && Math.abs(effect) >= 0.005) {
+    context.font = "11px Arial, sans-serif";
+    const text = (effect < 0 ? "−" : "+") + short(Math.abs(effect));
+    context.fillText(text, middle, effect < 0 ? base - 4 : base + 12);
+  }
+}
+
+/** @param {Effects} effects */
+function strongest(effects) {
+  const all = effects.flatMap((source) =>
+    STREAMS.flatMap((stream) => Object.values(source[stream].effects).map(Math.abs)),
+  );
+  return Math.max(0.02, ...all);
+}
+
+/**
+ * Paint a map, with what is chosen, the film's frame and the keyboard's cell.
+ *
+ * @param {HTMLCanvasElement} canvas
+ * @param {Plot} plot
+ * @param {Scene} scene
+ * @param {boolean} focused
+ */
+export function drawMap(canvas, plot, scene, focused) {
+  const { data, mapHeight } = plot;
+  const context = sized(canvas, plot.width, mapHeight);
+  if (plot.frames) paintFrames(context, plot, scene);
+  else paintCodes(context, plot, scene);
+  outlineChosen(context, plot, scene);
+  if (plot.frames) {
+    context.fillStyle = scene.theme.ink;
+    context.fillRect(plot.frameX(plot.time.playhead + 0.5) - 0.5, 0, 1, mapHeight);
+  }
+  if (focused) outlineCursor(context, plot, scene);
+  const columns = plot.frames ? `${data.n} frames` : `${data.columns.length} codes`;
+  const word = scene.row === null ? "" : `; chosen word “${rowName(scene, scene.row)}”`;
+  const keys = "Arrow keys move, Enter chooses.";
+  const about = `${plot.name}: ${plot.nWords} words by ${columns}${word}. ${keys}`;
+  canvas.setAttribute("aria-label", about);
+}
+
+/** @param {Context} context @param {Plot} plot @param {Scene} scene */
+function outlineChosen(context, plot, scene) {
+  const { data, columnWidth } = plot;
+  context.strokeStyle = scene.theme.ink;
+  context.lineWidth = 2;
+  if (scene.row !== null) {
+    const wide = plot.frames ? plot.width : plot.columnsWidth;
+    context.strokeRect(1, plot.rowTop(scene.row), wide - 2, plot.rowHeight);
+  }
+  const chosen = chosenIn(scene, plot.source, plot.stream);
+  if (chosen !== null && !plot.frames && data.columns.includes(chosen)) {
+    const x = data.columns.indexOf(chosen) * columnWidth;
+    context.strokeRect(x, 1, columnWidth, plot.mapHeight - 2);
+  }
+}
+
+/** @param {Context} context @param {Plot} plot @param {Scene} scene */
+function outlineCursor(context, plot, { cursor, theme }) {
+  if (!cursor) return;
+  const width = plot.frames ? plot.width / plot.time.span : plot.columnWidth;
+  const column = Math.min(cursor.column, plot.nColumns - 1);
+  const x = plot.frames ? plot.frameX(column) : column * width;
+  context.strokeStyle = theme.accent;
+  context.lineWidth = 2.5;
+  context.strokeRect(x, plot.rowTop(cursor.row), Math.max(width, 3), plot.rowHeight);
+}
+
+/**
+ * The colour of a cell, null where the model did not read the word; when a word is chosen, the
+ * rows of the others step back.
+ *
+ * @param {Scene} scene
+ * @param {number} value
+ * @param {number} most
+ * @param {number} row
+ */
+function cellColour({ theme, row: chosen }, value, most, row) {
+  if (Number.isNaN(value)) return null;
+  const rgb = rampColour(theme, value, most);
+  return chosen === null || row === chosen ? rgb : stepBack(theme, rgb);
+}
+
+/** @param {Context} context @param {Plot} plot @param {Scene} scene */
+function paintCodes(context, plot, scene) {
+  const { data, columnWidth, rowHeight } = plot;
+  const { most } = scene.utterance;
+  context.textAlign = "center";
+  context.font = `${clamp(rowHeight - 8, 9, 11)}px Arial, sans-serif`;
+  data.columns.forEach((code, i) => {
+    const cell = (/** @type {number} */ row) => ({ x: i * columnWidth, y: plot.rowTop(row) });
+    for (let row = 0; row < data.rows; row++) {
+      const value = data.at(row, code);
+      paintCell(context, plot, scene, cell(row), value, cellColour(scene, value, most.code, row));
+    }
+    // the last row: what attention would be if it did not choose
+    const share = data.counts[code] / data.nWithPadding;
+    const colour = rampColour(scene.theme, share, most.code);
+    paintCell(context, plot, scene, cell(data.rows), share, colour);
+  });
+  outlineBlocks(context, plot, scene, plot.columnsWidth);
+  context.strokeRect(0.5, plot.rowTop(data.rows) + 0.5, plot.columnsWidth - 1, rowHeight - 1);
+}
+
+/**
+ * @param {Context} context
+ * @param {Plot} plot
+ * @param {Scene} scene
+ * @param {{ x: number, y: number }} corner
+ * @param {number} value
+ * @param {Rgb | null} colour
+ */
+function paintCell(context, { columnWidth, rowHeight }, { theme }, { x, y }, value, colour) {
+  if (!colour) {
+    context.fillStyle = theme.soft;
+    context.fillRect(x, y, columnWidth, rowHeight);
+    return;
+  }
+  context.fillStyle = css(colour);
+  context.fillRect(x + 0.5, y + 0.5, columnWidth - 1, rowHeight - 1);
+  if (columnWidth < 26 || rowHeight < 16 || value < 0.095) return; // no room, or nothing to say
+  context.fillStyle = inkOn(colour);
+  const text = value >= 0.995 ? "1" : short(value);
+  context.fillText(text, x + columnWidth / 2, y + rowHeight / 2 + 4);
+}
+
+/**
+ * Draw a line around the words, and one around the first token.
+ *
+ * @param {Context} context
+ * @param {Plot} plot
+ * @param {Scene} scene
+ * @param {number} width
+ */
+function outlineBlocks(context, plot, { theme }, width) {
+  context.strokeStyle = theme.line;
+  context.lineWidth = 1;
+  context.strokeRect(0.5, 0.5, width - 1, plot.nWords * plot.rowHeight - 1);
+  context.strokeRect(0.5, plot.rowTop(plot.nWords) + 0.5, width - 1, plot.rowHeight - 1);
+}
+
+/**
+ * One pixel column shows the mean of the frames that fall into it.
+ *
+ * @param {Context} context
+ * @param {Plot} plot
+ * @param {Scene} scene
+ */
+function paintFrames(context, plot, scene) {
+  const { rows } = plot.data;
+  const pixels = Math.max(1, Math.round(plot.width * (window.devicePixelRatio || 1)));
+  const image = frameImage(plot, scene, pixels);
+  const canvas = h("canvas");
+  [canvas.width, canvas.height] = [pixels, rows];
+  contextOf(canvas).putImageData(image, 0, 0);
+  context.imageSmoothingEnabled = false;
+  for (let row = 0; row < rows; row++) {
+    const [y, height] = [plot.rowTop(row), plot.rowHeight];
+    context.drawImage(canvas, 0, row, pixels, 1, 0, y, plot.width, height);
+  }
+  outlineBlocks(context, plot, scene, plot.width);
+}
+
+/**
+ * Return the map with one pixel per row.
+ *
+ * @param {Plot} plot
+ * @param {Scene} scene
+ * @param {number} pixels
+ */
+function frameImage({ data, time }, scene, pixels) {
+  const { most } = scene.utterance;
+  const soft = channelsOf(scene.theme.soft);
+  const image = new ImageData(pixels, data.rows);
+  for (let p = 0; p < pixels; p++) {
+    const first = time.from + (p / pixels) * time.span;
+    const a = Math.min(Math.floor(first), data.n - 1);
+    const b = clamp(Math.floor(first + time.span / pixels), a + 1, data.n);
+    for (let row = 0; row < data.rows; row++) {
+      const rgb = cellColour(scene, data.mean(row, a, b), most.frame, row) ?? soft;
+      const at = 4 * (row * pixels + p);
+      image.data.set(rgb, at);
+      image.data[at + 3] = 255; // opaque
+    }
+  }
+  return image;
+}

@@ -1,0 +1,240 @@
+/** The list of utterances: searched, sorted, and chosen from. */
+
+import { clamp, h, signed } from "./dom.js";
+
+/** @import { Listing } from "./records.js" */
+/** @import { Store } from "./store.js" */
+
+/** @typedef {"label" | "prediction" | "error" | "moved" | "entropy"} Column */
+
+const ROW_HEIGHT = 28; // pixels
+const ROWS_IN_SIGHT = 5;
+const ROWS_DRAWN = 14; // those in sight, and some around them for scrolling
+
+/** @type {{ name: Column, title: string, hint: string, wide: boolean }[]} */
+const COLUMNS = [
+  { name: "label", title: "true", hint: "sort by the true intensity", wide: true },
+  { name: "prediction", title: "predicted", hint: "sort by the predicted intensity", wide: false },
+  { name: "error", title: "error", hint: "sort by the distance of predicted and true", wide: true },
+  {
+    name: "moved",
+    title: "moved",
+    hint: "sort by how far face and voice move the prediction of the words alone",
+    wide: false,
+  },
+  {
+    name: "entropy",
+    title: "entropy",
+    hint: "sort by the entropy of the attention, in bits",
+    wide: true,
+  },
+];
+
+/** @param {Listing} list @param {number} i @param {Column} column @returns {number | null} */
+function valueIn(list, i, column) {
+  const [label, prediction] = [list.label[i], list.prediction[i]];
+  if (column === "error") return label === null ? null : Math.abs(prediction - label);
+  if (column === "moved") return prediction - list.words_alone[i];
+  return list[column][i];
+}
+
+/**
+ * Return which utterances have all words that are searched for, sorted.
+ *
+ * @param {Listing} list
+ * @param {string} search
+ * @param {{ column: Column, down: boolean }} sort
+ */
+function select(list, search, { column, down }) {
+  const wanted = search.toLowerCase().split(/\s+/).filter(Boolean);
+  const found = [...list.text.keys()].filter((i) => {
+    const words = list.text[i].toLowerCase();
+    return wanted.every((word) => words.includes(word));
+  });
+  const unknown = down ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY; // comes last
+  const key = (/** @type {number} */ i) => valueIn(list, i, column) ?? unknown;
+  return found.sort((a, b) => (down ? key(b) - key(a) : key(a) - key(b)) || a - b);
+}
+
+/** @param {Listing} list @param {number} i @param {Column} column @param {boolean} wide */
+function cellOf(list, i, column, wide) {
+  const value = valueIn(list, i, column);
+  let tone = "";
+  if (column === "moved" && value !== null && Math.abs(value) > 0.05) {
+    tone = value < 0 ? "negative" : "positive";
+  }
+  const unsigned = column === "error" || column === "entropy";
+  const text = value !== null && unsigned ? value.toFixed(2) : signed(value);
+  return h("span", { class: `${wide ? "wide" : ""} ${tone}` }, text);
+}
+
+export class ListView {
+  #store;
+  /** @type {{ column: Column, down: boolean }} */
+  #sort = { column: "moved", down: false };
+  /** @type {number[]} positions in the corpus's list */
+  #shown = [];
+  #active = 0; // where the keyboard is among those shown
+  #count = h("span", { class: "muted" });
+  #rows = h("div");
+
+  /** @param {Store} store */
+  constructor(store) {
+    this.#store = store;
+    this.search = h("input", {
+      type: "search",
+      placeholder: "search the words",
+      "aria-label": "Search utterances by their words",
+      oninput: () => this.filter(),
+      onkeydown: (event) => this.#searchKey(event),
+    });
+    this.columns = this.#buildColumns();
+    this.list = h("div", {
+      class: "list",
+      role: "listbox",
+      tabindex: "0",
+      "aria-label": "Utterances",
+      style: { height: `${ROWS_IN_SIGHT * ROW_HEIGHT}px` },
+      onscroll: () => this.draw(),
+      onkeydown: (event) => this.#listKey(event),
+    });
+    this.list.append(this.#rows);
+    this.element = h(
+      "section",
+      { class: "pick", "aria-label": "Choose an utterance" },
+      h("div", { class: "row" }, this.search, this.#count),
+      this.columns,
+      this.list,
+    );
+  }
+
+  #buildColumns() {
+    const buttons = COLUMNS.map(({ name, title, hint, wide }) => {
+      const sortBy = () => {
+        const again = this.#sort.column === name;
+        this.#sort = { column: name, down: again ? !this.#sort.down : name !== "moved" };
+        this.filter();
+      };
+      const state = { "data-column": name, "aria-pressed": "false" };
+      const look = { type: "button", class: wide ? "wide" : "", title: hint };
+      return h("button", { ...look, ...state, onclick: sortBy }, title);
+    });
+    const group = { class: "columns", role: "group", "aria-label": "Sort utterances by" };
+    return h("div", group, h("span"), ...buttons);
+  }
+
+  get #list() {
+    return this.#store.corpus.list;
+  }
+
+  /** @param {number} place among those shown */
+  #idAt(place) {
+    return this.#list.id[this.#shown[place]];
+  }
+
+  #placeOfChosen() {
+    return this.#shown.findIndex((i) => this.#list.id[i] === this.#store.chosen);
+  }
+
+  filter() {
+    this.#shown = select(this.#list, this.search.value, this.#sort);
+    this.#active = Math.max(0, this.#placeOfChosen());
+    const { column, down } = this.#sort;
+    for (const button of this.columns.querySelectorAll("button")) {
+      const on = button.dataset.column === column;
+      const mark = down ? " ▾" : " ▴";
+      button.setAttribute("aria-pressed", String(on));
+      button.textContent = button.textContent.replace(/[▾▴ ]*$/, "") + (on ? mark : "");
+    }
+    this.#count.textContent = `${this.#shown.length} of ${this.#list.text.length}`;
+    this.list.scrollTop = 0;
+    this.#scrollTo(this.#active);
+    this.draw();
+  }
+
+  /** Mark the chosen utterance and bring it into sight. */
+  follow() {
+    const place = this.#placeOfChosen();
+    if (place >= 0) {
+      this.#active = place;
+      this.#scrollTo(place);
+    }
+    this.draw();
+  }
+
+  /** @param {number} place */
+  #scrollTo(place) {
+    const { list } = this;
+    const top = place * ROW_HEIGHT;
+    if (top < list.scrollTop) list.scrollTop = top;
+    const room = list.clientHeight || ROWS_IN_SIGHT * ROW_HEIGHT;
+    if (top + ROW_HEIGHT > list.scrollTop + room) list.scrollTop = top + ROW_HEIGHT - room;
+  }
+
+  /** Only the rows in sight are elements, so thousands of utterances scroll smoothly. */
+  draw() {
+    const first = Math.max(0, Math.floor(this.list.scrollTop / ROW_HEIGHT) - 3);
+    const last = Math.min(this.#shown.length, first + ROWS_DRAWN);
+    const rows = [];
+    for (let place = first; place < last; place++) rows.push(this.#option(place));
+    this.#rows.replaceChildren(...rows);
+    this.#rows.style.height = `${this.#shown.length * ROW_HEIGHT}px`;
+    this.list.setAttribute("aria-activedescendant", `option-${this.#active}`);
+  }
+
+  /** @param {number} place */
+  #option(place) {
+    const i = this.#shown[place];
+    const id = this.#idAt(place);
+    const text = this.#list.text[i];
+    const props = {
+      class: `option${place === this.#active ? " active" : ""}`,
+      role: "option",
+      id: `option-${place}`,
+      "aria-selected": id === this.#store.chosen,
+      "aria-setsize": this.#shown.length,
+      "aria-posinset": place + 1,
+      "data-id": id,
+      style: { top: `${place * ROW_HEIGHT}px`, height: `${ROW_HEIGHT}px` },
+      onclick: () => {
+        this.#active = place;
+        this.#store.chooseUtterance(id);
+        this.draw();
+      },
+    };
+    const cells = COLUMNS.map(({ name, wide }) => cellOf(this.#list, i, name, wide));
+    return h("div", props, h("span", { title: text }, text), ...cells);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #searchKey(event) {
+    if (event.key !== "ArrowDown" && event.key !== "Enter") return;
+    event.preventDefault();
+    if (event.key === "Enter" && this.#shown.length) this.#store.chooseUtterance(this.#idAt(0));
+    this.list.focus();
+  }
+
+  /** @param {KeyboardEvent} event */
+  #listKey(event) {
+    const page = ROWS_IN_SIGHT;
+    /** @type {Record<string, number>} */
+    const steps = {
+      ArrowDown: 1,
+      ArrowUp: -1,
+      PageDown: page,
+      PageUp: -page,
+      Home: -1e9,
+      End: 1e9,
+    };
+    const step = steps[event.key];
+    if (step) {
+      event.preventDefault();
+      this.#active = clamp(this.#active + step, 0, Math.max(0, this.#shown.length - 1));
+      this.#scrollTo(this.#active);
+      this.draw();
+    } else if ((event.key === "Enter" || event.key === " ") && this.#shown.length) {
+      event.preventDefault();
+      this.#store.chooseUtterance(this.#idAt(this.#active));
+    }
+  }
+}

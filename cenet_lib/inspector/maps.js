@@ -1,0 +1,249 @@
+/** The maps: a switch and a legend, then bands of panels beside the words. */
+
+import { css } from "./colours.js";
+import { clamp, contextOf, h, sized } from "./dom.js";
+import { Panel } from "./panel.js";
+import { Plot } from "./plot.js";
+import { FIRST_TOKEN, STREAMS, TITLE } from "./records.js";
+import { rowName } from "./scene.js";
+import { LANES } from "./strip.js";
+
+/** @import { Choice, Stream } from "./records.js" */
+/** @import { Scene } from "./scene.js" */
+/** @import { Store } from "./store.js" */
+/** @import { Voices } from "./telling.js" */
+
+/** @typedef {{ rowHeight: number, side: number, panel: number, perRow: number }} Sizes in pixels */
+
+const GAP = 26; // between panels
+export const NARROW = 720; // pages below have one panel per row
+
+/**
+ * Find room for the words, and for two panels beside each other.
+ *
+ * @param {Scene} scene
+ * @returns {Sizes}
+ */
+function sizesFor({ utterance, corpus, width }) {
+  const perRow = width >= NARROW ? 2 : 1;
+  const rowHeight = clamp(Math.floor(430 / (utterance.words.length + 2)), 13, 22);
+  const measure = contextOf(document.createElement("canvas"));
+  measure.font = "13px Arial, sans-serif";
+  const names = [...utterance.words, corpus.first_token, "share of frames", "planted cues"];
+  const widest = Math.max(...names.map((name) => measure.measureText(name).width));
+  const side = clamp(widest * 1.08 + 14, 96, 150);
+  return {
+    rowHeight,
+    side,
+    panel: Math.floor((width - 42 - side - GAP * perRow) / perRow),
+    perRow,
+  };
+}
+
+export class MapsView {
+  #store;
+  #voices;
+  /** @type {Scene | null} for which the bands were laid out */
+  #laidOut = null;
+  /** @type {Band[]} */
+  #bands = [];
+  #legend = new Legend();
+  #maps = h("div");
+
+  /** @param {Store} store @param {Voices} voices */
+  constructor(store, voices) {
+    this.#store = store;
+    this.#voices = voices;
+    const mode = (/** @type {Choice["view"]} */ view, /** @type {string} */ title) =>
+      h("button", { type: "button", "data-view": view, onclick: () => store.showBy(view) }, title);
+    const group = { class: "switch", role: "group", "aria-label": "Columns of the maps" };
+    this.modes = h("span", group, mode("codes", "codes"), mode("frames", "frames over time"));
+    this.tables = h(
+      "button",
+      {
+        type: "button",
+        style: { borderColor: "var(--line)" },
+        "aria-pressed": "false",
+        onclick: () => store.toggleTable(),
+      },
+      "as tables",
+    );
+    const space = h("span", { class: "grow" });
+    const bar = h(
+      "div",
+      { class: "bar row" },
+      this.modes,
+      this.tables,
+      space,
+      this.#legend.element,
+    );
+    this.element = h("section", { "aria-label": "Attention maps" }, bar, this.#maps);
+  }
+
+  /** @param {Scene} scene */
+  draw(scene) {
+    if (!this.#isLaidOutFor(scene)) this.#layOut(scene);
+    for (const button of this.modes.querySelectorAll("button")) {
+      const on = (button.dataset.view === "frames") === scene.frames;
+      button.setAttribute("aria-pressed", String(on));
+    }
+    this.tables.setAttribute("aria-pressed", String(scene.table));
+    this.#legend.draw(scene);
+    for (const band of this.#bands) band.draw(scene);
+  }
+
+  /** @param {Scene} scene @param {Stream} stream */
+  drawStream(scene, stream) {
+    for (const { panels } of this.#bands) {
+      for (const panel of panels) if (panel.plot.stream === stream) panel.draw(scene);
+    }
+  }
+
+  /** @param {Scene} scene */
+  #isLaidOutFor(scene) {
+    const was = this.#laidOut;
+    const same = was?.utterance === scene.utterance && was.width === scene.width;
+    return same && was.table === scene.table && was.frames === scene.frames;
+  }
+
+  /** @param {Scene} scene */
+  #layOut(scene) {
+    this.#laidOut = scene;
+    const sizes = sizesFor(scene);
+    const { sources } = scene.utterance;
+    const panels = STREAMS.flatMap((stream) =>
+      sources.map((_, source) => this.#buildPanel(scene, sizes, source, stream)),
+    );
+    this.#bands = [];
+    for (let i = 0; i < panels.length; i += sizes.perRow) {
+      this.#bands.push(new Band(this.#store, panels.slice(i, i + sizes.perRow), sizes.side));
+    }
+    this.#maps.replaceChildren(...this.#bands.map((band) => band.element));
+  }
+
+  /** @param {Scene} scene @param {Sizes} sizes @param {number} source @param {Stream} stream */
+  #buildPanel(scene, sizes, source, stream) {
+    const { sources } = scene.utterance;
+    const name = sources.length > 1 ? `${TITLE[stream]}, ${sources[source].name}` : TITLE[stream];
+    const plot = new Plot({
+      ...{ source, stream, name, data: sources[source].streams[stream], time: scene.time[stream] },
+      ...{ frames: scene.frames, width: sizes.panel, rowHeight: sizes.rowHeight },
+    });
+    return new Panel(this.#store, this.#voices, plot, scene);
+  }
+}
+
+/** What the colours mean. */
+class Legend {
+  #title = h("span");
+  #ramp = h("canvas", { "aria-hidden": "true" });
+  #end = h("span");
+  element = h("span", { class: "legend" }, this.#title, "0", this.#ramp, this.#end);
+
+  /** @param {Scene} scene */
+  draw({ theme, frames, utterance }) {
+    const [width, height] = [110, 10];
+    const context = sized(this.#ramp, width, height);
+    for (let x = 0; x < width; x++) {
+      context.fillStyle = css(theme.ramp[Math.round((x / (width - 1)) * (theme.ramp.length - 1))]);
+      context.fillRect(x, 0, 1.5, height);
+    }
+    context.strokeStyle = theme.line;
+    context.strokeRect(0.5, 0.5, width - 1, height - 1);
+    const most = frames ? utterance.most.frame : utterance.most.code;
+    this.#end.textContent = most >= 0.1 ? most.toFixed(2) : most.toPrecision(2);
+    this.#title.textContent = frames
+      ? "a word's attention per frame"
+      : "share of a word's attention";
+  }
+}
+
+/** Panels beside each other, with the words and the names of the lanes to their left. */
+class Band {
+  #store;
+  #head = h("div", { class: "side" });
+  #words = h("div", { class: "words", "aria-hidden": "true" });
+  #strip = h("div", { class: "side" });
+
+  /** @param {Store} store @param {Panel[]} panels @param {number} side width of the words */
+  constructor(store, panels, side) {
+    this.#store = store;
+    this.panels = panels;
+    const columns = `${side}px repeat(${panels.length}, minmax(0, 1fr))`;
+    this.element = h("div", { class: "band", style: { gridTemplateColumns: columns } });
+    this.#put(this.#head, 2, 1);
+    this.#put(this.#words, 3, 1);
+    this.#put(this.#strip, 5, 1);
+    for (const [i, panel] of panels.entries()) {
+      for (const [row, part] of panel.parts.entries()) this.#put(part, row + 1, i + 2);
+    }
+  }
+
+  /** @param {HTMLElement} child @param {number} row @param {number} column */
+  #put(child, row, column) {
+    child.style.gridRow = String(row);
+    child.style.gridColumn = String(column);
+    this.element.append(child);
+  }
+
+  /** @param {Scene} scene */
+  draw(scene) {
+    for (const panel of this.panels) panel.draw(scene);
+    this.#words.replaceChildren(...(scene.table ? [] : this.#rowNames(scene)));
+    this.#head.replaceChildren(...this.#headNames(scene));
+    this.#strip.replaceChildren(...this.#laneNames(scene));
+  }
+
+  /** @param {Scene} scene */
+  #rowNames(scene) {
+    const { words } = scene.utterance;
+    const rows = words.map((word, i) => this.#rowName(scene, i, word, "", i));
+    rows.push(this.#rowName(scene, words.length, scene.corpus.first_token, "first", FIRST_TOKEN));
+    const share = this.#rowName(scene, words.length + 1, "share of frames", "quiet");
+    return scene.frames ? rows : [...rows, share];
+  }
+
+  /**
+   * @param {Scene} scene
+   * @param {number} row
+   * @param {string} text
+   * @param {string} kind
+   * @param {number} [word] that a click chooses
+   */
+  #rowName(scene, row, text, kind, word) {
+    const { plot } = this.panels[0];
+    const height = `${plot.rowHeight}px`;
+    const fontSize = `${clamp(plot.rowHeight - 5, 10, 13)}px`;
+    const style = { top: `${plot.rowTop(row)}px`, height, lineHeight: height, fontSize };
+    const on = word !== undefined && word === scene.word;
+    const act = word === undefined ? {} : { onclick: () => this.#store.chooseWord(word) };
+    return h("div", { class: `${kind}${on ? " on" : ""}`, style, title: text, ...act }, text);
+  }
+
+  /** @param {Scene} scene */
+  #headNames(scene) {
+    const { data, head } = this.panels[0].plot;
+    if (scene.frames || scene.table || !data.attends) return [];
+    const names = [nameAt("code", head.number - 1)];
+    return scene.effects ? [...names, nameAt("adds to prediction", head.effect + 9)] : names;
+  }
+
+  /** @param {Scene} scene */
+  #laneNames(scene) {
+    const plots = this.panels.map((panel) => panel.plot);
+    if (!plots[0].data.n && plots.length === 1) return [];
+    const names = [nameAt("frames", 6)];
+    const { codes, gap, attention } = LANES;
+    if (plots.some(({ data }) => data.attends)) {
+      const who = scene.row === null ? "mean of the words" : `“${rowName(scene, scene.row)}” takes`;
+      names.push(nameAt(who, codes + gap + 8));
+    }
+    if (plots.some(({ stream }) => scene.utterance.cues[stream])) {
+      names.push(nameAt("planted cues", codes + 2 * gap + attention - 3));
+    }
+    return names;
+  }
+}
+
+/** @param {string} text @param {number} top in pixels */
+const nameAt = (text, top) => h("div", { style: { top: `${top}px` } }, text);

@@ -1,0 +1,56 @@
+"""The inspector's page, put together from its files.
+
+The page is written as ES modules, one idea each, which linters and type checkers understand. A
+browser gets one text: a notebook's widget is one module, and an exported page makes no requests.
+So the modules are joined in an order in which each stands below those that it imports; what they
+import from each other is then in scope, and the lines that say so go. No bundler is needed.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+_FOLDER = Path(__file__).parent
+MODULES = (
+    *("dom", "colours", "records", "art", "data", "time", "scene", "store", "list", "reading"),
+    *("plot", "telling", "heat", "strip", "gestures", "panel", "maps", "profile", "wiring"),
+)
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
+_STYLE = re.compile(r'^import (\w+) from "\./(\w+\.css)";$', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?!default )", re.MULTILINE)
+
+
+def page_module() -> str:
+    """Return the page as one JavaScript module, whose default export is an anywidget.
+
+    The function ``mount(element, data)`` in its scope shows an exported page.
+    """
+    return "\n".join(_joinable(_read(f"{name}.js")) for name in MODULES)
+
+
+def page_html(data: Mapping) -> str:
+    """Return one HTML file that shows records without kernel and network.
+
+    Parameters
+    ----------
+    data : mapping
+        ``corpus``, and by id of the utterance ``records`` and ``effects``; and ``state``: the
+        ``utterance``, ``word``, ``code`` and ``view`` to begin with.
+    """
+    # "<" as an escape: no text of a corpus can end the script element or begin another one.
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    before, _, after = _read("page.html").partition("@DATA@")
+    return before + text + after.replace("@MODULE@", page_module())
+
+
+def _joinable(module: str) -> str:
+    """Return a module's text without imports and exports, and with the style that it imports."""
+    module = _IMPORT.sub("", module)
+    module = _STYLE.sub(lambda line: f"const {line[1]} = {json.dumps(_read(line[2]))};", module)
+    return _EXPORT.sub("", module)
+
+
+def _read(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")

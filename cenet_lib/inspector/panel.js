@@ -1,0 +1,154 @@
+/** A panel: one stream as one model read it, from its title down to its film. */
+
+import { h } from "./dom.js";
+import { wire } from "./gestures.js";
+import { drawHead, drawMap } from "./heat.js";
+import { drawFrame, drawStrip } from "./strip.js";
+import {
+  aboutCell,
+  aboutFrame,
+  absenceOf,
+  frameInWords,
+  noteOf,
+  tableOf,
+  takenFromFrame,
+} from "./telling.js";
+
+/** @import { Plot } from "./plot.js" */
+/** @import { Scene } from "./scene.js" */
+/** @import { Store } from "./store.js" */
+/** @import { Voices } from "./telling.js" */
+
+export class Panel {
+  focused = false;
+
+  /**
+   * @param {Store} store
+   * @param {Voices} voices
+   * @param {Plot} plot
+   * @param {Scene} scene
+   */
+  constructor(store, { tip, status }, plot, scene) {
+    this.store = store;
+    this.tip = tip;
+    this.status = status;
+    this.plot = plot;
+    this.scene = scene;
+    const { stream, source, name, data } = plot;
+    this.title = this.#buildTitle();
+    this.head = h("canvas", { class: "head", "aria-hidden": "true" });
+    this.map = h("canvas", {
+      class: "map",
+      tabindex: "0",
+      role: "application",
+      "aria-roledescription": "heat map",
+      "data-stream": stream,
+      "data-source": source,
+    });
+    const room = scene.table
+      ? { overflow: "auto", maxHeight: "" }
+      : { overflow: "visible", maxHeight: "none" };
+    this.body = h("div", { class: "scroll", style: room });
+    this.note = h("p", { class: "note" });
+    this.strip = h("canvas", {
+      class: "strip",
+      tabindex: "0",
+      role: "slider",
+      "data-stream": stream,
+      "aria-label": `${name}: frames over time`,
+      "aria-valuemin": "0",
+      "aria-valuemax": data.n - 1,
+    });
+    this.picture = h("canvas", { "aria-hidden": "true" });
+    this.said = h("div", { class: "said" });
+    const label = `play the frames: ${name}`;
+    const play = { type: "button", "aria-label": label, onclick: () => store.play(stream) };
+    this.play = h("button", play, "▶ play");
+    const beside = h("div", {}, this.said, this.play);
+    this.player = h("div", { class: "player" }, this.picture, beside);
+    wire(this);
+  }
+
+  /** From top to bottom. */
+  get parts() {
+    return [this.title, this.head, this.body, this.note, this.strip, this.player];
+  }
+
+  #buildTitle() {
+    const { name, data } = this.plot;
+    const used = data.columns.filter((code) => code < data.k).length;
+    return h(
+      "div",
+      { class: "title" },
+      h("h3", {}, name),
+      h("span", { class: "muted" }, `${data.n} frames, ${used} of ${data.k} codes`),
+      h("span", { class: "grow" }),
+      this.#zoomButton("−", "zoom out", 2),
+      this.#zoomButton("+", "zoom in", 0.5),
+      this.#zoomButton("⟲", "show all frames", Number.POSITIVE_INFINITY),
+    );
+  }
+
+  /** @param {string} sign @param {string} title @param {number} factor */
+  #zoomButton(sign, title, factor) {
+    const { stream, name } = this.plot;
+    const props = { type: "button", "aria-label": `${title}: ${name}`, title };
+    return h("button", { ...props, onclick: () => this.store.zoom(stream, factor) }, sign);
+  }
+
+  /** @param {Scene} scene */
+  draw(scene) {
+    this.scene = scene;
+    this.#drawMap();
+    this.note.replaceChildren(...noteOf(scene, this.plot));
+    const { n } = this.plot.data;
+    for (const part of [this.strip, this.player]) part.style.display = n ? "" : "none";
+    if (n) this.#drawFilm();
+  }
+
+  #drawMap() {
+    const { plot, scene } = this;
+    const content = this.#content();
+    if (this.body.firstChild !== content) this.body.replaceChildren(content); // keeps the focus
+    const headed = content === this.map && !plot.frames;
+    this.head.style.display = headed ? "" : "none";
+    if (headed) drawHead(this.head, plot, scene);
+    if (content === this.map) drawMap(this.map, plot, scene, this.focused);
+  }
+
+  #content() {
+    if (!this.plot.data.attends) return absenceOf(this.plot);
+    return this.scene.table ? tableOf(this.scene, this.plot) : this.map;
+  }
+
+  #drawFilm() {
+    const { plot, scene } = this;
+    drawStrip(this.strip, plot, scene);
+    drawFrame(this.picture, plot, scene);
+    const about = frameInWords(scene, plot, plot.frame);
+    this.said.replaceChildren(about, h("br"), takenFromFrame(plot, scene));
+    this.play.textContent = scene.playing === plot.stream ? "❚❚ pause" : "▶ play";
+  }
+
+  /** Say what is where the keyboard is. */
+  sayCursor() {
+    const { plot, scene } = this;
+    if (!scene.cursor) return;
+    const { row } = scene.cursor;
+    const column = Math.min(scene.cursor.column, plot.nColumns - 1);
+    this.status.textContent = plot.frames
+      ? aboutFrame(scene, plot, row, column)
+      : aboutCell(scene, plot, row, plot.data.columns[column]);
+  }
+
+  /**
+   * Show a tip beside the pointer, or none.
+   *
+   * @param {string | null} text
+   * @param {PointerEvent} [event]
+   */
+  hint(text, event) {
+    if (text === null || !event) this.tip.hide();
+    else this.tip.show(event, text, this.scene.width);
+  }
+}

@@ -1,0 +1,192 @@
+/** The records that Python computes, as types (see `records.py`), and how to read their arrays. */
+
+/** @typedef {"visual" | "acoustic"} Stream */
+
+/**
+ * An array as `pack` packs it.
+ *
+ * @typedef {object} Packed
+ * @property {"u1" | "u2" | "i1" | "f2" | "f4"} dtype
+ * @property {number[]} shape
+ * @property {string} data in base64, little-endian
+ */
+
+/**
+ * One stream of one utterance, as one model read it (in `describe_utterance`).
+ *
+ * @typedef {object} StreamRecord
+ * @property {Packed} codes (n,)
+ * @property {Packed | null} attention (n_words + 1, k+1): a row per word and one for the first
+ *   token, a column per code and one for padding
+ * @property {number} padding frames that the model attends to though they never happened
+ * @property {Packed | null} film (n, m): what can be drawn of each frame, in percent
+ */
+
+/**
+ * @typedef {object} Predictions of the intensity
+ * @property {number} all
+ * @property {number} no_visual
+ * @property {number} no_acoustic
+ * @property {number} none
+ */
+
+/**
+ * What one model made of an utterance, of which it read `n_read` words.
+ *
+ * @typedef {Record<Stream, StreamRecord> & {
+ *   predictions: Predictions, n_read: number,
+ * }} SourceRecord
+ */
+
+/**
+ * What `describe_utterance` returns.
+ *
+ * @typedef {object} UtteranceRecord
+ * @property {string} id
+ * @property {string[]} words
+ * @property {number | null} label
+ * @property {string} video
+ * @property {Partial<Record<Stream, Packed>>} cues (n,): +1, -1 or 0 per frame
+ * @property {SourceRecord[]} sources
+ */
+
+/**
+ * Attention on planted cues: of the utterance's own streams and, as the control, of others'.
+ *
+ * @typedef {object} CueMass
+ * @property {number} mass of attention, in [0, 1]
+ * @property {number} share of the frames, in [0, 1]
+ * @property {number | null} control_mass
+ * @property {number | null} control_share
+ */
+
+/**
+ * What `measure_effects` returns: per stream, how much the frames of each code add to the
+ * prediction.
+ *
+ * @typedef {object} UtteranceEffects
+ * @property {string} id
+ * @property {Record<Stream, { effects: Record<string, number>, cues: CueMass | null }>[]} sources
+ */
+
+/**
+ * What is known about a code from the train split.
+ *
+ * @typedef {object} CodeProfile
+ * @property {string} caption
+ * @property {number} frames
+ * @property {number} negative share of the frames of segments with a negative label
+ * @property {number} positive
+ * @property {number} lean balance of the two, in [-1, 1]
+ * @property {{ id: string, text: string, label: number | null, frame: number }[]} nearest
+ * @property {string} [state] that was planted, in simulated data
+ * @property {number} [purity]
+ */
+
+/**
+ * What `describe_vocabulary` returns.
+ *
+ * @typedef {object} Vocabulary
+ * @property {number} k
+ * @property {string[]} names of the d channels
+ * @property {Packed} z (k, d), standardised
+ * @property {Packed} mean (d,)
+ * @property {Packed} scale (d,)
+ * @property {string[]} art names of the m things that can be drawn
+ * @property {Packed} activation (k, m) in percent
+ * @property {number} looked_at
+ * @property {number} train_size
+ * @property {number[]} order from the codes of negative segments to those of positive ones
+ * @property {CodeProfile[]} codes
+ */
+
+/**
+ * A curve of the face (see `FACE` in `pictures.py`), and how each unit moves its points.
+ *
+ * @typedef {object} FacePart
+ * @property {string} kind
+ * @property {[number, number][]} points
+ * @property {Record<string, Record<number, [number, number]>>} moves
+ * @property {string} [shows] the unit with which it appears
+ */
+
+/**
+ * A table by columns: what a model makes of each utterance (see `list_utterances`).
+ *
+ * @typedef {object} Listing
+ * @property {string[]} id
+ * @property {string[]} text
+ * @property {(number | null)[]} label
+ * @property {number[]} prediction
+ * @property {number[]} words_alone
+ * @property {(number | null)[]} entropy in bits
+ */
+
+/**
+ * What stays the same for all utterances.
+ *
+ * @typedef {object} CorpusRecord
+ * @property {string} name
+ * @property {[number, number]} label_range
+ * @property {string} first_token
+ * @property {Partial<Record<Stream, number>>} frame_rate in frames per second
+ * @property {FacePart[]} face
+ * @property {{ name: string, vocabulary: number }[]} sources
+ * @property {Record<Stream, Vocabulary | null>[]} vocabularies
+ * @property {Listing} list
+ */
+
+/**
+ * What a person chose; the notebook widget has the same as traits.
+ *
+ * @typedef {object} Choice
+ * @property {string} utterance
+ * @property {number | null} word
+ * @property {[Stream, number] | null} code
+ * @property {"codes" | "frames"} view
+ */
+
+/**
+ * Everything on an exported page.
+ *
+ * @typedef {object} PageRecord
+ * @property {CorpusRecord} corpus
+ * @property {Record<string, UtteranceRecord>} records
+ * @property {Record<string, UtteranceEffects>} effects
+ * @property {Choice} state
+ */
+
+export const STREAMS = /** @type {const} */ (["visual", "acoustic"]);
+export const TITLE = { visual: "Face", acoustic: "Voice" };
+export const FIRST_TOKEN = -1; // the `word` that stands for the token that the head reads
+
+/** @type {Record<Packed["dtype"], (view: DataView, at: number) => number>} */
+const READERS = {
+  u1: (view, at) => view.getUint8(at),
+  u2: (view, at) => view.getUint16(at, true),
+  i1: (view, at) => view.getInt8(at),
+  f2: (view, at) => float16(view.getUint16(at, true)),
+  f4: (view, at) => view.getFloat32(at, true),
+};
+
+/** Read what Python's `pack` wrote. @param {Packed} packed */
+export function unpack(packed) {
+  const bytes = Uint8Array.from(atob(packed.data), (c) => c.charCodeAt(0));
+  const view = new DataView(bytes.buffer);
+  const size = Number(packed.dtype[1]);
+  const read = READERS[packed.dtype];
+  const values = new Float32Array(bytes.length / size);
+  for (let i = 0; i < values.length; i++) values[i] = read(view, i * size);
+  return values;
+}
+
+/** @param {number} bits */
+function float16(bits) {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return exponent
+    ? sign * 2 ** (exponent - 15) * (1 + fraction / 1024)
+    : (sign * fraction) / 2 ** 24;
+}

@@ -1,0 +1,61 @@
+/** What the views draw, and the questions that they ask of it. */
+
+/** @import { Pictures } from "./art.js" */
+/** @import { Theme } from "./colours.js" */
+/** @import { Corpus, Utterance } from "./data.js" */
+/** @import { Stream, UtteranceEffects } from "./records.js" */
+/** @import { Timeline } from "./time.js" */
+
+/** @typedef {{ row: number, column: number }} Cell of a map */
+/** @typedef {UtteranceEffects["sources"]} Effects of each source */
+
+/**
+ * Everything that a drawing depends on.
+ *
+ * @typedef {object} Scene
+ * @property {Corpus} corpus
+ * @property {Utterance} utterance
+ * @property {Effects | null} effects null until they are computed
+ * @property {number | null} word
+ * @property {number | null} row of the chosen word
+ * @property {[Stream, number] | null} code
+ * @property {number} source whose code book the chosen code belongs to
+ * @property {boolean} frames are the maps' columns, not codes
+ * @property {boolean} table instead of maps
+ * @property {Record<Stream, Timeline>} time
+ * @property {Stream | null} playing
+ * @property {Cell | null} cursor of the keyboard
+ * @property {Theme} theme
+ * @property {Pictures} pictures
+ * @property {number} width of the page, in pixels
+ */
+
+/** The word by which a row is called. @param {Scene} scene @param {number} row */
+export function rowName({ corpus, utterance }, row) {
+  return row === utterance.words.length ? corpus.first_token : utterance.words[row];
+}
+
+/**
+ * The chosen code, where a source's code book is the one it belongs to.
+ *
+ * @param {Scene} scene
+ * @param {number} source
+ * @param {Stream} stream
+ */
+export function chosenIn({ corpus, code, source: owner }, source, stream) {
+  if (code?.[0] !== stream) return null;
+  const bookOf = (/** @type {number} */ i) => corpus.sources[i].vocabulary;
+  return bookOf(source) === bookOf(owner) ? code[1] : null;
+}
+
+/**
+ * What a code's frames add to a source's prediction; null if that is not known (yet).
+ *
+ * @param {Scene} scene
+ * @param {number} source
+ * @param {Stream} stream
+ * @param {number} code
+ */
+export function effectOf({ effects }, source, stream, code) {
+  return effects?.[source][stream].effects[code] ?? null;
+}

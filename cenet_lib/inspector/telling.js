@@ -1,0 +1,190 @@
+/** What the maps tell in words: tips, notes below them, and tables in their place. */
+
+import { clamp, h, percent, signed } from "./dom.js";
+import { TITLE } from "./records.js";
+import { chosenIn, effectOf, rowName } from "./scene.js";
+
+/** @import { Spread, StreamReading } from "./data.js" */
+/** @import { Plot } from "./plot.js" */
+/** @import { CueMass } from "./records.js" */
+/** @import { Scene } from "./scene.js" */
+
+const NOT_READ = "not read by the model";
+
+/** @param {Scene} scene @param {Plot} plot @param {number} code */
+export function aboutCode(scene, { source, stream, data }, code) {
+  const n = data.counts[code];
+  const padding = `padding\n${n} frames that never happened; this model attends to them`;
+  if (code === data.k) return padding;
+  const share = percent(n / data.nWithPadding);
+  const about =
+    `${TITLE[stream]} code ${code}: ${data.book.codes[code].caption}\n` +
+    `${n} of ${data.nWithPadding} frames (${share})`;
+  const effect = effectOf(scene, source, stream, code);
+  if (effect === null) return about;
+  const now = scene.utterance.sources[source].predictions.all;
+  return `${about}\nwithout them the prediction is ${signed(now - effect)}, not ${signed(now)}`;
+}
+
+/** @param {Plot} plot @param {number} code */
+function codeName({ stream, data }, code) {
+  return code === data.k ? "padding" : `${TITLE[stream].toLowerCase()} code ${code}`;
+}
+
+/** @param {Scene} scene @param {Plot} plot @param {number} row @param {number} code */
+export function aboutCell(scene, plot, row, code) {
+  const value = plot.data.at(row, code);
+  const word = `“${rowName(scene, row)}”`;
+  if (Number.isNaN(value)) return `${word}: ${NOT_READ}`;
+  const stream = TITLE[plot.stream].toLowerCase();
+  return (
+    `${word} × ${codeName(plot, code)}: ${value.toPrecision(3)}\n` +
+    `${percent(value)} of what it takes from the ${stream}`
+  );
+}
+
+/** @param {Scene} scene @param {Plot} plot @param {number} row @param {number} frame */
+export function aboutFrame(scene, plot, row, frame) {
+  const { data } = plot;
+  const value = data.onFrame(row, frame);
+  const word = `“${rowName(scene, row)}”`;
+  if (Number.isNaN(value)) return `${word}: ${NOT_READ}`;
+  const code = data.codes[frame];
+  const share = percent(data.at(row, code));
+  return (
+    `${word} × frame ${frame}${when(scene, plot, frame)}: ${value.toPrecision(3)}\n` +
+    `${codeName(plot, code)}: ${share} over its ${data.counts[code]} frames`
+  );
+}
+
+/** @param {Scene} scene @param {Plot} plot @param {number} frame */
+export function frameInWords(scene, plot, frame) {
+  const code = plot.data.codes[frame];
+  const { caption } = plot.data.book.codes[code];
+  return `frame ${frame}${when(scene, plot, frame)}: code ${code}, ${caption}`;
+}
+
+/** @param {Scene} scene @param {Plot} plot @param {number} frame */
+function when({ corpus }, { stream }, frame) {
+  const rate = corpus.frame_rate[stream];
+  return rate ? ` (${(frame / rate).toFixed(2)} s)` : "";
+}
+
+/**
+ * What a chosen word takes from the frame at which the film stands; empty without one.
+ *
+ * @param {Plot} plot
+ * @param {Scene} scene
+ */
+export function takenFromFrame({ data, frame }, scene) {
+  if (scene.row === null || !data.attends) return "";
+  const value = data.onFrame(scene.row, frame);
+  if (Number.isNaN(value)) return "";
+  return `“${rowName(scene, scene.row)}” gives this frame ${value.toPrecision(2)}`;
+}
+
+/** What stands in the place of a map that there is not. @param {Plot} plot */
+export function absenceOf({ stream, data }) {
+  const nothing = `No frames of the ${TITLE[stream].toLowerCase()} here.`;
+  const none = "This model does not attend to codes: nothing to show.";
+  return h("p", { class: "empty" }, data.nWithPadding === 0 ? nothing : none);
+}
+
+/**
+ * How attention is spread, and whether it finds planted cues.
+ *
+ * @param {Scene} scene
+ * @param {Plot} plot
+ */
+export function noteOf(scene, { source, stream, data }) {
+  if (!data.attends) return [];
+  /** @type {(Node | string)[]} */
+  const parts = ["Attention is what the module mixed in, not a reason. "];
+  const spread = scene.row === null ? meanSpread(scene, data) : data.measure(scene.row);
+  if (spread) {
+    const who = scene.row === null ? "Mean over words" : `“${rowName(scene, scene.row)}”`;
+    const bits = Math.log2(data.columns.length).toFixed(2);
+    parts.push(
+      ...[`${who}: entropy `, h("b", {}, spread.entropy.toFixed(2))],
+      ...[` of at most ${bits} bits; the top code takes `, h("b", {}, percent(spread.top))],
+      " of the mass.",
+    );
+  }
+  const cues = scene.effects?.[source][stream].cues;
+  return cues ? [...parts, ...cueNote(cues)] : parts;
+}
+
+/** @param {Scene} scene @param {StreamReading} data @returns {Spread} */
+function meanSpread({ utterance }, data) {
+  const spreads = utterance.words
+    .map((_, i) => data.measure(i))
+    .filter((spread) => spread !== null);
+  const mean = (/** @type {keyof Spread} */ name) =>
+    spreads.reduce((sum, spread) => sum + spread[name], 0) / spreads.length;
+  return { entropy: mean("entropy"), top: mean("top") };
+}
+
+/** @param {CueMass} cues */
+function cueNote({ mass, share, control_mass, control_share }) {
+  /** @type {(Node | string)[]} */
+  const note = [
+    ...[" Planted cues are ", h("b", {}, percent(share)), " of the frames and get "],
+    ...[h("b", {}, percent(mass)), " of the mass"],
+  ];
+  if (control_mass !== null && control_share !== null) {
+    const get = `${percent(control_share)} get ${percent(control_mass)}`;
+    note.push(` (control, these words over others' frames: ${get})`);
+  }
+  return [...note, "."];
+}
+
+/** The map as a table. @param {Scene} scene @param {Plot} plot */
+export function tableOf(scene, { source, stream, name, data }) {
+  const chosen = chosenIn(scene, source, stream);
+  const mark = (/** @type {number} */ code) => ({ class: code === chosen ? "on-column" : "" });
+  const rows = [...Array(data.rows).keys()].map((row) => {
+    const cells = data.columns.map((code) => {
+      const value = data.at(row, code);
+      return h("td", mark(code), Number.isNaN(value) ? "–" : value.toFixed(3));
+    });
+    const heading = h("th", { scope: "row" }, rowName(scene, row));
+    return h("tr", { class: row === scene.row ? "on" : "" }, heading, cells);
+  });
+  const headings = data.columns.map((code) => {
+    const padding = code === data.k;
+    const title = padding ? "padding" : data.book.codes[code].caption;
+    return h("th", { scope: "col", ...mark(code), title }, padding ? "pad" : String(code));
+  });
+  return h(
+    "table",
+    { "data-stream": stream },
+    h("caption", {}, `${name}: share of each word's attention, by code`),
+    h("thead", {}, h("tr", {}, h("td", {}, "word"), headings)),
+    h("tbody", {}, rows),
+  );
+}
+
+/** @typedef {{ tip: Tip, status: HTMLElement }} Voices `status` is read out */
+
+/** The box beside the pointer. */
+export class Tip {
+  element = h("div", { class: "tip", role: "tooltip", hidden: "" });
+
+  /** @param {PointerEvent} event @param {string} text @param {number} width of the page */
+  show(event, text, width) {
+    const { element } = this;
+    element.textContent = text;
+    element.hidden = false;
+    const page = /** @type {HTMLElement} */ (element.parentElement).getBoundingClientRect();
+    const x = event.clientX - page.left + 14;
+    const below = event.clientY - page.top + 18;
+    const above = event.clientY - page.top - element.offsetHeight - 10;
+    const fits = event.clientY + element.offsetHeight + 30 <= window.innerHeight;
+    element.style.left = `${clamp(x, 0, Math.max(0, width - element.offsetWidth - 4))}px`;
+    element.style.top = `${fits ? below : above}px`;
+  }
+
+  hide() {
+    this.element.hidden = true;
+  }
+}
