@@ -14,8 +14,8 @@ To understand the method, read these files in this order; each is short and has 
 10. ``metrics.py``       how good are the predictions?
 
 Beside them ``settings.py`` (all that decides a run), ``published.py`` (the authors' checkpoints),
-``frames.py`` (frames on their way into a vocabulary), ``store.py`` (a corpus on disk), and
-plumbing: ``errors.py``, ``files.py``, ``progress.py``.
+``frames.py`` (frames on their way from a corpus into a vocabulary), ``store.py`` (a corpus on
+disk), and plumbing: ``errors.py``, ``files.py``, ``progress.py``.
 
 The rooms hold the rest: ``corpora`` (a reader per file format, and ``demo``), ``language``
 (encoders, their weights, dictionaries), ``runs`` (what a run leaves and how it goes on),
@@ -23,20 +23,24 @@ The rooms hold the rest: ``corpora`` (a reader per file format, and ``demo``), `
 and voice), ``course`` (what the notebooks stand on), ``commands`` (the command line) and
 ``recipes``.
 
+Every public class and function has an example that runs. ``data/mine``, ``models/mine`` and
+``runs/mine`` stand there for a corpus, a language model and a finished run of your own.
+
 The public names are below, in the order in which a student meets them. Each is imported when it is
 first used, so that ``import cenet_lib`` itself takes no time.
 """
 
 from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Utterance": "utterance",
     "Corpus": "corpus",
-    "load_corpus": "corpora",
+    "load_corpus": "corpora.loading",
     "FeatureVocabulary": "vocabulary",
-    "FrameSequences": "vocabulary",
+    "FrameSequences": "frames",
     "CrossModalEnhancement": "enhancement",
     "expand_attention": "enhancement",
     "CENetProcessor": "processor",
@@ -56,7 +60,7 @@ _HOMES = {
 __all__ = list(_HOMES)
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
@@ -64,5 +68,5 @@ def __getattr__(name: str):
     return value
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])

@@ -7,14 +7,13 @@ that is fitted, trained or measured later begins with it. `Corpus.save` keeps it
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .errors import CENetError
-from .store import read_store, write_store
+from .store import Outline, StoredUtterances, read_store, write_store
 from .utterance import SPLITS, STREAMS, Utterance
 
 
@@ -26,18 +25,27 @@ class Corpus:
     name : str
     train, valid, test : sequences of Utterance
         The utterances to fit on, to choose on, and to look at once at the end. Each may be empty
-        here; whoever needs a split asks for it with `split`.
+        here; whoever needs a split asks for it with `split`. They are kept as they are given, so
+        the splits of a stored corpus stay on disk.
     visual_names, acoustic_names : sequences of str, optional
-        One name per channel (feature column).
+        One name per channel (column of the frames).
     label_range : (float, float)
         The lowest and the highest label. Labels outside are an error.
     provenance : mapping, optional
         Where the data come from and what was done to them, as plain JSON values.
 
+    Attributes
+    ----------
+    splits : dict of str to sequence of Utterance
+        The splits by name, ``train``, ``valid`` and ``test``.
+    feature_names : dict of str to tuple of str or None
+        The names of the channels of ``visual`` and ``acoustic``; None if they have none.
+
     Raises
     ------
     CENetError
-        If an id occurs twice, feature widths differ, or a label is out of range.
+        If an id occurs twice, utterances differ in their number of channels, or a label is out of
+        range.
 
     Examples
     --------
@@ -70,35 +78,29 @@ class Corpus:
         self._check()
 
     def _check(self) -> None:
-        """Look at every utterance once, except those from a store, which were looked at there."""
+        """Look at every utterance once."""
         seen: dict[str, str] = {}
         widths = {s: len(n) for s, n in self.feature_names.items() if n is not None}
         low, high = self.label_range
-        unchecked = (
-            (split, utterance)
-            for split, utterances in self.splits.items()
-            if not getattr(utterances, "is_checked", False)
-            for utterance in utterances
-        )
-        for split, utterance in unchecked:
-            where = f"{self.name}: {split} segment {utterance.id}"
-            if utterance.id in seen:
+        outlines = ((split, one) for split in SPLITS for one in _outlines(self.splits[split]))
+        for split, (id, label, found) in outlines:
+            where = f"{self.name}: {split} segment {id}"
+            if id in seen:
                 raise CENetError(
-                    f"{where}: the id occurs twice (also in {seen[utterance.id]}); ids must be "
-                    "unique, rename or drop one"
+                    f"{where}: the id occurs twice (also in {seen[id]}); ids must be unique, "
+                    "rename or drop one"
                 )
-            seen[utterance.id] = split
-            for stream in STREAMS:
-                width = utterance.frames(stream).shape[1]
+            seen[id] = split
+            for stream, width in found.items():
                 if widths.setdefault(stream, width) != width:
                     raise CENetError(
                         f"{where}: {stream} has {width} columns where {widths[stream]} were "
                         "expected; every segment needs the same features"
                     )
-            if utterance.label is not None and not low <= utterance.label <= high:
+            if label is not None and not low <= label <= high:
                 raise CENetError(
-                    f"{where}: the label {utterance.label:g} is outside [{low:g}, {high:g}]; "
-                    "rescale the labels or give the right label_range"
+                    f"{where}: the label {label:g} is outside [{low:g}, {high:g}]; rescale the "
+                    "labels or give the right label_range"
                 )
 
     def with_splits(
@@ -113,6 +115,8 @@ class Corpus:
         Parameters
         ----------
         train, valid, test : sequences of Utterance
+            Parts of this corpus or changed utterances of it; a slice of a stored split stays on
+            disk.
         provenance : mapping, optional
             What was done to the utterances; it is added to the provenance of this corpus.
 
@@ -124,8 +128,8 @@ class Corpus:
         Examples
         --------
         >>> import numpy as np
-        >>> words = [Utterance(str(i), ["so"], np.ones((1, 2)), np.ones((1, 3))) for i in range(9)]
-        >>> Corpus("nine", words).with_splits(words[:6], words[6:8], words[8:])
+        >>> nine = [Utterance(str(i), ["so"], np.ones((1, 2)), np.ones((1, 3))) for i in range(9)]
+        >>> Corpus("nine", nine).with_splits(nine[:6], nine[6:8], nine[8:])
         Corpus('nine': train 6, valid 2, test 1; features: visual 2, acoustic 3)
         """
         return Corpus(
@@ -144,10 +148,12 @@ class Corpus:
     ) -> "Corpus":
         """Return a corpus whose streams have only some of their channels, in the order given.
 
+        The frames of a stream that is cut are copied into memory.
+
         Parameters
         ----------
         visual, acoustic : sequences of str, optional
-            Names of the channels to keep; left out, a stream keeps all.
+            Names of the channels to keep; a stream that is left out keeps all of its channels.
 
         Raises
         ------
@@ -162,7 +168,8 @@ class Corpus:
         >>> tiny.select_channels(visual=["frown"])
         Corpus('tiny': train 1, valid 0, test 0; features: visual 1, acoustic 3)
         """
-        names, columns = dict(self.feature_names), {}
+        names = dict(self.feature_names)
+        columns: dict[str, list[int] | slice] = dict.fromkeys(STREAMS, slice(None))
         for stream, wanted in (("visual", visual), ("acoustic", acoustic)):
             if wanted is None:
                 continue
@@ -177,8 +184,10 @@ class Corpus:
             columns[stream] = [known.index(name) for name in wanted]
 
         def cut(utterance: Utterance) -> Utterance:
-            frames = {stream: utterance.frames(stream)[:, c] for stream, c in columns.items()}
-            return replace(utterance, **frames)  # type: ignore[arg-type]
+            return utterance.with_frames(
+                visual=utterance.visual[:, columns["visual"]],
+                acoustic=utterance.acoustic[:, columns["acoustic"]],
+            )
 
         return Corpus(
             self.name,
@@ -211,6 +220,13 @@ class Corpus:
         ------
         CENetError
             If there is no such split or it has no utterances.
+
+        Examples
+        --------
+        >>> Corpus("empty").split("test")
+        Traceback (most recent call last):
+        cenet_lib.errors.CENetError: empty: the test split is empty (train 0, valid 0, test 0); \
+it is needed here
         """
         if name not in self.splits:
             raise CENetError(f"there is no split {name!r}; splits are {', '.join(SPLITS)}")
@@ -221,7 +237,7 @@ class Corpus:
         return self.splits[name]
 
     def items(self) -> Iterator[tuple[str, Utterance]]:
-        """Yield every utterance with the name of its split."""
+        """Yield the name of the split and the utterance, for all utterances split by split."""
         for split, utterances in self.splits.items():
             for utterance in utterances:
                 yield split, utterance
@@ -240,9 +256,9 @@ class Corpus:
         return next((u.frames(stream).shape[1] for u in self), 0)
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 over all ids, words, labels and frames: the same data, the same text.
+        """Return the SHA-256 over all ids, words, labels and frames, as 64 hexadecimal digits.
 
-        It does not depend on the form the corpus is kept in.
+        The same data have the same fingerprint, in whatever form the corpus is kept.
         """
         digest = hashlib.sha256()
         for split, utterance in self.items():
@@ -257,11 +273,24 @@ class Corpus:
     def save(self, folder: str | Path) -> None:
         """Write the corpus to a new folder, in the form of `cenet_lib.store`.
 
+        Parameters
+        ----------
+        folder : str or Path
+            The folder to make; it must not exist yet.
+
         Raises
         ------
         CENetError
             If the folder exists, the disk refuses, or two utterances disagree on an annotation's
             kind.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Corpus("empty").save(f"{folder}/empty")
+        ...     Corpus.load(f"{folder}/empty")
+        Corpus('empty': train 0, valid 0, test 0; features: visual 0, acoustic 0)
         """
         header = {
             "name": self.name,
@@ -274,6 +303,10 @@ class Corpus:
     @classmethod
     def load(cls, folder: str | Path) -> "Corpus":
         """Open a folder that `save` wrote; frames stay on disk until they are read.
+
+        Parameters
+        ----------
+        folder : str or Path
 
         Raises
         ------
@@ -297,3 +330,13 @@ class Corpus:
     def __repr__(self) -> str:
         widths = ", ".join(f"{stream} {self.width(stream)}" for stream in STREAMS)
         return f"Corpus({self.name!r}: {self._sizes()}; features: {widths})"
+
+
+def _outlines(utterances: Sequence[Utterance]) -> Iterator[Outline]:
+    """Yield what is checked of each utterance; those of a store need not be made for it."""
+    if isinstance(utterances, StoredUtterances):
+        yield from utterances.outlines()
+    else:
+        for utterance in utterances:
+            widths = {stream: utterance.frames(stream).shape[1] for stream in STREAMS}
+            yield Outline(utterance.id, utterance.label, widths)

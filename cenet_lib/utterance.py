@@ -5,13 +5,15 @@ them in splits. Conventions used everywhere in this package:
 
 - An *utterance* is a spoken sentence: words, frames of the face, frames of the voice, a label.
 - A *frame* is one measurement of face or voice: a row of float32 feature values.
-- The words and the two frame sequences have their own lengths. Nothing is aligned or padded.
+- A *stream* is one of the two sequences of frames, ``visual`` or ``acoustic``; its columns are its
+  *channels*.
+- The words and the two streams have their own lengths. Nothing is aligned or padded.
 - Labels are intensities, by default in [-3, 3]: very negative to very positive.
-- Splits are named ``train``, ``valid`` and ``test``.
+- *Splits* are named ``train``, ``valid`` and ``test``.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from types import MappingProxyType
 
@@ -22,7 +24,7 @@ from .errors import CENetError
 SPLITS = ("train", "valid", "test")
 STREAMS = ("visual", "acoustic")
 
-_EMPTY: Mapping = MappingProxyType({})
+Annotation = np.ndarray | float | str  # values per word or frame (n,), or one per utterance
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,13 +38,13 @@ class Utterance:
     words : tuple of str, length n_words
         At least one, none of them blank.
     visual : (n_visual, d_visual) float32
-        Frames of the face; ``n_visual`` may be zero.
+        The frames of the face; ``n_visual`` may be zero.
     acoustic : (n_acoustic, d_acoustic) float32
-        Frames of the voice; ``n_acoustic`` may be zero.
+        The frames of the voice; ``n_acoustic`` may be zero.
     label : float or None
-        Sentiment intensity; ``None`` if unknown.
+        The sentiment intensity; ``None`` if it is unknown.
     video : str
-        The recording (or the speaker) that it was cut from. Splits must not share one.
+        The recording (or the speaker) that the utterance was cut from. Splits must not share one.
     annotations : mapping of str to (n,) array, float or str
         What came with the file beyond that, by name: ``pos_ids`` and ``polarity_ids`` (n_words,),
         ``visual_codes`` (n,), and for simulated data the truth: ``visual_states``, ``delivery``.
@@ -52,6 +54,11 @@ class Utterance:
     CENetError
         If the id or a word is empty or not a string, a stream is not a matrix of numbers, or the
         label is not a finite number.
+
+    Examples
+    --------
+    >>> Utterance("v1[0]", ["great", "film"], np.ones((4, 35)), np.ones((6, 74)), 2.4)
+    Utterance('v1[0]', 'great film', visual (4, 35), acoustic (6, 74), label +2.40)
     """
 
     id: str
@@ -60,34 +67,17 @@ class Utterance:
     acoustic: np.ndarray
     label: float | None = None
     video: str = ""
-    annotations: Mapping[str, np.ndarray | float | str] = field(default_factory=lambda: _EMPTY)
+    annotations: Mapping[str, Annotation] = field(default_factory=lambda: MappingProxyType({}))
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.id, str) or not self.id:
             raise CENetError(f"an utterance's id must be a non-empty text, not {self.id!r}")
-        if isinstance(self.words, str):
-            raise CENetError(f"{self.id}: words must be a list of words, not one text; split it")
         set_ = object.__setattr__  # the usual way past frozen=True, in __post_init__ only
-        set_(self, "words", tuple(self.words))
-        if not self.words:
-            raise CENetError(f"{self.id}: has no words; drop the segment or transcribe it")
-        for position, word in enumerate(self.words):
-            if not isinstance(word, str) or not word.strip():
-                raise CENetError(
-                    f"{self.id}: word {position} is {word!r}; every word must be a non-blank text"
-                )
+        set_(self, "words", _as_words(self.words, self.id))
         for stream in STREAMS:
             set_(self, stream, _as_frames(getattr(self, stream), self.id, stream))
         if self.label is not None:
-            try:
-                label = float(self.label)
-            except (TypeError, ValueError):
-                label = float("nan")
-            if not isfinite(label):
-                raise CENetError(
-                    f"{self.id}: the label is {self.label!r}; give a finite number, or None"
-                )
-            set_(self, "label", label)
+            set_(self, "label", _as_label(self.label, self.id))
 
     @property
     def text(self) -> str:
@@ -95,12 +85,35 @@ class Utterance:
         return " ".join(self.words)
 
     def frames(self, stream: str) -> np.ndarray:
-        """Return the frames (n, d) of ``"visual"`` or ``"acoustic"``."""
+        """Return the frames (n, d) of ``"visual"`` or ``"acoustic"``.
+
+        Raises
+        ------
+        CENetError
+            If there is no such stream.
+        """
         if stream not in STREAMS:
             raise CENetError(f"there is no stream {stream!r}; streams are {', '.join(STREAMS)}")
-        return getattr(self, stream)
+        return self.visual if stream == "visual" else self.acoustic
 
-    def __repr__(self):
+    def with_frames(
+        self, *, visual: np.ndarray | None = None, acoustic: np.ndarray | None = None
+    ) -> "Utterance":
+        """Return the same utterance with other frames in one or both of its streams.
+
+        Examples
+        --------
+        >>> great = Utterance("v1[0]", ["great"], np.ones((4, 2)), np.ones((6, 3)))
+        >>> great.with_frames(visual=great.visual[:0])
+        Utterance('v1[0]', 'great', visual (0, 2), acoustic (6, 3), no label)
+        """
+        return replace(
+            self,
+            visual=self.visual if visual is None else visual,
+            acoustic=self.acoustic if acoustic is None else acoustic,
+        )
+
+    def __repr__(self) -> str:
         text = self.text if len(self.text) <= 48 else self.text[:47] + "…"
         label = "no label" if self.label is None else f"label {self.label:+.2f}"
         return (
@@ -109,19 +122,42 @@ class Utterance:
         )
 
 
-def _as_frames(frames, id: str, stream: str) -> np.ndarray:
+def _as_words(words: Sequence[str], id: str) -> tuple[str, ...]:
+    if isinstance(words, str):
+        raise CENetError(f"{id}: words must be a list of words, not one text; split it")
+    if not len(words):
+        raise CENetError(f"{id}: has no words; drop the segment or transcribe it")
+    for position, word in enumerate(words):
+        if not isinstance(word, str) or not word.strip():
+            raise CENetError(
+                f"{id}: word {position} is {word!r}; every word must be a non-blank text"
+            )
+    return tuple(words)
+
+
+def _as_frames(frames: object, id: str, stream: str) -> np.ndarray:
     """Return ``frames`` as an (n, d) float32 matrix without a copy where it is one already."""
     if isinstance(frames, np.ndarray) and frames.dtype == np.float32 and frames.ndim == 2:
         return frames
     try:
         with np.errstate(over="ignore"):  # beyond float32 means infinite, which is counted later
-            frames = np.asarray(frames).astype(np.float32)
+            matrix = np.asarray(frames).astype(np.float32)
     except (TypeError, ValueError) as error:
         raise CENetError(
             f"{id}: {stream} frames are not numbers; expected a matrix (frames, features)"
         ) from error
-    if frames.ndim != 2:
+    if matrix.ndim != 2:
         raise CENetError(
-            f"{id}: {stream} has shape {frames.shape}; expected a matrix (frames, features)"
+            f"{id}: {stream} has shape {matrix.shape}; expected a matrix (frames, features)"
         )
-    return frames
+    return matrix
+
+
+def _as_label(label: object, id: str) -> float:
+    try:
+        number = float(label)  # type: ignore[arg-type]  # whatever it is, float() says
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not isfinite(number):
+        raise CENetError(f"{id}: the label is {label!r}; give a finite number, or None")
+    return number

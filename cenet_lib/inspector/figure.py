@@ -4,6 +4,10 @@ import textwrap
 from collections.abc import Mapping
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from ..utterance import STREAMS
 from .pictures import draw_code
@@ -14,7 +18,7 @@ TITLES = {"visual": "Face", "acoustic": "Voice"}
 
 _INK, _MUTED, _LINE = "#1a1e26", "#59616e", "#d8dce3"
 _POSITIVE, _NEGATIVE, _ACCENT = "#0063a6", "#b14300", "#5a2ca0"
-_RAMP = ("#ffffff", "#ded3f4", "#ab8ddf", "#6a3bbd", "#2c0d66")  # as in inspector.js
+_RAMP = ("#ffffff", "#ded3f4", "#ab8ddf", "#6a3bbd", "#2c0d66")  # as in colours.js
 _ROW, _CELL, _GAP = 15, 26, 30  # points
 
 
@@ -24,7 +28,7 @@ def draw_record(
     effects: Mapping,
     word: int | None = None,
     code: tuple[str, int] | None = None,
-):
+) -> Figure:
     """Draw sentence, predictions, and a map per stream (and model) under its codes' pictures.
 
     Parameters
@@ -36,18 +40,16 @@ def draw_record(
 
     Returns
     -------
-    matplotlib.figure.Figure
+    Figure
         With one Axes in points, y downwards, so that the pictures of codes keep their shape.
     """
-    from matplotlib.figure import Figure
-
     names = [*record["words"], corpus["first_token"]]
     names = [name if len(name) <= 18 else name[:17] + "…" for name in names]
     panels = [
         panel
-        for source in range(len(record["sources"]))
+        for subject in range(len(record["subjects"]))
         for stream in STREAMS
-        if (panel := _panel(corpus, record, effects, source, stream)) is not None
+        if (panel := _panel(corpus, record, effects, subject, stream)) is not None
     ]
     label = 34 + 5.6 * max(len(name) for name in names)
     width = max(660, label + sum(p["width"] + _GAP for p in panels))
@@ -83,36 +85,33 @@ def draw_record(
     return figure
 
 
-def _panel(corpus: Mapping, record: Mapping, effects: Mapping, source: int, stream: str):
+def _panel(corpus: Mapping, record: Mapping, effects: Mapping, subject: int, stream: str):
     """Gather what one map shows; ``None`` if the model has no attention there."""
-    raw = record["sources"][source][stream]
+    raw = record["subjects"][subject][stream]
     if raw["attention"] is None:
         return None
     attention, codes = unpack(raw["attention"]), unpack(raw["codes"])
-    book = corpus["vocabularies"][corpus["sources"][source]["vocabulary"]][stream]
+    book = corpus["vocabularies"][corpus["subjects"][subject]["vocabulary"]][stream]
     counts = np.bincount(codes, minlength=attention.shape[1])
     counts[-1] = raw["padding"]
     order = [*book["order"], book["k"]] if book else [0]
     columns = [code for code in order if counts[code]]
     if not columns:
         return None
-    name = corpus["sources"][source]["name"] if len(record["sources"]) > 1 else ""
+    name = corpus["subjects"][subject]["name"] if len(record["subjects"]) > 1 else ""
     return {
         "stream": stream,
         "title": f"{TITLES[stream]} {name}".strip(),
         "book": book,
         "columns": columns,
         "values": attention[:, columns].astype(float),
-        "effects": effects["sources"][source][stream]["effects"],
+        "effects": effects["subjects"][subject][stream]["effects"],
         "width": _CELL * len(columns),
     }
 
 
-def _draw_map(ax, panel: Mapping, x: float, y: float, most: float, code) -> None:
+def _draw_map(ax: Axes, panel: Mapping, x: float, y: float, most: float, code) -> None:
     """Draw one map with its upper left corner at (x, y), its codes above it."""
-    from matplotlib.colors import LinearSegmentedColormap
-    from matplotlib.patches import Rectangle
-
     book, stream, values = panel["book"], panel["stream"], panel["values"]
     _write(ax, x, y - 76, panel["title"], 10, weight="bold")
     z, art = unpack(book["z"]).astype(float), unpack(book["activation"]) / 100
@@ -151,7 +150,7 @@ def _draw_map(ax, panel: Mapping, x: float, y: float, most: float, code) -> None
         _write(ax, x, y + _ROW * len(values) + 13, top, 8, _MUTED)
 
 
-def _draw_predictions(ax, record: Mapping, label_range, x: float, y: float) -> None:
+def _draw_predictions(ax: Axes, record: Mapping, label_range, x: float, y: float) -> None:
     """Draw the four predictions of each model on one scale, with the true label."""
     low, high = label_range
     left, right, step = x + 100, x + 400, 20
@@ -159,8 +158,8 @@ def _draw_predictions(ax, record: Mapping, label_range, x: float, y: float) -> N
     def at(value: float) -> float:
         return left + (np.clip(value, low, high) - low) / (high - low) * (right - left)
 
-    rows = (("words alone", "none"), ("words and voice", "no_visual"))
-    rows += (("words and face", "no_acoustic"), ("all three", "all"))
+    rows = [("words alone", "none"), ("words and voice", "no_visual")]
+    rows += [("words and face", "no_acoustic"), ("all three", "all")]
     bottom = y + step * len(rows)
     for tick in range(int(np.ceil(low)), int(np.floor(high)) + 1):
         ax.plot([at(tick)] * 2, [y, bottom], color=_LINE, lw=0.7, zorder=0)
@@ -173,13 +172,13 @@ def _draw_predictions(ax, record: Mapping, label_range, x: float, y: float) -> N
         middle = y + step * (i + 0.5)
         bold = {"weight": "bold"} if key == "all" else {}
         _write(ax, left - 10, middle, name, 8.5, ha="right", **bold)
-        for source, marker in zip(record["sources"], "os"):
-            value = source["predictions"][key]
+        for subject, marker in zip(record["subjects"], "os"):
+            value = subject["predictions"][key]
             fill = "white" if key == "none" else _INK
             ax.plot(
                 at(value), middle, marker, color=_INK, markerfacecolor=fill, ms=6, clip_on=False
             )
-        values = ", ".join(signed(source["predictions"][key]) for source in record["sources"])
+        values = ", ".join(signed(subject["predictions"][key]) for subject in record["subjects"])
         _write(ax, right + 14, middle, values, 8.5, **bold)
 
 
@@ -188,6 +187,6 @@ def signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "−")
 
 
-def _write(ax, x: float, y: float, text: str, size: float, color=_INK, **style) -> None:
+def _write(ax: Axes, x: float, y: float, text: str, size: float, color=_INK, **style) -> None:
     # Two dollar signs in a sentence are no formula.
     ax.text(x, y, text, size=size, color=color, va="center", parse_math=False, **style)

@@ -6,7 +6,7 @@ the strongest of all codes. The face is a set of curves whose points each action
 linear blend); the voice is a wave whose speed is pitch, whose height is energy, and so on. Both are
 schematic: the face shows which channels are high, not how this person looked.
 
-The shapes are data (`FACE`), and the wave is a formula; `inspector.js` draws the same ones.
+The shapes are data (`FACE`), and the wave is a formula; `page/art.js` draws the same ones.
 
 Source of the action units: Ekman and Friesen 1978, the Facial Action Coding System.
 """
@@ -16,6 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Circle, PathPatch, Polygon
+from matplotlib.path import Path
 
 from ..vocabulary import FeatureVocabulary
 
@@ -144,7 +147,7 @@ def caption(activation: Mapping[str, float], z: Mapping[str, float], stream: str
         Standardised value by channel name, for a code of which nothing can be drawn.
     """
     strong = sorted(activation.items(), key=lambda item: -abs(item[1]))
-    words = []
+    words: list[str] = []
     for what, a in strong:
         if abs(a) < 0.4 or len(words) == 3:
             break
@@ -316,7 +319,17 @@ def wave_width(activation: Mapping[str, float]) -> float:
     return float(1.7 ** -activation.get("breath", 0.0))
 
 
-def draw_code(ax, activation, z, stream: str, x, y, size, ink, paper) -> None:
+def draw_code(
+    ax: Axes,
+    activation: Mapping[str, float],
+    z: np.ndarray,
+    stream: str,
+    x: float,
+    y: float,
+    size: float,
+    ink: str,
+    paper: str,
+) -> None:
     """Draw a code into an Axes whose units are points, y downwards.
 
     Parameters
@@ -331,8 +344,6 @@ def draw_code(ax, activation, z, stream: str, x, y, size, ink, paper) -> None:
         From side to side.
     ink, paper : colours
     """
-    from matplotlib.patches import Circle, PathPatch, Polygon
-
     r = size / 2
     line = max(size / 34, 0.6)
     at = np.array([x, y])
@@ -368,10 +379,8 @@ def draw_code(ax, activation, z, stream: str, x, y, size, ink, paper) -> None:
             patch.set_zorder(iris.get_zorder() - 0.1)
 
 
-def smooth_path(points: np.ndarray, closed: bool):
+def smooth_path(points: np.ndarray, closed: bool) -> Path:
     """Return a matplotlib Path through the points (n, 2), rounded after Catmull and Rom."""
-    from matplotlib.path import Path
-
     n = len(points)
     if closed:
         around = [points[i % n] for i in range(-1, n + 2)]

@@ -15,7 +15,7 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,7 @@ from ..prediction import outputs
 from ..processor import CENetProcessor
 from ..results.codes import NearestFrames
 from ..utterance import STREAMS, Utterance
+from ..vocabulary import FeatureVocabulary
 from .pictures import Activations, caption
 
 NEAREST = 5  # training utterances shown for a code
@@ -51,7 +52,7 @@ class Reading(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Source:
+class Subject:
     """A model to look into, under a name.
 
     Attributes
@@ -90,7 +91,7 @@ class Source:
                 None
                 if attention is None
                 else self._over_words_and_codes(
-                    attention.numpy(), features["word_index"], utterance, stream
+                    attention.numpy(), np.asarray(features["word_index"]), utterance, stream
                 )
                 for stream, attention in zip(STREAMS, output[1:], strict=True)
             ]
@@ -120,21 +121,21 @@ def _scaled(model: CENet, scale: float | None) -> Iterator[None]:
     if scale is None:
         yield
         return
-    own_scale = model.fusion.scale
-    model.fusion.scale = scale
+    fusion: Any = model.fusion  # one that has a scale, see `Subject`
+    own_scale, fusion.scale = fusion.scale, scale
     try:
         yield
     finally:
-        model.fusion.scale = own_scale
+        fusion.scale = own_scale
 
 
 def without(utterance: Utterance, *streams: str) -> Utterance:
     """Return the utterance with no frames in some streams."""
-    return replace(utterance, **{stream: utterance.frames(stream)[:0] for stream in streams})
+    return utterance.with_frames(**{s: utterance.frames(s)[:0] for s in streams})
 
 
 def list_utterances(
-    source: Source, utterances: Sequence[Utterance], progress: bool = False
+    subject: Subject, utterances: Sequence[Utterance], progress: bool = False
 ) -> pd.DataFrame:
     """Tell what a model makes of each utterance, to choose one by.
 
@@ -150,7 +151,9 @@ def list_utterances(
     for start in range(0, len(utterances), 256):
         some = utterances[start : start + 256]
         bare = [without(utterance, *STREAMS) for utterance in some]
-        for utterance, full, alone in zip(some, source.read(some), source.read(bare), strict=True):
+        for utterance, full, alone in zip(
+            some, subject.read(some), subject.read(bare), strict=True
+        ):
             attended = [a for a in (full.visual, full.acoustic) if a is not None and a[-1].any()]
             entropy = np.mean([np.nanmean(entropies(a)) for a in attended]) if attended else np.nan
             rows.append(
@@ -176,7 +179,7 @@ def entropies(attention: np.ndarray) -> np.ndarray:
 
 
 def describe_utterance(
-    sources: Sequence[Source], utterance: Utterance, corpus: Corpus, dtype: str = "f4"
+    subjects: Sequence[Subject], utterance: Utterance, corpus: Corpus, dtype: str = "f4"
 ) -> dict:
     """Return the record of an utterance: words, predictions, and per stream codes and attention.
 
@@ -189,7 +192,7 @@ def describe_utterance(
     -------
     dict
         ``id``, ``words``, ``label``, ``video``, ``cues`` (per stream: +1, -1 or 0 per frame, for a
-        corpus that knows), and ``sources``, each with ``predictions`` (``all``, ``no_visual``,
+        corpus that knows), and ``subjects``, each with ``predictions`` (``all``, ``no_visual``,
         ``no_acoustic``, ``none``), ``n_read`` (words before the cut) and per stream ``codes`` (n,),
         ``attention`` (n_words + 1, k+1) or null, ``padding`` (padding frames attended to) and
         ``film`` (n, m): activations in percent, for the pictures.
@@ -201,18 +204,18 @@ def describe_utterance(
         "none": without(utterance, *STREAMS),
     }
     described = []
-    for source in sources:
-        readings = dict(zip(variants, source.read(list(variants.values())), strict=True))
-        index = source.processor(utterance)["word_index"]
+    for subject in subjects:
+        readings = dict(zip(variants, subject.read(list(variants.values())), strict=True))
+        index = np.asarray(subject.processor(utterance)["word_index"])
         streams = {}
         for stream in STREAMS:
-            codes = source.processor.codes(utterance, stream)
+            codes = subject.processor.codes(utterance, stream)
             attention = getattr(readings["all"], stream)
             streams[stream] = {
                 "codes": pack(codes, "u1" if codes.max(initial=0) < 256 else "u2"),
                 "attention": None if attention is None else pack(attention, dtype),
-                "padding": int(source.processor.counts(utterance, stream)[-1]),
-                "film": _film(source.processor, utterance, corpus, stream, len(codes)),
+                "padding": int(subject.processor.counts(utterance, stream)[-1]),
+                "film": _film(subject.processor, utterance, corpus, stream, len(codes)),
             }
         described.append(
             {
@@ -231,7 +234,7 @@ def describe_utterance(
             for stream in STREAMS
             if (marks := cue_marks(utterance, corpus, stream)) is not None
         },
-        "sources": described,
+        "subjects": described,
     }
 
 
@@ -255,11 +258,11 @@ def cue_marks(utterance: Utterance, corpus: Corpus, stream: str) -> np.ndarray |
     states = utterance.annotations.get(f"{stream}_states")
     if valences is None or states is None:
         return None
-    return np.asarray(valences)[states]
+    return np.asarray(valences)[np.asarray(states)]
 
 
 def measure_effects(
-    sources: Sequence[Source],
+    subjects: Sequence[Subject],
     utterance: Utterance,
     corpus: Corpus,
     others: Sequence[Utterance] = (),
@@ -276,46 +279,49 @@ def measure_effects(
     Returns
     -------
     dict
-        ``id`` and ``sources``, each with per stream ``effects``: for each code that occurs, the
+        ``id`` and ``subjects``, each with per stream ``effects``: for each code that occurs, the
         prediction minus the one without that code's frames; and ``cues``: null, or ``mass``,
         ``share``, and the same under the streams of others: ``control_mass``, ``control_share``.
     """
     others = [other for other in others if other.id != utterance.id]
     others = others[:: max(1, len(others) // _CONTROLS)][:_CONTROLS]  # from all over the list
     result = []
-    for source in sources:
+    for subject in subjects:
         changed, of = [utterance], []
-        codes = {stream: source.processor.codes(utterance, stream) for stream in STREAMS}
-        if source.model.attends_over is not None:
+        codes = {stream: subject.processor.codes(utterance, stream) for stream in STREAMS}
+        if subject.model.attends_over is not None:
             for stream in STREAMS:
                 for code in np.unique(codes[stream]):
                     # codes are fewer than frames where the processor cuts long streams
                     kept = np.flatnonzero(codes[stream] != code)
                     frames = {stream: utterance.frames(stream)[kept]}
-                    changed.append(replace(utterance, **frames))
+                    changed.append(utterance.with_frames(**frames))
                     of.append((stream, int(code)))
         swapped = [replace(other, id=utterance.id, words=utterance.words) for other in others]
-        readings = list(source.read([*changed, *swapped]))
+        readings = list(subject.read([*changed, *swapped]))
         whole = readings[0]
         entry: dict = {stream: {"effects": {}, "cues": None} for stream in STREAMS}
         for (stream, code), reading in zip(of, readings[1:], strict=False):
             entry[stream]["effects"][str(code)] = whole.prediction - reading.prediction
         controls = list(zip(swapped, readings[len(changed) :], strict=True))
         for stream in STREAMS:
-            own = cue_mass(source, utterance, whole, corpus, stream)
+            own = cue_mass(subject, utterance, whole, corpus, stream)
             if own is None:
                 continue
-            found = [cue_mass(source, u, reading, corpus, stream) for u, reading in controls]
-            found = [f for f in found if f is not None]
+            found = [
+                mass
+                for u, reading in controls
+                if (mass := cue_mass(subject, u, reading, corpus, stream)) is not None
+            ]
             control = np.mean(found, axis=0).tolist() if found else [None, None]
             names = ("mass", "share", "control_mass", "control_share")
             entry[stream]["cues"] = dict(zip(names, (*own, *control), strict=True))
         result.append(entry)
-    return {"id": utterance.id, "sources": result}
+    return {"id": utterance.id, "subjects": result}
 
 
 def cue_mass(
-    source: Source, utterance: Utterance, reading: Reading, corpus: Corpus, stream: str
+    subject: Subject, utterance: Utterance, reading: Reading, corpus: Corpus, stream: str
 ) -> tuple[float, float] | None:
     """Return the attention mass on planted cue frames, and their share of the frames.
 
@@ -324,7 +330,7 @@ def cue_mass(
     """
     marks = cue_marks(utterance, corpus, stream)
     attention = getattr(reading, stream)
-    codes = source.processor.codes(utterance, stream)
+    codes = subject.processor.codes(utterance, stream)
     if marks is None or attention is None or len(codes) == 0:
         return None
     cue = marks[: len(codes)] != 0
@@ -336,7 +342,7 @@ def cue_mass(
 
 
 def attention_on_cues(
-    source: Source, utterances: Sequence[Utterance], corpus: Corpus, seed: int = 0
+    subject: Subject, utterances: Sequence[Utterance], corpus: Corpus, seed: int = 0
 ) -> pd.DataFrame:
     """Measure whether attention finds the planted cues, with shuffled streams as the control.
 
@@ -363,9 +369,9 @@ def attention_on_cues(
                 replace(utterances[lender[i]], id=u.id, words=u.words)
                 for i, u in enumerate(utterances)
             ]
-        for utterance, reading in zip(shown, source.read(shown), strict=True):
+        for utterance, reading in zip(shown, subject.read(shown), strict=True):
             for stream in STREAMS:
-                found = cue_mass(source, utterance, reading, corpus, stream)
+                found = cue_mass(subject, utterance, reading, corpus, stream)
                 if found is not None:
                     rows.append((utterance.id, stream, streams, *found))
     if not rows:
@@ -397,7 +403,7 @@ def describe_vocabulary(
         names = tuple(f"{stream} {i}" for i in range(vocabulary.n_features_in_))
     train = corpus.splits["train"]
     rows = np.unique(np.linspace(0, len(train) - 1, min(len(train), _MOST_PROFILED)).astype(int))
-    used = _usage(processor, corpus, stream, rows, progress)
+    used = _usage(vocabulary, corpus, stream, rows, progress)
     activations = Activations.of(vocabulary, names, stream)
     drawn = activations(vocabulary.codes_)
     share = used.by_sign / np.maximum(used.by_sign.sum(1, keepdims=True), 1)  # (2, k)
@@ -451,10 +457,10 @@ class _Usage:
 
 
 def _usage(
-    processor: CENetProcessor, corpus: Corpus, stream: str, rows: np.ndarray, progress: bool
+    vocabulary: FeatureVocabulary, corpus: Corpus, stream: str, rows: np.ndarray, progress: bool
 ) -> _Usage:
     """Look through training utterances."""
-    vocabulary, train = processor.vocabularies[stream], corpus.splits["train"]
+    train = corpus.splits["train"]
     k = vocabulary.n_codes
     state_names = corpus.provenance.get(f"{stream}_states")
     used = _Usage(
@@ -476,7 +482,7 @@ def _usage(
             used.by_sign[int(utterance.label > 0)] += counts
         states = utterance.annotations.get(f"{stream}_states")
         if used.states is not None and states is not None:
-            np.add.at(used.states, (codes, states), 1)
+            np.add.at(used.states, (codes, np.asarray(states)), 1)
         used.nearest.add(int(row), distance)
     return used
 

@@ -17,17 +17,19 @@ import pandas as pd
 import traitlets
 from tqdm.auto import tqdm
 
+from ..corpora import load_corpus
 from ..corpus import Corpus
 from ..errors import CENetError
 from ..files import atomic_file
 from ..model import CENet
 from ..processor import CENetProcessor
+from ..runs.folder import Run
 from ..utterance import SPLITS, STREAMS, Utterance
 from .figure import FIRST_TOKEN, draw_record
 from .page import page_html, page_module
 from .pictures import FACE
 from .records import (
-    Source,
+    Subject,
     describe_utterance,
     describe_vocabulary,
     list_utterances,
@@ -103,14 +105,14 @@ class AttentionInspector(anywidget.AnyWidget):
         progress: bool = False,
     ):
         self._progress = progress
-        self.sources = _sources(model, processor, compare, names)
+        self.subjects = _subjects(model, processor, compare, names)
         self.corpus = corpus
         listed = _to_list(corpus) if utterances is None else list(utterances)
         if not listed:
             raise CENetError(f"{corpus.name}: there is no utterance to look into")
         self._listed = {utterance.id: utterance for utterance in listed}
-        self.listing = list_utterances(self.sources[0], listed, progress=progress)
-        books = [source.processor for source in self.sources]
+        self.listing = list_utterances(self.subjects[0], listed, progress=progress)
+        books = [subject.processor for subject in self.subjects]
         distinct = books[: 1 if books[-1] is books[0] else 2]
         description = {
             "name": corpus.name,
@@ -118,9 +120,9 @@ class AttentionInspector(anywidget.AnyWidget):
             "first_token": processor.tokenizer.cls_token or "first token",
             "frame_rate": dict(frame_rate or {}),
             "face": FACE,
-            "sources": [
-                {"name": source.name, "vocabulary": min(i, len(distinct) - 1)}
-                for i, source in enumerate(self.sources)
+            "subjects": [
+                {"name": subject.name, "vocabulary": min(i, len(distinct) - 1)}
+                for i, subject in enumerate(self.subjects)
             ],
             "vocabularies": [
                 {stream: describe_vocabulary(p, corpus, stream, progress) for stream in STREAMS}
@@ -133,8 +135,8 @@ class AttentionInspector(anywidget.AnyWidget):
         super().__init__(
             utterance=first,
             _corpus=description,
-            _record=describe_utterance(self.sources, self._listed[first], corpus),
-            _effects=measure_effects(self.sources, self._listed[first], corpus, listed),
+            _record=describe_utterance(self.subjects, self._listed[first], corpus),
+            _effects=measure_effects(self.subjects, self._listed[first], corpus, listed),
         )
 
     @classmethod
@@ -151,9 +153,6 @@ class AttentionInspector(anywidget.AnyWidget):
 
         ``compare`` may be another run, or an attention scale.
         """
-        from .. import Run
-        from ..corpora import load_corpus
-
         run = run if isinstance(run, Run) else Run(run)
         if corpus is None:
             source = run.config["corpus"]["source"]
@@ -195,7 +194,7 @@ class AttentionInspector(anywidget.AnyWidget):
     def _known_code(self, proposal) -> tuple[str, int] | None:
         code = proposal["value"]
         if code is not None:
-            n_codes = max(source.processor.n_codes(code[0]) for source in self.sources)
+            n_codes = max(subject.processor.n_codes(code[0]) for subject in self.subjects)
             if not 0 <= code[1] < n_codes:
                 raise CENetError(f"the {code[0]} codes are 0 to {n_codes - 1}; not {code[1]}")
         return code
@@ -207,8 +206,8 @@ class AttentionInspector(anywidget.AnyWidget):
         utterance = self._listed[self.utterance]
         self.word = None
         # The record goes to the page before the slower part begins.
-        self._record = describe_utterance(self.sources, utterance, self.corpus)
-        self._effects = measure_effects(self.sources, utterance, self.corpus, self._all())
+        self._record = describe_utterance(self.subjects, utterance, self.corpus)
+        self._effects = measure_effects(self.subjects, utterance, self.corpus, self._all())
 
     def _all(self) -> list[Utterance]:
         return list(self._listed.values())
@@ -254,8 +253,8 @@ class AttentionInspector(anywidget.AnyWidget):
         records, effects = {}, {}
         for id in tqdm(ids, desc="export", leave=False, disable=not self._progress):
             utterance = self._listed[id]
-            records[id] = describe_utterance(self.sources, utterance, self.corpus, dtype="f2")
-            effects[id] = measure_effects(self.sources, utterance, self.corpus, self._all())
+            records[id] = describe_utterance(self.subjects, utterance, self.corpus, dtype="f2")
+            effects[id] = measure_effects(self.subjects, utterance, self.corpus, self._all())
         rows = self.listing[self.listing["id"].isin(ids)]
         start = self.utterance if self.utterance in records else ids[0]
         here = start == self.utterance
@@ -273,9 +272,9 @@ class AttentionInspector(anywidget.AnyWidget):
         page = page_html(data)
         if len(page.encode()) > _LARGEST_PAGE:
             for record in records.values():
-                for source in record["sources"]:
+                for subject in record["subjects"]:
                     for stream in STREAMS:
-                        source[stream]["film"] = None  # the film then plays the codes' pictures
+                        subject[stream]["film"] = None  # the film then plays the codes' pictures
             page = page_html(data)
         return page
 
@@ -300,24 +299,27 @@ class AttentionInspector(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs):
         """Give a picture along with the widget, for readers of a saved notebook."""
-        data, metadata = super()._repr_mimebundle_(**kwargs)
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is None:  # anywidget has nothing to show
+            return None
+        data, metadata = bundle
         png = io.BytesIO()
         self.figure().savefig(png, format="png", dpi=80)
         data["image/png"] = base64.b64encode(png.getvalue()).decode("ascii")
         return data, metadata
 
 
-def _sources(model, processor, compare, names) -> list[Source]:
+def _subjects(model, processor, compare, names) -> list[Subject]:
     if compare is None:
-        return [Source((names or ("model",))[0], model, processor)]
+        return [Subject((names or ("model",))[0], model, processor)]
     if isinstance(compare, int | float):
         own = getattr(model.fusion, "scale", math.nan)
         names = names or (f"scale {own:g}", f"scale {compare:g}")
-        other = Source(names[1], model, processor, float(compare))
+        other = Subject(names[1], model, processor, float(compare))
     else:
         names = names or ("first model", "second model")
-        other = Source(names[1], *compare)
-    return [Source(names[0], model, processor), other]
+        other = Subject(names[1], *compare)
+    return [Subject(names[0], model, processor), other]
 
 
 def _to_list(corpus: Corpus) -> list[Utterance]:
@@ -331,6 +333,6 @@ def _to_list(corpus: Corpus) -> list[Utterance]:
 def _columns(listing: pd.DataFrame) -> dict[str, list]:
     """Return a table as lists, with null for NaN, which JSON does not have."""
     return {
-        name: [None if isinstance(v, float) and math.isnan(v) else v for v in column.tolist()]
+        str(name): [None if isinstance(v, float) and math.isnan(v) else v for v in column.tolist()]
         for name, column in listing.items()
     }

@@ -6,7 +6,7 @@ goes on from there.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import accelerate
@@ -254,7 +254,7 @@ def select_streams(corpus: Corpus, settings: TrainingSettings) -> Corpus:
             else:
                 lost = next(s for s in STREAMS if s != settings.streams)
                 frames = {lost: utterance.frames(lost)[:0]}
-            changed.append(replace(utterance, **frames))  # type: ignore[arg-type]
+            changed.append(utterance.with_frames(**frames))
         splits[split] = changed
     return corpus.with_splits(**splits)
 

@@ -29,8 +29,8 @@ import numpy as np
 from conftest import FLAGS, chromium, start_jupyter
 from playwright.sync_api import sync_playwright
 
+from cenet_lib.inspector.page import page_html
 from cenet_lib.inspector.records import pack
-from cenet_lib.inspector.widget import _html
 
 WORDS, CODES = 50, 16
 FRAMES = (1000, 5000)
@@ -81,7 +81,7 @@ def large_page(n_frames: int) -> str:
     words = [f"word{i}" for i in range(WORDS)]
     record = {
         **{"id": "u", "words": words, "label": 1.0, "video": "", "cues": {}},
-        "sources": [
+        "subjects": [
             {
                 "predictions": {"all": 1.0, "no_visual": 0.5, "no_acoustic": 0.2, "none": 0.0},
                 "n_read": WORDS,
@@ -96,14 +96,14 @@ def large_page(n_frames: int) -> str:
     listing = {"id": ["u"], "text": [" ".join(words)], **{name: [0.0] for name in columns}}
     corpus = {
         **{"name": "benchmark", "label_range": [-3, 3], "first_token": "[CLS]"},
-        **{"frame_rate": {}, "face": FACE, "sources": [{"name": "model", "vocabulary": 0}]},
+        **{"frame_rate": {}, "face": FACE, "subjects": [{"name": "model", "vocabulary": 0}]},
         "vocabularies": [{"visual": book(face), "acoustic": book(VOICE)}],
         "list": listing,
     }
     state = {"utterance": "u", "word": None, "code": None, "view": "codes"}
     data = {"corpus": corpus, "records": {"u": record}, "state": state}
-    data["effects"] = {"u": {"id": "u", "sources": [effects]}}
-    return _html("benchmark", json.loads(json.dumps(data)))
+    data["effects"] = {"u": {"id": "u", "subjects": [effects]}}
+    return page_html(json.loads(json.dumps(data)))
 
 
 def report(what: str, times: list[float]) -> None:

@@ -65,7 +65,7 @@ def test_a_person_finds_the_code_that_lowers_great(opened, inspector):
     effects = {
         (stream, int(code)): effect
         for stream in ("visual", "acoustic")
-        for code, effect in inspector._effects["sources"][0][stream]["effects"].items()
+        for code, effect in inspector._effects["subjects"][0][stream]["effects"].items()
     }
     stream, code = max(effects, key=lambda key: abs(effects[key]))
     finding = page.locator(".finding")
@@ -74,7 +74,7 @@ def test_a_person_finds_the_code_that_lowers_great(opened, inspector):
     assert ("lowers" in finding.inner_text()) == (effects[stream, code] < 0)
     finding.locator("button").click()
     assert page.locator(".profile h3").inner_text() == title
-    without = inspector._record["sources"][0]["predictions"]["all"] - effects[stream, code]
+    without = inspector._record["subjects"][0]["predictions"]["all"] - effects[stream, code]
     assert f"{without:+.2f}".replace("-", "−") in page.locator(".profile").inner_text()
     assert page.locator("ul.near li").count() == 5
 
@@ -99,8 +99,8 @@ def test_tips_tell_exact_values_by_code_and_by_frame(opened, inspector):
     page = opened().page
     choose(page, "that is a great film onerror")
     inspector.utterance = "speaker63_01"
-    attention = unpack(inspector._record["sources"][0]["visual"]["attention"])
-    codes = unpack(inspector._record["sources"][0]["visual"]["codes"])
+    attention = unpack(inspector._record["subjects"][0]["visual"]["attention"])
+    codes = unpack(inspector._record["subjects"][0]["visual"]["codes"])
     book = inspector._corpus["vocabularies"][0]["visual"]
     column = next(code for code in book["order"] if code in codes)
 
@@ -148,14 +148,14 @@ def test_time_can_be_zoomed_and_panned_by_mouse_and_keys(opened):
 
 
 def test_thousands_of_frames_are_drawn_on_a_page_that_stays_small(inspector, tmp_path, watched):
-    source, short = inspector.sources[0], inspector.corpus.test[0]
+    subject, short = inspector.subjects[0], inspector.corpus.test[0]
     frames = {
         stream: np.resize(short.frames(stream), (5000, short.frames(stream).shape[1]))
         for stream in STREAMS
     }
     long = AttentionInspector(
-        source.model,
-        source.processor,
+        subject.model,
+        subject.processor,
         inspector.corpus,
         [replace(short, **frames, annotations={})],  # no cues: their marks are for each frame
     )
@@ -178,15 +178,15 @@ def test_thousands_of_frames_are_drawn_on_a_page_that_stays_small(inspector, tmp
 
 @pytest.mark.parametrize("view", ["codes", "frames"])
 def test_words_behind_the_cut_are_shown_as_not_read(view, inspector, tmp_path, watched):
-    source = inspector.sources[0]
+    subject = inspector.subjects[0]
     long = replace(inspector.corpus.test[0], words=("good",) * 60)
-    cut = AttentionInspector(source.model, source.processor, inspector.corpus, [long])
+    cut = AttentionInspector(subject.model, subject.processor, inspector.corpus, [long])
     cut.word, cut.view = 0, view
     cut.to_html(tmp_path / "cut.html")
     watch = watched()
     page = watch.page
     page.goto((tmp_path / "cut.html").as_uri())
-    n_read = cut._record["sources"][0]["n_read"]
+    n_read = cut._record["subjects"][0]["n_read"]
     assert f"the model reads the first {n_read} words" in page.locator(".sentence").inner_text()
     assert page.locator(".sentence button.unread").count() == 60 - n_read
     page.locator(".words > div").nth(n_read).hover()

@@ -22,7 +22,7 @@ from cenet_lib import (
 from cenet_lib.__main__ import main
 from cenet_lib.inspector.pictures import Activations, caption, drawable, face_curves
 from cenet_lib.inspector.records import (
-    Source,
+    Subject,
     attention_on_cues,
     describe_utterance,
     describe_vocabulary,
@@ -53,8 +53,8 @@ def corpus(folder):
 
 
 @pytest.fixture(scope="module")
-def source(run):
-    return Source("ce", run.model, run.processor)
+def subject(run):
+    return Subject("ce", run.model, run.processor)
 
 
 @pytest.fixture
@@ -65,14 +65,14 @@ def inspector(run, corpus):
 # what is computed
 
 
-def test_a_reading_is_the_models_own_output_averaged_over_pieces(source, corpus):
+def test_a_reading_is_the_models_own_output_averaged_over_pieces(subject, corpus):
     utterances = list(corpus.test[:5])
-    for utterance, reading in zip(utterances, source.read(utterances), strict=True):
-        features = source.processor(utterance)
-        batch = source.processor.batch([utterance])
+    for utterance, reading in zip(utterances, subject.read(utterances), strict=True):
+        features = subject.processor(utterance)
+        batch = subject.processor.batch([utterance])
         batch.pop("labels")
         with torch.inference_mode():
-            output = source.model(**batch, output_attentions=True)
+            output = subject.model(**batch, output_attentions=True)
         assert reading.prediction == pytest.approx(output.logits.item(), abs=1e-5)
         tokens = output.visual_attention[0].numpy()
         for word in range(len(utterance.words)):
@@ -82,31 +82,31 @@ def test_a_reading_is_the_models_own_output_averaged_over_pieces(source, corpus)
         assert reading.acoustic.sum(1) == pytest.approx(1, abs=1e-5)
 
 
-def test_words_behind_the_cut_are_not_numbers(source, corpus):
+def test_words_behind_the_cut_are_not_numbers(subject, corpus):
     long = replace(corpus.test[0], words=("good",) * 60)
-    (reading,) = source.read([long])
-    n = source.processor(long)["word_index"].max() + 1
+    (reading,) = subject.read([long])
+    n = subject.processor(long)["word_index"].max() + 1
     assert n < 60
     assert np.isnan(reading.visual[n:-1]).all()
     assert not np.isnan(reading.visual[:n]).any()
-    assert describe_utterance([source], long, corpus)["sources"][0]["n_read"] == n
+    assert describe_utterance([subject], long, corpus)["subjects"][0]["n_read"] == n
 
 
-def test_the_record_holds_four_predictions_and_what_the_page_needs(source, corpus):
+def test_the_record_holds_four_predictions_and_what_the_page_needs(subject, corpus):
     utterance = corpus.test[0]
-    record = describe_utterance([source], utterance, corpus)
+    record = describe_utterance([subject], utterance, corpus)
     json.dumps(record, allow_nan=False)
     assert tuple(record["words"][-2:]) == HOSTILE
     bare = [utterance, without(utterance, "visual"), without(utterance, "acoustic")]
     bare.append(without(utterance, "visual", "acoustic"))
-    expected = [reading.prediction for reading in source.read(bare)]
-    predictions = record["sources"][0]["predictions"]
+    expected = [reading.prediction for reading in subject.read(bare)]
+    predictions = record["subjects"][0]["predictions"]
     assert list(predictions) == ["all", "no_visual", "no_acoustic", "none"]
     assert list(predictions.values()) == pytest.approx(expected)
     assert len(set(np.round(expected, 5))) == 4
-    visual = record["sources"][0]["visual"]
+    visual = record["subjects"][0]["visual"]
     codes = unpack(visual["codes"])
-    assert (codes == source.processor.codes(utterance, "visual")).all()
+    assert (codes == subject.processor.codes(utterance, "visual")).all()
     valences = np.array(corpus.provenance["visual_cues"])
     states = utterance.annotations["visual_states"]
     assert (unpack(record["cues"]["visual"]) == valences[states]).all()
@@ -119,21 +119,21 @@ def test_the_record_holds_four_predictions_and_what_the_page_needs(source, corpu
     assert film.max() == 100
 
 
-def test_effects_are_predictions_without_a_codes_frames(source, corpus):
+def test_effects_are_predictions_without_a_codes_frames(subject, corpus):
     utterance = corpus.test[0]
-    effects = measure_effects([source], utterance, corpus, corpus.test)["sources"][0]
-    codes = source.processor.codes(utterance, "acoustic")
+    effects = measure_effects([subject], utterance, corpus, corpus.test)["subjects"][0]
+    codes = subject.processor.codes(utterance, "acoustic")
     assert set(effects["acoustic"]["effects"]) == {str(code) for code in codes}
     code = int(codes[0])
     changed = replace(utterance, acoustic=utterance.acoustic[codes != code])
-    with_, without_ = source.read([utterance, changed])
+    with_, without_ = subject.read([utterance, changed])
     expected = with_.prediction - without_.prediction
     assert effects["acoustic"]["effects"][str(code)] == pytest.approx(expected, abs=1e-5)
 
 
 def test_mass_on_cues_is_their_share_when_attention_does_not_choose(run, corpus):
-    even = Source("even", run.model, run.processor, attention_scale=0.0)
-    cues = measure_effects([even], corpus.test[2], corpus, corpus.test)["sources"][0]["visual"]
+    even = Subject("even", run.model, run.processor, attention_scale=0.0)
+    cues = measure_effects([even], corpus.test[2], corpus, corpus.test)["subjects"][0]["visual"]
     assert cues["cues"]["mass"] == pytest.approx(cues["cues"]["share"], abs=1e-5)
     assert cues["cues"]["control_mass"] == pytest.approx(cues["cues"]["control_share"], abs=1e-5)
     table = attention_on_cues(even, list(corpus.test), corpus)
@@ -146,29 +146,29 @@ def test_mass_on_cues_is_their_share_when_attention_does_not_choose(run, corpus)
     assert (pairs["share_x"] != pairs["share_y"]).any()
 
 
-def test_mass_on_cues_by_hand(source, corpus):
+def test_mass_on_cues_by_hand(subject, corpus):
     utterance = corpus.test[2]
-    (reading,) = source.read([utterance])
-    codes = source.processor.codes(utterance, "visual")
+    (reading,) = subject.read([utterance])
+    codes = subject.processor.codes(utterance, "visual")
     cue = np.array(corpus.provenance["visual_cues"])[utterance.annotations["visual_states"]] != 0
     spread = expand_attention(torch.tensor(codes), torch.tensor(reading.visual))
-    found = measure_effects([source], utterance, corpus)["sources"][0]["visual"]["cues"]
+    found = measure_effects([subject], utterance, corpus)["subjects"][0]["visual"]["cues"]
     assert found["mass"] == pytest.approx(spread[:-1, cue].sum(1).mean().item(), abs=1e-5)
     assert (found["share"], found["control_mass"]) == (pytest.approx(cue.mean()), None)
 
 
-def test_another_scale_is_read_without_changing_the_model(run, corpus, source):
+def test_another_scale_is_read_without_changing_the_model(run, corpus, subject):
     own = run.model.fusion.scale
-    sharp = Source("sharp", run.model, run.processor, attention_scale=10 * own)
-    (a,), (b,) = source.read([corpus.test[0]]), sharp.read([corpus.test[0]])
+    sharp = Subject("sharp", run.model, run.processor, attention_scale=10 * own)
+    (a,), (b,) = subject.read([corpus.test[0]]), sharp.read([corpus.test[0]])
     assert b.visual.max(1).mean() > a.visual.max(1).mean()
     assert run.model.fusion.scale == own
 
 
-def test_the_list_tells_what_the_streams_moved(source, corpus):
-    table = list_utterances(source, list(corpus.test))
+def test_the_list_tells_what_the_streams_moved(subject, corpus):
+    table = list_utterances(subject, list(corpus.test))
     assert table["id"].tolist() == [u.id for u in corpus.test]
-    readings = source.read([without(u, "visual", "acoustic") for u in corpus.test])
+    readings = subject.read([without(u, "visual", "acoustic") for u in corpus.test])
     assert table["words_alone"].tolist() == pytest.approx([r.prediction for r in readings])
     assert ((table["entropy"] > 0) & (table["entropy"] < np.log2(12))).all()
 
@@ -284,10 +284,10 @@ def test_it_opens_on_the_sentence_that_face_and_voice_lower_most(inspector):
 def test_a_model_without_attention_still_shows_its_predictions(folder, corpus, tmp_path):
     run = make_inspected_run(folder, fusion="late")
     inspector = AttentionInspector.from_run(run, corpus)
-    entry = inspector._record["sources"][0]
+    entry = inspector._record["subjects"][0]
     assert entry["visual"]["attention"] is None
     assert entry["predictions"]["all"] != entry["predictions"]["none"]
-    assert inspector._effects["sources"][0]["visual"] == {"effects": {}, "cues": None}
+    assert inspector._effects["subjects"][0]["visual"] == {"effects": {}, "cues": None}
     inspector.to_html(tmp_path / "late.html")
     inspector.to_png(tmp_path / "late.png")
     with pytest.raises(CENetError, match="does not attend"):
@@ -296,25 +296,25 @@ def test_a_model_without_attention_still_shows_its_predictions(folder, corpus, t
 
 def test_attention_over_frames_is_gathered_by_code(folder, corpus):
     run = make_inspected_run(folder, fusion="ce-continuous")
-    source = Source("frames", run.model, run.processor)
+    subject = Subject("frames", run.model, run.processor)
     utterances = list(corpus.test[:3])  # of different lengths: the batch is padded
-    for utterance, reading in zip(utterances, source.read(utterances), strict=True):
+    for utterance, reading in zip(utterances, subject.read(utterances), strict=True):
         assert reading.visual.sum(1) == pytest.approx(1, abs=1e-5)
-        absent = np.bincount(source.processor.codes(utterance, "visual"), minlength=13) == 0
+        absent = np.bincount(subject.processor.codes(utterance, "visual"), minlength=13) == 0
         assert (reading.visual[:, absent] == 0).all()
 
 
 def test_two_scales_share_a_code_book_and_two_models_need_not(run, corpus, folder):
     scales = AttentionInspector.from_run(run, corpus, compare=1.0)
-    assert [s["name"] for s in scales._corpus["sources"]] == ["scale 400", "scale 1"]
+    assert [s["name"] for s in scales._corpus["subjects"]] == ["scale 400", "scale 1"]
     assert len(scales._corpus["vocabularies"]) == 1
-    assert len(scales._record["sources"]) == 2
+    assert len(scales._record["subjects"]) == 2
     other = folder / "none"
     if not other.exists():
         make_inspected_run(folder, fusion="none")
     models = AttentionInspector.from_run(run, corpus, compare=other)
-    assert [s["vocabulary"] for s in models._corpus["sources"]] == [0, 1]
-    assert [s["name"] for s in models._corpus["sources"]] == ["ce", "none"]
+    assert [s["vocabulary"] for s in models._corpus["subjects"]] == [0, 1]
+    assert [s["name"] for s in models._corpus["subjects"]] == ["ce", "none"]
 
 
 def test_nothing_to_list_is_an_error(run, corpus):
@@ -339,9 +339,9 @@ def test_the_page_is_one_safe_file(inspector, tmp_path):
         **{"utterance": inspector.utterance, "word": 1, "code": ["visual", 2], "view": "codes"}
     }
     assert set(data["records"]) == set(data["effects"]) == set(inspector.listing["id"])
-    packed = data["records"][inspector.utterance]["sources"][0]["visual"]["attention"]
+    packed = data["records"][inspector.utterance]["subjects"][0]["visual"]["attention"]
     assert packed["dtype"] == "f2"
-    exact = unpack(inspector._record["sources"][0]["visual"]["attention"])
+    exact = unpack(inspector._record["subjects"][0]["visual"]["attention"])
     assert unpack(packed) == pytest.approx(exact, abs=1e-3)
 
 
@@ -364,7 +364,7 @@ def test_a_page_that_grows_too_large_leaves_the_film_out(inspector, tmp_path, mo
     inspector.to_html(tmp_path / "page.html", 2)
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.S)[1])
-    assert data["records"][inspector.utterance]["sources"][0]["visual"]["film"] is None
+    assert data["records"][inspector.utterance]["subjects"][0]["visual"]["film"] is None
 
 
 def test_pictures_for_papers(inspector, tmp_path):
@@ -405,9 +405,9 @@ def test_real_mosi_without_channel_names_shows_its_codes_as_bars(test_data, tmp_
     inspector = AttentionInspector(model.eval(), processor, corpus)
     book = inspector._corpus["vocabularies"][0]["visual"]
     assert (book["art"], len(book["names"])) == ([], 47)
-    assert inspector._record["sources"][0]["visual"]["film"] is None
-    assert inspector._effects["sources"][0]["visual"]["cues"] is None
+    assert inspector._record["subjects"][0]["visual"]["film"] is None
+    assert inspector._effects["subjects"][0]["visual"]["cues"] is None
     inspector.to_html(tmp_path / "mosi.html", 3)
     inspector.to_png(tmp_path / "mosi.png")
     with pytest.raises(CENetError, match="does not say which frames are cues"):
-        attention_on_cues(inspector.sources[0], list(corpus.test), corpus)
+        attention_on_cues(inspector.subjects[0], list(corpus.test), corpus)

@@ -12,7 +12,7 @@ import { chosenIn, effectOf, rowName } from "./scene.js";
 const NOT_READ = "not read by the model";
 
 /** @param {Scene} scene @param {Plot} plot @param {number} code */
-export function aboutCode(scene, { source, stream, data }, code) {
+export function aboutCode(scene, { subject, stream, data }, code) {
   const n = data.counts[code];
   const padding = `padding\n${n} frames that never happened; this model attends to them`;
   if (code === data.k) return padding;
@@ -20,9 +20,9 @@ export function aboutCode(scene, { source, stream, data }, code) {
   const about =
     `${TITLE[stream]} code ${code}: ${data.book.codes[code].caption}\n` +
     `${n} of ${data.nWithPadding} frames (${share})`;
-  const effect = effectOf(scene, source, stream, code);
+  const effect = effectOf(scene, subject, stream, code);
   if (effect === null) return about;
-  const now = scene.utterance.sources[source].predictions.all;
+  const now = scene.utterance.subjects[subject].predictions.all;
   return `${about}\nwithout them the prediction is ${signed(now - effect)}, not ${signed(now)}`;
 }
 
@@ -96,7 +96,7 @@ export function absenceOf({ stream, data }) {
  * @param {Scene} scene
  * @param {Plot} plot
  */
-export function noteOf(scene, { source, stream, data }) {
+export function noteOf(scene, { subject, stream, data }) {
   if (!data.attends) return [];
   /** @type {(Node | string)[]} */
   const parts = ["Attention is what the module mixed in, not a reason. "];
@@ -110,7 +110,7 @@ export function noteOf(scene, { source, stream, data }) {
       " of the mass.",
     );
   }
-  const cues = scene.effects?.[source][stream].cues;
+  const cues = scene.effects?.[subject][stream].cues;
   return cues ? [...parts, ...cueNote(cues)] : parts;
 }
 
@@ -139,8 +139,8 @@ function cueNote({ mass, share, control_mass, control_share }) {
 }
 
 /** The map as a table. @param {Scene} scene @param {Plot} plot */
-export function tableOf(scene, { source, stream, name, data }) {
-  const chosen = chosenIn(scene, source, stream);
+export function tableOf(scene, { subject, stream, name, data }) {
+  const chosen = chosenIn(scene, subject, stream);
   const mark = (/** @type {number} */ code) => ({ class: code === chosen ? "on-column" : "" });
   const rows = [...Array(data.rows).keys()].map((row) => {
     const cells = data.columns.map((code) => {

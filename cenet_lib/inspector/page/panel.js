@@ -34,7 +34,7 @@ export class Panel {
     this.status = status;
     this.plot = plot;
     this.scene = scene;
-    const { stream, source, name, data } = plot;
+    const { stream, subject, name, data } = plot;
     this.title = this.#buildTitle();
     this.head = h("canvas", { class: "head", "aria-hidden": "true" });
     this.map = h("canvas", {
@@ -43,7 +43,7 @@ export class Panel {
       role: "application",
       "aria-roledescription": "heat map",
       "data-stream": stream,
-      "data-source": source,
+      "data-subject": subject,
     });
     const room = scene.table
       ? { overflow: "auto", maxHeight: "" }

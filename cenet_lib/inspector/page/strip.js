@@ -49,7 +49,7 @@ function* runs(values, { time, data }) {
 function paintCodeLane(context, plot, scene) {
   const { book, codes } = plot.data;
   const { theme, pictures } = scene;
-  const chosen = chosenIn(scene, plot.source, plot.stream);
+  const chosen = chosenIn(scene, plot.subject, plot.stream);
   const height = LANES.codes;
   for (const { value: code, start, end } of runs(codes, plot)) {
     const [left, right] = [plot.frameX(start), plot.frameX(end)];
@@ -77,7 +77,7 @@ function paintAttentionLane(context, plot, scene, base) {
   const { data, time, width, stream } = plot;
   const rows = laneRows(scene, data);
   // Scaled to its own peak, common to the models that are compared.
-  const peaks = scene.utterance.sources.map(({ streams }) => lanePeak(scene, streams[stream]));
+  const peaks = scene.utterance.subjects.map(({ streams }) => lanePeak(scene, streams[stream]));
   const most = Math.max(1e-9, ...peaks);
   const step = 1 / (window.devicePixelRatio || 1);
   context.fillStyle = scene.theme.accent;

@@ -110,9 +110,9 @@ export class MapsView {
   #layOut(scene) {
     this.#laidOut = scene;
     const sizes = sizesFor(scene);
-    const { sources } = scene.utterance;
+    const { subjects } = scene.utterance;
     const panels = STREAMS.flatMap((stream) =>
-      sources.map((_, source) => this.#buildPanel(scene, sizes, source, stream)),
+      subjects.map((_, subject) => this.#buildPanel(scene, sizes, subject, stream)),
     );
     this.#bands = [];
     for (let i = 0; i < panels.length; i += sizes.perRow) {
@@ -121,12 +121,19 @@ export class MapsView {
     this.#maps.replaceChildren(...this.#bands.map((band) => band.element));
   }
 
-  /** @param {Scene} scene @param {Sizes} sizes @param {number} source @param {Stream} stream */
-  #buildPanel(scene, sizes, source, stream) {
-    const { sources } = scene.utterance;
-    const name = sources.length > 1 ? `${TITLE[stream]}, ${sources[source].name}` : TITLE[stream];
+  /** @param {Scene} scene @param {Sizes} sizes @param {number} subject @param {Stream} stream */
+  #buildPanel(scene, sizes, subject, stream) {
+    const { subjects } = scene.utterance;
+    const name =
+      subjects.length > 1 ? `${TITLE[stream]}, ${subjects[subject].name}` : TITLE[stream];
     const plot = new Plot({
-      ...{ source, stream, name, data: sources[source].streams[stream], time: scene.time[stream] },
+      ...{
+        subject,
+        stream,
+        name,
+        data: subjects[subject].streams[stream],
+        time: scene.time[stream],
+      },
       ...{ frames: scene.frames, width: sizes.panel, rowHeight: sizes.rowHeight },
     });
     return new Panel(this.#store, this.#voices, plot, scene);

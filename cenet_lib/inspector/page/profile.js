@@ -25,7 +25,7 @@ export class GalleryView {
   /** @param {Scene} scene */
   draw(scene) {
     const children = STREAMS.flatMap((stream) => {
-      const book = scene.utterance.sources[scene.source].books[stream];
+      const book = scene.utterance.subjects[scene.subject].books[stream];
       if (!book.codes.length) return [];
       return [h("div", { class: "muted" }, TITLE[stream]), this.#buildRow(scene, book)];
     });
@@ -39,7 +39,7 @@ export class GalleryView {
 
   /** @param {Scene} scene @param {CodeBook} book */
   #buildRow(scene, book) {
-    const chosen = chosenIn(scene, scene.source, book.stream);
+    const chosen = chosenIn(scene, scene.subject, book.stream);
     const reached = chosen !== null && book.order.includes(chosen) ? chosen : book.order[0];
     const buttons = book.order.map((code) => this.#buildCode(scene, book, code, code === reached));
     const row = h(
@@ -63,7 +63,7 @@ export class GalleryView {
     const canvas = h("canvas", { "aria-hidden": "true" });
     const picture = scene.pictures.glyph(book, code, size);
     sized(canvas, size, size).drawImage(picture, 0, 0, size, size);
-    const { counts } = scene.utterance.sources[scene.source].streams[stream];
+    const { counts } = scene.utterance.subjects[scene.subject].streams[stream];
     return h(
       "button",
       {
@@ -72,10 +72,10 @@ export class GalleryView {
         "data-stream": stream,
         class: counts[code] ? "" : "absent",
         tabindex: reached ? "0" : "-1",
-        "aria-pressed": code === chosenIn(scene, scene.source, stream),
+        "aria-pressed": code === chosenIn(scene, scene.subject, stream),
         "aria-label": `${TITLE[stream]} code ${code}: ${caption}`,
         title: caption,
-        onclick: () => this.#store.chooseCode(stream, code, scene.source),
+        onclick: () => this.#store.chooseCode(stream, code, scene.subject),
       },
       canvas,
       String(code),
@@ -92,8 +92,8 @@ export class ProfileView {
   draw(scene) {
     const chosen = chosenCode(scene);
     // What has not changed stays, unfolded channels and all.
-    const { source, utterance, effects, theme } = scene;
-    const key = JSON.stringify([source, scene.code, utterance.id, effects !== null, theme.dark]);
+    const { subject, utterance, effects, theme } = scene;
+    const key = JSON.stringify([subject, scene.code, utterance.id, effects !== null, theme.dark]);
     if (chosen && key === this.#shown) return;
     this.#shown = key;
     const parts = chosen ? profileOf(scene, chosen.book, chosen.code) : [invitation()];
@@ -102,9 +102,9 @@ export class ProfileView {
 }
 
 /** @param {Scene} scene */
-function chosenCode({ code, source, utterance }) {
+function chosenCode({ code, subject, utterance }) {
   if (!code) return null;
-  const book = utterance.sources[source].books[code[0]];
+  const book = utterance.subjects[subject].books[code[0]];
   return book.codes[code[1]] ? { book, code: code[1] } : null; // another book may have more codes
 }
 
@@ -147,10 +147,10 @@ function whoIs(scene, book, code) {
  * @param {number} code
  */
 function factsAbout(scene, { stream, codes }, code) {
-  const { predictions, streams } = scene.utterance.sources[scene.source];
+  const { predictions, streams } = scene.utterance.subjects[scene.subject];
   const data = streams[stream];
   const facts = [`${data.counts[code]} of ${data.n} frames here.`];
-  const effect = effectOf(scene, scene.source, stream, code);
+  const effect = effectOf(scene, scene.subject, stream, code);
   if (effect !== null) {
     const without = signed(predictions.all - effect);
     facts.push(`Without them the prediction is ${without} instead of ${signed(predictions.all)}.`);

@@ -56,7 +56,7 @@ export class Store {
   #film = null;
   /** @type {Cell | null} */
   #cursor = null;
-  #source = 0;
+  #subject = 0;
   #table = false;
   #width = 0;
   #theme;
@@ -100,8 +100,8 @@ export class Store {
     const [word, code] = [this.#model.get("word"), this.#model.get("code")];
     const effects = this.#model.get("_effects");
     return {
-      ...{ corpus: this.corpus, utterance, word, code, source: this.#source, table: this.#table },
-      effects: effects?.id === utterance.id ? effects.sources : null,
+      ...{ corpus: this.corpus, utterance, word, code, subject: this.#subject, table: this.#table },
+      effects: effects?.id === utterance.id ? effects.subjects : null,
       row: word === FIRST_TOKEN ? utterance.words.length : word,
       frames: this.#model.get("view") === "frames",
       time: this.#time,
@@ -135,14 +135,14 @@ export class Store {
    *
    * @param {Stream} stream
    * @param {number} code
-   * @param {number} source
+   * @param {number} subject
    * @param {boolean} toggles
    */
-  chooseCode(stream, code, source, toggles = true) {
+  chooseCode(stream, code, subject, toggles = true) {
     const now = this.#model.get("code");
     const same = now?.[0] === stream && now[1] === code;
-    const off = toggles && same && this.#source === source;
-    this.#source = source;
+    const off = toggles && same && this.#subject === subject;
+    this.#subject = subject;
     this.#set({ code: off ? null : [stream, code] });
     if (same && !off) this.#tell("choice"); // the number stays, the code book changes
   }
@@ -150,16 +150,18 @@ export class Store {
   /**
    * Choose the word and the code of a cell; a cell of padding has no code to choose.
    *
-   * @param {number} source
+   * @param {number} subject
    * @param {Stream} stream
    * @param {number} row
    * @param {number} code
    */
-  chooseCell(source, stream, row, code) {
-    const { words, sources } = /** @type {Utterance} */ (this.#utterance);
+  chooseCell(subject, stream, row, code) {
+    const { words, subjects } = /** @type {Utterance} */ (this.#utterance);
     const word = row === words.length ? FIRST_TOKEN : row;
-    this.#source = source;
-    this.#set(code < sources[source].streams[stream].k ? { word, code: [stream, code] } : { word });
+    this.#subject = subject;
+    this.#set(
+      code < subjects[subject].streams[stream].k ? { word, code: [stream, code] } : { word },
+    );
     this.#tell("choice");
   }
 
@@ -190,9 +192,9 @@ export class Store {
     const utterance = openUtterance(record, this.corpus);
     this.#utterance = utterance;
     const longest = (/** @type {Stream} */ stream) =>
-      new Timeline(Math.max(...utterance.sources.map(({ streams }) => streams[stream].n)));
+      new Timeline(Math.max(...utterance.subjects.map(({ streams }) => streams[stream].n)));
     this.#time = { visual: longest("visual"), acoustic: longest("acoustic") };
-    this.#source = Math.min(this.#source, utterance.sources.length - 1);
+    this.#subject = Math.min(this.#subject, utterance.subjects.length - 1);
     this.#cursor = null;
   }
 

@@ -5,7 +5,7 @@ import { clamp, h, percent, rove, signed, svg } from "./dom.js";
 import { STREAMS, TITLE } from "./records.js";
 import { effectOf } from "./scene.js";
 
-/** @import { Source, Utterance } from "./data.js" */
+/** @import { Subject, Utterance } from "./data.js" */
 /** @import { Stream } from "./records.js" */
 /** @import { Scene } from "./scene.js" */
 /** @import { Store } from "./store.js" */
@@ -47,8 +47,8 @@ export class SentenceView {
   }
 
   /** @param {Utterance} utterance */
-  #build({ words, sources }) {
-    const nRead = Math.min(...sources.map((source) => source.n_read));
+  #build({ words, subjects }) {
+    const nRead = Math.min(...subjects.map((subject) => subject.n_read));
     const buttons = words.map((word, i) => {
       const place = { tabindex: i ? "-1" : "0", class: i < nRead ? "" : "unread" };
       return h(
@@ -71,9 +71,9 @@ export class SentenceView {
  * @param {Scene} scene
  * @param {number} row
  */
-function shareOfChosen({ code, source, utterance }, row) {
+function shareOfChosen({ code, subject, utterance }, row) {
   if (!code) return 0;
-  const data = utterance.sources[source].streams[code[0]];
+  const data = utterance.subjects[subject].streams[code[0]];
   return data.attends && code[1] <= data.k ? data.at(row, code[1]) : 0;
 }
 
@@ -89,8 +89,8 @@ export class PredictionsView {
 
   /** @param {Scene} scene */
   draw(scene) {
-    const children = scene.utterance.sources.flatMap((source, index) => [
-      new Chart(source, scene).element,
+    const children = scene.utterance.subjects.flatMap((subject, index) => [
+      new Chart(subject, scene).element,
       this.#finding(scene, index),
     ]);
     this.element.replaceChildren(...children.filter((child) => child !== null));
@@ -106,7 +106,7 @@ export class PredictionsView {
     const best = strongestCode(scene, index);
     if (!best || Math.abs(best.effect) < LEAST_TOLD) return null;
     const { stream, code, effect } = best;
-    const { books, streams, predictions } = scene.utterance.sources[index];
+    const { books, streams, predictions } = scene.utterance.subjects[index];
     const book = books[stream];
     const canvas = h("canvas", { "aria-hidden": "true" });
     scene.pictures.portrait(canvas, 64, book, code);
@@ -131,7 +131,7 @@ function strongestCode(scene, index) {
   /** @type {{ stream: Stream, code: number, effect: number } | null} */
   let best = null;
   for (const stream of STREAMS) {
-    for (const code of scene.utterance.sources[index].streams[stream].columns) {
+    for (const code of scene.utterance.subjects[index].streams[stream].columns) {
       const effect = effectOf(scene, index, stream, code);
       if (effect !== null && Math.abs(effect) > Math.abs(best?.effect ?? 0)) {
         best = { stream, code, effect };
@@ -146,11 +146,11 @@ const ROW_STEP = 21;
 
 /** One model's predictions as dots on the scale of the labels. */
 class Chart {
-  /** @param {Source} source @param {Scene} scene */
-  constructor(source, scene) {
+  /** @param {Subject} subject @param {Scene} scene */
+  constructor(subject, scene) {
     const { utterance, theme, corpus } = scene;
-    const { none, no_visual, no_acoustic, all } = source.predictions;
-    const several = utterance.sources.length > 1;
+    const { none, no_visual, no_acoustic, all } = subject.predictions;
+    const several = utterance.subjects.length > 1;
     this.theme = theme;
     const [low, high] = corpus.label_range;
     this.low = low;
@@ -165,15 +165,15 @@ class Chart {
       ["all three", all],
     ];
     this.width = chartWidth(scene.width, several);
-    this.top = several ? 38 : 20; // below the name of the source
+    this.top = several ? 38 : 20; // below the name of the subject
     this.bottom = this.top + this.rows.length * ROW_STEP;
     this.element = svg("svg", {
       width: this.width,
       height: this.bottom + 20,
       role: "img",
-      "aria-label": (several ? `${source.name}: ` : "") + this.#inWords(),
+      "aria-label": (several ? `${subject.name}: ` : "") + this.#inWords(),
     });
-    if (several) this.#text({ x: 0, y: 13, "font-weight": 650 }, source.name);
+    if (several) this.#text({ x: 0, y: 13, "font-weight": 650 }, subject.name);
     this.#drawScale();
     this.#drawTruth();
     for (const [i, [name, value]] of this.rows.entries()) this.#drawRow(name, value, i);

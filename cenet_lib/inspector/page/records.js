@@ -35,7 +35,7 @@
  *
  * @typedef {Record<Stream, StreamRecord> & {
  *   predictions: Predictions, n_read: number,
- * }} SourceRecord
+ * }} SubjectRecord
  */
 
 /**
@@ -47,7 +47,7 @@
  * @property {number | null} label
  * @property {string} video
  * @property {Partial<Record<Stream, Packed>>} cues (n,): +1, -1 or 0 per frame
- * @property {SourceRecord[]} sources
+ * @property {SubjectRecord[]} subjects
  */
 
 /**
@@ -66,7 +66,7 @@
  *
  * @typedef {object} UtteranceEffects
  * @property {string} id
- * @property {Record<Stream, { effects: Record<string, number>, cues: CueMass | null }>[]} sources
+ * @property {Record<Stream, { effects: Record<string, number>, cues: CueMass | null }>[]} subjects
  */
 
 /**
@@ -131,7 +131,7 @@
  * @property {string} first_token
  * @property {Partial<Record<Stream, number>>} frame_rate in frames per second
  * @property {FacePart[]} face
- * @property {{ name: string, vocabulary: number }[]} sources
+ * @property {{ name: string, vocabulary: number }[]} subjects
  * @property {Record<Stream, Vocabulary | null>[]} vocabularies
  * @property {Listing} list
  */

@@ -7,7 +7,7 @@
 /** @import { Timeline } from "./time.js" */
 
 /** @typedef {{ row: number, column: number }} Cell of a map */
-/** @typedef {UtteranceEffects["sources"]} Effects of each source */
+/** @typedef {UtteranceEffects["subjects"]} Effects of each subject */
 
 /**
  * Everything that a drawing depends on.
@@ -19,7 +19,7 @@
  * @property {number | null} word
  * @property {number | null} row of the chosen word
  * @property {[Stream, number] | null} code
- * @property {number} source whose code book the chosen code belongs to
+ * @property {number} subject whose code book the chosen code belongs to
  * @property {boolean} frames are the maps' columns, not codes
  * @property {boolean} table instead of maps
  * @property {Record<Stream, Timeline>} time
@@ -36,26 +36,26 @@ export function rowName({ corpus, utterance }, row) {
 }
 
 /**
- * The chosen code, where a source's code book is the one it belongs to.
+ * The chosen code, where a subject's code book is the one it belongs to.
  *
  * @param {Scene} scene
- * @param {number} source
+ * @param {number} subject
  * @param {Stream} stream
  */
-export function chosenIn({ corpus, code, source: owner }, source, stream) {
+export function chosenIn({ corpus, code, subject: owner }, subject, stream) {
   if (code?.[0] !== stream) return null;
-  const bookOf = (/** @type {number} */ i) => corpus.sources[i].vocabulary;
-  return bookOf(source) === bookOf(owner) ? code[1] : null;
+  const bookOf = (/** @type {number} */ i) => corpus.subjects[i].vocabulary;
+  return bookOf(subject) === bookOf(owner) ? code[1] : null;
 }
 
 /**
- * What a code's frames add to a source's prediction; null if that is not known (yet).
+ * What a code's frames add to a subject's prediction; null if that is not known (yet).
  *
  * @param {Scene} scene
- * @param {number} source
+ * @param {number} subject
  * @param {Stream} stream
  * @param {number} code
  */
-export function effectOf({ effects }, source, stream, code) {
-  return effects?.[source][stream].effects[code] ?? null;
+export function effectOf({ effects }, subject, stream, code) {
+  return effects?.[subject][stream].effects[code] ?? null;
 }

@@ -196,7 +196,7 @@ export class StreamReading {
 /**
  * What one model made of the utterance.
  *
- * @typedef {object} Source
+ * @typedef {object} Subject
  * @property {string} name
  * @property {Predictions} predictions
  * @property {number} n_read
@@ -211,7 +211,7 @@ export class StreamReading {
  * @property {string} id
  * @property {string[]} words
  * @property {number | null} label
- * @property {Source[]} sources
+ * @property {Subject[]} subjects
  * @property {Record<Stream, Float32Array | null>} cues +1, -1 or 0 per frame
  * @property {{ code: number, frame: number }} most the ends of the colour scales, common to all
  *   that is shown
@@ -220,16 +220,16 @@ export class StreamReading {
 /** @param {UtteranceRecord} record @param {Corpus} corpus @returns {Utterance} */
 export function openUtterance(record, corpus) {
   const { id, words, label, cues } = record;
-  const sources = record.sources.map((raw, i) => {
-    const { name, vocabulary } = corpus.sources[i];
+  const subjects = record.subjects.map((raw, i) => {
+    const { name, vocabulary } = corpus.subjects[i];
     const books = corpus.books[vocabulary];
     const read = (/** @type {Stream} */ s) => new StreamReading(raw[s], books[s], words.length);
     const streams = { visual: read("visual"), acoustic: read("acoustic") };
     return { name, predictions: raw.predictions, n_read: raw.n_read, books, streams };
   });
-  const tops = sources.flatMap(({ streams }) => STREAMS.map((stream) => streams[stream].top));
+  const tops = subjects.flatMap(({ streams }) => STREAMS.map((stream) => streams[stream].top));
   return {
-    ...{ id, words, label, sources },
+    ...{ id, words, label, subjects },
     cues: {
       visual: cues.visual ? unpack(cues.visual) : null,
       acoustic: cues.acoustic ? unpack(cues.acoustic) : null,

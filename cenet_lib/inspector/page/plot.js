@@ -9,11 +9,11 @@ import { clamp } from "./dom.js";
 const WIDEST_COLUMN = 58;
 const ROW_GAP = 5; // around the row of the first token
 
-/** One stream of one source, laid out. */
+/** One stream of one subject, laid out. */
 export class Plot {
   /**
    * @param {object} what
-   * @param {number} what.source
+   * @param {number} what.subject
    * @param {Stream} what.stream
    * @param {string} what.name
    * @param {StreamReading} what.data
@@ -22,8 +22,8 @@ export class Plot {
    * @param {number} what.width
    * @param {number} what.rowHeight
    */
-  constructor({ source, stream, name, data, time, frames, width, rowHeight }) {
-    this.source = source;
+  constructor({ subject, stream, name, data, time, frames, width, rowHeight }) {
+    this.subject = subject;
     this.stream = stream;
     this.name = name;
     this.data = data;

@@ -25,7 +25,7 @@ export function drawHead(canvas, plot, scene) {
   const { data, columnWidth, head } = plot;
   const height = head.effect + (scene.effects ? EFFECT_ROOM : 0) + 4;
   const context = sized(canvas, plot.width, height);
-  const chosen = chosenIn(scene, plot.source, plot.stream);
+  const chosen = chosenIn(scene, plot.subject, plot.stream);
   context.textAlign = "center";
   data.columns.forEach((code, i) => {
     if (code === chosen) {
@@ -56,7 +56,7 @@ function drawColumnName(context, plot, scene, code, middle) {
     context.drawImage(picture, middle - head.size / 2, 0, head.size, head.size);
   }
   if (columnWidth < 14) return;
-  const on = code === chosenIn(scene, plot.source, plot.stream);
+  const on = code === chosenIn(scene, plot.subject, plot.stream);
   context.fillStyle = on ? scene.theme.ink : scene.theme.muted;
   context.font = `${on ? "650 " : ""}12px Arial, sans-serif`;
   context.fillText(code === data.k ? "pad" : String(code), middle, head.number + 11);
@@ -71,7 +71,7 @@ function drawColumnName(context, plot, scene, code, middle) {
  */
 function drawEffect(context, plot, scene, code, middle) {
   const { columnWidth, head } = plot;
-  const effect = effectOf(scene, plot.source, plot.stream, code);
+  const effect = effectOf(scene, plot.subject, plot.stream, code);
   if (effect === null || !scene.effects) return;
   const base = head.effect + 19;
   const half = Math.min(7, columnWidth / 3);
@@ -87,8 +87,8 @@ function drawEffect(context, plot, scene, code, middle) {
 
 /** @param {Effects} effects */
 function strongest(effects) {
-  const all = effects.flatMap((source) =>
-    STREAMS.flatMap((stream) => Object.values(source[stream].effects).map(Math.abs)),
+  const all = effects.flatMap((subject) =>
+    STREAMS.flatMap((stream) => Object.values(subject[stream].effects).map(Math.abs)),
   );
   return Math.max(0.02, ...all);
 }
@@ -128,7 +128,7 @@ function outlineChosen(context, plot, scene) {
     const wide = plot.frames ? plot.width : plot.columnsWidth;
     context.strokeRect(1, plot.rowTop(scene.row), wide - 2, plot.rowHeight);
   }
-  const chosen = chosenIn(scene, plot.source, plot.stream);
+  const chosen = chosenIn(scene, plot.subject, plot.stream);
   if (chosen !== null && !plot.frames && data.columns.includes(chosen)) {
     const x = data.columns.indexOf(chosen) * columnWidth;
     context.strokeRect(x, 1, columnWidth, plot.mapHeight - 2);

@@ -32,7 +32,7 @@ function wireHead(panel) {
   });
   head.addEventListener("click", (event) => {
     const code = plot.codeAt(spot(event).x);
-    if (code !== null && code < plot.data.k) store.chooseCode(plot.stream, code, plot.source);
+    if (code !== null && code < plot.data.k) store.chooseCode(plot.stream, code, plot.subject);
   });
 }
 
@@ -46,7 +46,7 @@ function wireMap(panel) {
     const code = plot.frames ? plot.data.codes[plot.frameAt(x)] : plot.codeAt(x);
     if (panned() || row === null || code === null || code === undefined) return;
     if (plot.frames) store.standAt(plot.stream, plot.frameAt(x));
-    store.chooseCell(plot.source, plot.stream, row, code);
+    store.chooseCell(plot.subject, plot.stream, row, code);
   });
   map.addEventListener("keydown", (event) => mapKey(panel, event));
   map.addEventListener("focus", () => {
@@ -94,19 +94,19 @@ function mapKey(panel, event) {
     panel.sayCursor();
   } else if (event.key === "Enter" && cursor) {
     const code = plot.codeOfColumn(Math.min(cursor.column, plot.nColumns - 1));
-    store.chooseCell(plot.source, plot.stream, cursor.row, code);
+    store.chooseCell(plot.subject, plot.stream, cursor.row, code);
   } else zoomKey(panel, event);
 }
 
 /** @param {Panel} panel */
 function wireStrip(panel) {
   const { strip, plot, store } = panel;
-  const { stream, source, data } = plot;
+  const { stream, subject, data } = plot;
   const panned = wireTime(strip, panel, true, (event) => {
     if (data.n && !panel.scene.playing) store.standAt(stream, plot.frameAt(spot(event).x));
   });
   const chooseAt = (/** @type {number} */ frame) =>
-    store.chooseCode(stream, data.codes[frame], source, false);
+    store.chooseCode(stream, data.codes[frame], subject, false);
   strip.addEventListener("click", (event) => {
     if (!panned() && data.n) chooseAt(plot.frameAt(spot(event).x));
   });
