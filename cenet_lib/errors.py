@@ -6,6 +6,14 @@ class CENetError(ValueError):
 
     The command line prints it as one line without a traceback. Faults of the program itself are
     left as the exceptions that they are.
+
+    Examples
+    --------
+    >>> from cenet_lib import load_corpus
+    >>> load_corpus("data/absent")
+    Traceback (most recent call last):
+    cenet_lib.errors.CENetError: data/absent: there is no such file or folder; use 'demo', or see \
+data/README.md for where to put MOSI and MOSEI
     """
 
 

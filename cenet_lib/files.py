@@ -28,10 +28,23 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     An existing file is replaced in one step. If the block fails, the temporary file is removed and
     the old file stays. The parent folder must exist.
 
+    Parameters
+    ----------
+    path : str or Path
+
     Raises
     ------
     CENetError
         If the disk refuses.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with atomic_file(f"{folder}/note.txt") as temporary:
+    ...         _ = temporary.write_text("whole")
+    ...     Path(folder, "note.txt").read_text()
+    'whole'
     """
     path = Path(path)
     temporary = _name_beside(path)
@@ -50,10 +63,27 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
 def atomic_folder(path: str | Path) -> Iterator[Path]:
     """Yield a temporary folder; rename it to ``path`` when the block succeeds.
 
+    If the block fails, the temporary folder is removed with all that is in it. Parent folders are
+    made.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder to make; it must not exist yet, or be empty.
+
     Raises
     ------
     CENetError
         If ``path`` exists already (checked before and after), or the disk refuses.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as parent:
+    ...     with atomic_folder(f"{parent}/run") as temporary:
+    ...         (temporary / "log.txt").touch()
+    ...     [path.name for path in Path(parent, "run").iterdir()]
+    ['log.txt']
     """
     path = Path(path)
     refuse_existing(path)
@@ -73,7 +103,17 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 
 
 def refuse_existing(path: str | Path) -> None:
-    """Raise a `CENetError` if ``path`` exists and is anything but an empty folder."""
+    """Refuse to write where something is already.
+
+    Raises
+    ------
+    CENetError
+        If ``path`` exists and is anything but an empty folder.
+
+    Examples
+    --------
+    >>> refuse_existing("no/such/folder")
+    """
     path = Path(path)
     try:
         if path.is_dir() and not any(path.iterdir()):
@@ -86,8 +126,21 @@ def refuse_existing(path: str | Path) -> None:
 
 
 def write_json(path: str | Path, content: Any) -> None:
-    """Write plain values, whole or not at all; NaN becomes null, the only word JSON has for it.
+    """Write plain values, whole or not at all.
 
+    Parameters
+    ----------
+    path : str or Path
+    content : dict, list, tuple, str, number, bool or None, nested as deep as you like
+        NaN and infinite numbers become null, the only word that JSON has for them.
+
+    Raises
+    ------
+    CENetError
+        If the disk refuses.
+
+    Examples
+    --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_json(f"{folder}/metrics.json", {"mae": 0.7, "corr": float("nan")})
@@ -122,6 +175,12 @@ def read_json(path: str | Path, mend: str) -> dict[str, Any]:
     ------
     CENetError
         If the file is missing, damaged, or holds anything but an object.
+
+    Examples
+    --------
+    >>> read_json("no/such/file.json", mend="make it anew")
+    Traceback (most recent call last):
+    cenet_lib.errors.CENetError: no/such/file.json: is missing; make it anew
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -135,44 +194,89 @@ def read_json(path: str | Path, mend: str) -> dict[str, Any]:
 
 
 def write_csv(path: str | Path, table: "pd.DataFrame") -> None:
-    """Write a table without its index, whole or not at all."""
+    """Write a table without its index, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+    table : DataFrame
+
+    Raises
+    ------
+    CENetError
+        If the disk refuses.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pandas as pd
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_csv(f"{folder}/a.csv", pd.DataFrame({"word": ["NA", None], "n": [1, 2]}))
+    ...     read_csv(f"{folder}/a.csv")["word"].isna().tolist()
+    [False, True]
+    """
     with atomic_file(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n")
 
 
 def read_csv(path: str | Path, **options: Any) -> "pd.DataFrame":
-    """Read a table that `write_csv` wrote; "NA" and "null" are words, only nothing is missing.
+    """Read a table that `write_csv` wrote.
 
     Parameters
     ----------
     path : str or Path
     **options
-        Of `pandas.read_csv`, such as ``dtype``.
+        Further arguments of `pandas.read_csv`, such as ``dtype``.
+
+    Returns
+    -------
+    DataFrame
+        A value is missing where there is nothing between two commas; "NA" and "null" are words.
 
     Raises
     ------
     CENetError
         If the file is missing or is no table.
+
+    Examples
+    --------
+    See `write_csv`.
     """
     import pandas as pd  # heavy: half a second that those who only read JSON need not wait
 
     try:
-        return pd.read_csv(path, keep_default_na=False, na_values=[""], **options)
+        table: pd.DataFrame = pd.read_csv(path, keep_default_na=False, na_values=[""], **options)
     except (OSError, ValueError) as error:
-        raise CENetError(f"{path}: cannot be read as a table ({error}); make it anew") from error
+        reason = str(error).strip()  # pandas ends some with a new line
+        raise CENetError(f"{path}: cannot be read as a table ({reason}); make it anew") from error
+    return table
 
 
 def sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    """Return the SHA-256 of a file as 64 hexadecimal digits.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Path(folder, "empty").touch()
+    ...     sha256(f"{folder}/empty")[:8]
+    'e3b0c442'
+    """
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def cache_folder() -> Path:
-    """Return the folder for downloaded and derived files, creating it.
+    """Return the folder for downloaded and derived files; it is made if it does not exist.
 
-    ``$CENET_CACHE`` if set; else ``data/cache`` of the checkout that this package runs from; else
-    ``~/.cache/cenet`` for an installed package.
+    It is ``$CENET_CACHE`` if that is set; else ``data/cache`` of the checkout that this package
+    runs from; else, for an installed package, ``~/.cache/cenet``.
+
+    Raises
+    ------
+    CENetError
+        If the folder cannot be made.
     """
     checkout = Path(__file__).resolve().parents[1]
     if os.environ.get("CENET_CACHE"):

@@ -1,6 +1,7 @@
 """The form in which a corpus is kept on disk: safe to open, quick to open, open to other tools.
 
-A folder with
+`Corpus.save` and `Corpus.load` stand on it: what a reader took long to gather from a foreign file
+is written once and opens at once ever after. It is a folder with
 
 - ``segments.csv``: one row per utterance: ``id, split, video, label``, the words as a JSON list,
   for every array its first row and number of rows, and the scalar annotations;
@@ -20,24 +21,46 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
 from .errors import CENetError
 from .files import atomic_folder, read_json, refuse_existing, write_json
-from .utterance import SPLITS, STREAMS, Utterance
+from .utterance import SPLITS, STREAMS, Annotation, Utterance
 
 FORMAT = "cenet-corpus"
 VERSION = 1
 _HEADER, _TABLE = "corpus.json", "segments.csv"
 _MEND = "convert the corpus anew"
 _FIXED = ("id", "split", "video", "label", "words")
-_SCALARS = {"float": float, "str": str}
+_SCALARS: dict[str, type] = {"float": float, "str": str}
+_ERRORS = "surrogatepass"  # a text of half a character is kept as it came
+
+_Row = dict[str, str]  # of the table, by column
+
+
+class _Layout(NamedTuple):
+    """The shape and type of the numbers in an ``.npy`` file."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+
+class Outline(NamedTuple):
+    """What a corpus checks of an utterance: its id, its label and the widths of its streams."""
+
+    id: str
+    label: float | None
+    widths: Mapping[str, int]
 
 
 def is_store(path: str | Path) -> bool:
-    """Tell whether ``path`` is a folder that `write_store` wrote."""
+    """Tell whether ``path`` is a folder that `write_store` wrote.
+
+    >>> is_store(Path.home())
+    False
+    """
     return (Path(path) / _HEADER).is_file()
 
 
@@ -54,8 +77,9 @@ def write_store(
     folder : str or Path
         The folder to make; it must not exist yet.
     splits : mapping of str to sequences of Utterance
-    widths : mapping of stream to int
-        Columns of the frames.
+        By the names in `SPLITS`.
+    widths : mapping of str to int
+        The number of channels of each stream.
     header : mapping
         What else is known of the corpus: ``name``, ``label_range``, ``feature_names`` and
         ``provenance``.
@@ -63,7 +87,20 @@ def write_store(
     Raises
     ------
     CENetError
-        If the folder exists, the disk refuses, or two utterances disagree on an annotation's kind.
+        If the folder exists, the disk refuses, or an annotation cannot be stored: because of its
+        name or its type, or because two utterances disagree on its kind.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> one = Utterance("v1[0]", ["so"], np.ones((4, 2)), np.ones((6, 3)))
+    >>> splits = {"train": [one], "valid": [], "test": []}
+    >>> names = {"visual": None, "acoustic": None}
+    >>> header = {"name": "tiny", "label_range": (-3, 3), "feature_names": names, "provenance": {}}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_store(f"{folder}/tiny", splits, {"visual": 2, "acoustic": 3}, header)
+    ...     sorted(file.name for file in Path(folder, "tiny").iterdir())
+    ['acoustic.npy', 'corpus.json', 'segments.csv', 'visual.npy']
     """
     refuse_existing(folder)
     arrays, scalars = _survey(splits, widths, header["name"])
@@ -71,11 +108,13 @@ def write_store(
         # The files are closed before the folder is renamed or removed; Windows insists.
         with ExitStack() as opened:
             cursors = {
-                name: opened.enter_context(_Appender(temporary, name, *shape))
-                for name, shape in arrays.items()
+                name: opened.enter_context(_Appender(temporary / f"{name}.npy", layout))
+                for name, layout in arrays.items()
             }
-            text = {"newline": "", "encoding": "utf-8", "errors": "surrogatepass"}
-            table = csv.writer(opened.enter_context(open(temporary / _TABLE, "w", **text)))
+            file = opened.enter_context(
+                open(temporary / _TABLE, "w", newline="", encoding="utf-8", errors=_ERRORS)
+            )
+            table = csv.writer(file)
             spans = [f"{name}_{part}" for name in arrays for part in ("start", "length")]
             table.writerow([*_FIXED, *spans, *scalars])
             for split, utterances in splits.items():
@@ -87,9 +126,14 @@ def write_store(
         write_json(temporary / _HEADER, {**form, **header, **contents})
 
 
-def _row(split: str, utterance: Utterance, cursors: dict, scalars: dict[str, str]) -> list:
+def _row(
+    split: str,
+    utterance: Utterance,
+    cursors: Mapping[str, "_Appender"],
+    scalars: Mapping[str, str],
+) -> list[str | int]:
     """Append the arrays of an utterance to their files and return its row of the table."""
-    row = [
+    row: list[str | int] = [
         utterance.id,
         split,
         utterance.video,
@@ -97,10 +141,12 @@ def _row(split: str, utterance: Utterance, cursors: dict, scalars: dict[str, str
         json.dumps(utterance.words),
     ]
     for name, cursor in cursors.items():
-        values = _array(utterance, name)
-        row += ["", ""] if values is None else [cursor.rows, len(values)]
-        if values is not None:
+        values = utterance.frames(name) if name in STREAMS else utterance.annotations.get(name)
+        if isinstance(values, np.ndarray):
+            row += [cursor.rows, len(values)]
             cursor.append(values)
+        else:
+            row += ["", ""]
     for name, kind in scalars.items():
         value = utterance.annotations.get(name)
         if value is None:
@@ -113,6 +159,10 @@ def _row(split: str, utterance: Utterance, cursors: dict, scalars: dict[str, str
 def read_store(folder: str | Path) -> tuple[dict[str, "StoredUtterances"], dict[str, Any]]:
     """Open a folder that `write_store` wrote; frames are mapped from disk, not read.
 
+    Parameters
+    ----------
+    folder : str or Path
+
     Returns
     -------
     splits : dict of str to StoredUtterances
@@ -123,6 +173,17 @@ def read_store(folder: str | Path) -> tuple[dict[str, "StoredUtterances"], dict[
     ------
     CENetError
         If a file is missing or was damaged, or a row points outside its array.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from cenet_lib import Corpus
+    >>> one = Utterance("v1[0]", ["so"], np.ones((4, 2)), np.ones((6, 3)))
+    >>> with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+    ...     Corpus("tiny", [one]).save(f"{folder}/tiny")
+    ...     splits, header = read_store(f"{folder}/tiny")
+    >>> header["name"], splits["train"][0]
+    ('tiny', Utterance('v1[0]', 'so', visual (4, 2), acoustic (6, 3), no label))
     """
     folder = Path(folder)
     header = _read_header(folder)
@@ -142,16 +203,26 @@ def read_store(folder: str | Path) -> tuple[dict[str, "StoredUtterances"], dict[
     return splits, header
 
 
-class StoredUtterances(Sequence):
+class StoredUtterances(Sequence[Utterance]):
     """The utterances of one split, each made when it is asked for.
 
     ``utterances[i]`` is an `Utterance` whose frames are views of the mapped files; a slice is
-    another such sequence. `frames` gives all frames of the split without making utterances.
+    another such sequence. `frames` and `outlines` go over a split without making utterances.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Rows of the table, which `read_store` has checked.
+    arrays : dict of str to array
+        The mapped files: ``visual`` (n, d) and ``acoustic`` (n, d) float32, and the annotations
+        (n,).
+    scalars : dict of str to str
+        The kind of each scalar annotation, ``"float"`` or ``"str"``.
     """
 
-    is_checked = True  # ids, widths and labels, by `read_store`; a Corpus need not look again
-
-    def __init__(self, rows: list[dict], arrays: dict[str, np.ndarray], scalars: dict[str, str]):
+    def __init__(
+        self, rows: list[_Row], arrays: Mapping[str, np.ndarray], scalars: Mapping[str, str]
+    ):
         self._rows = rows
         self._arrays = arrays
         self._scalars = scalars
@@ -159,11 +230,17 @@ class StoredUtterances(Sequence):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, index):
+    @overload
+    def __getitem__(self, index: int) -> Utterance: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "StoredUtterances": ...
+
+    def __getitem__(self, index: int | slice) -> "Utterance | StoredUtterances":
         if isinstance(index, slice):
             return StoredUtterances(self._rows[index], self._arrays, self._scalars)
         row = self._rows[index]
-        annotations = {}
+        annotations: dict[str, Annotation] = {}
         for name in self._arrays:
             if name not in STREAMS and row[f"{name}_start"] != "":
                 annotations[name] = self._slice(row, name)
@@ -175,32 +252,37 @@ class StoredUtterances(Sequence):
             words=tuple(json.loads(row["words"])),
             visual=self._slice(row, "visual"),
             acoustic=self._slice(row, "acoustic"),
-            label=None if row["label"] == "" else float(row["label"]),
+            label=_label(row),
             video=row["video"],
             annotations=annotations,
         )
 
-    def _slice(self, row: dict, name: str) -> np.ndarray:
+    def _slice(self, row: _Row, name: str) -> np.ndarray:
         start = int(row[f"{name}_start"])
         return self._arrays[name][start : start + int(row[f"{name}_length"])]
 
     def frames(self, stream: str) -> Iterator[np.ndarray]:
-        """Yield the (n, d) frames of each utterance, in order, without making utterances."""
+        """Yield the frames (n, d) of each utterance, in order, without making utterances."""
         for row in self._rows:
             yield self._slice(row, stream)
+
+    def outlines(self) -> Iterator[Outline]:
+        """Yield the outline of each utterance, in order, without making utterances."""
+        widths = {stream: self._arrays[stream].shape[1] for stream in STREAMS}
+        for row in self._rows:
+            yield Outline(row["id"], _label(row), widths)
 
 
 class _Appender:
     """Writes an ``.npy`` file of known shape piece by piece."""
 
-    def __init__(self, folder: Path, name: str, shape: tuple[int, ...], dtype: np.dtype):
+    def __init__(self, path: Path, layout: _Layout):
         self.rows = 0
-        self._file = open(folder / f"{name}.npy", "wb")  # noqa: SIM115, closed by __exit__
-        self._dtype = dtype
-        np.lib.format.write_array_header_1_0(
-            self._file,
-            {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape},
-        )
+        self._file = open(path, "wb")  # noqa: SIM115, closed by __exit__
+        self._dtype = layout.dtype
+        descr = np.lib.format.dtype_to_descr(layout.dtype)
+        head = {"descr": descr, "fortran_order": False, "shape": layout.shape}
+        np.lib.format.write_array_header_1_0(self._file, head)
 
     def append(self, values: np.ndarray) -> None:
         self._file.write(np.ascontiguousarray(values, dtype=self._dtype).tobytes())
@@ -209,24 +291,21 @@ class _Appender:
     def __enter__(self) -> "_Appender":
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()
-
-
-def _array(utterance: Utterance, name: str) -> np.ndarray | None:
-    return utterance.frames(name) if name in STREAMS else utterance.annotations.get(name)
 
 
 def _survey(
     splits: Mapping[str, Sequence[Utterance]], widths: Mapping[str, int], corpus: str
-) -> tuple[dict[str, tuple], dict[str, str]]:
-    """Return the shape and type of each array to write, and the kind of each scalar."""
-    lengths = dict.fromkeys(STREAMS, 0)
+) -> tuple[dict[str, _Layout], dict[str, str]]:
+    """Return the layout of each array to write, and the kind of each scalar annotation."""
+    n_frames = dict.fromkeys(STREAMS, 0)
+    lengths: dict[str, int] = {}
     types: dict[str, np.dtype] = {}
     scalars: dict[str, str] = {}
     for utterance in chain.from_iterable(splits.values()):
         for stream in STREAMS:
-            lengths[stream] += len(utterance.frames(stream))
+            n_frames[stream] += len(utterance.frames(stream))
         for name, value in utterance.annotations.items():
             where = f"{corpus}: segment {utterance.id}: annotation {name!r}"
             if not str(name).isidentifier():  # it becomes a column and the name of a file
@@ -234,31 +313,39 @@ def _survey(
             if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "iufb":
                 lengths[name] = lengths.get(name, 0) + len(value)
                 types[name] = np.promote_types(types.get(name, value.dtype), value.dtype)
-            elif isinstance(value, (str, float, int, np.integer, np.floating)):
-                kind = "str" if isinstance(value, str) else "float"
+            else:
+                kind = _scalar_kind(value, where)
                 if scalars.setdefault(name, kind) != kind:
                     here, there = ("text", "number") if kind == "str" else ("number", "text")
                     raise CENetError(f"{where} is a {here} here and a {there} elsewhere; use one")
-            else:
-                raise CENetError(
-                    f"{where} is {type(value).__name__}; "
-                    "only numbers, texts and one-dimensional numeric arrays can be stored"
-                )
-    spans = {f"{name}_{part}" for name in lengths for part in ("start", "length")}
-    clash = set(scalars) & (set(lengths) | spans | set(_FIXED))
-    if clash:
-        raise CENetError(f"{corpus}: the annotation name {min(clash)!r} is taken; rename it")
-    arrays = {s: ((lengths[s], widths[s]), np.dtype(np.float32)) for s in STREAMS}
-    arrays |= {name: ((lengths[name],), dtype) for name, dtype in types.items()}
-    return arrays, scalars
+    spans = {f"{name}_{part}" for name in (*STREAMS, *lengths) for part in ("start", "length")}
+    taken = (set(STREAMS) & (set(lengths) | set(scalars))) | (
+        set(scalars) & {*lengths, *spans, *_FIXED}
+    )
+    if taken:
+        raise CENetError(f"{corpus}: the annotation name {min(taken)!r} is taken; rename it")
+    frames = {s: _Layout((n_frames[s], widths[s]), np.dtype(np.float32)) for s in STREAMS}
+    return frames | {n: _Layout((lengths[n],), types[n]) for n in lengths}, scalars
+
+
+def _scalar_kind(value: object, where: str) -> str:
+    if isinstance(value, str):
+        return "str"
+    if isinstance(value, (float, int, np.integer, np.floating)):
+        return "float"
+    raise CENetError(
+        f"{where} is {type(value).__name__}; "
+        "only numbers, texts and one-dimensional numeric arrays can be stored"
+    )
 
 
 def _read_header(folder: Path) -> dict[str, Any]:
+    """Return what is in ``corpus.json``, checked."""
     path = folder / _HEADER
     if not path.exists():
         raise CENetError(f"{folder}: no corpus here (corpus.json is missing)")
     header = read_json(path, _MEND)
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
+    if header.get("format") != FORMAT:
         raise CENetError(f"{path}: is not the header of a stored corpus; see data/README.md")
     if header.get("version") != VERSION:
         raise CENetError(
@@ -286,10 +373,12 @@ def _read_header(folder: Path) -> dict[str, Any]:
 
 
 def _are_texts(values: object) -> bool:
+    """Tell whether JSON gave a list of texts."""
     return isinstance(values, list) and all(isinstance(value, str) for value in values)
 
 
 def _map(folder: Path, name: str) -> np.ndarray:
+    """Return the numbers of an ``.npy`` file, mapped, not read."""
     path = folder / f"{name}.npy"
     try:
         with open(path, "rb") as file:
@@ -312,26 +401,23 @@ def _map(folder: Path, name: str) -> np.ndarray:
         raise CENetError(f"{path}: is damaged ({error}); {_MEND}") from error
 
 
-def _read_rows(folder: Path, header: dict, arrays: dict) -> dict[str, list[dict]]:
+def _read_rows(
+    folder: Path, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> dict[str, list[_Row]]:
+    """Return the checked rows of the table by split."""
     path = folder / _TABLE
-    rows: dict[str, list[dict]] = {split: [] for split in SPLITS}
-    seen = set()
+    rows: dict[str, list[_Row]] = {split: [] for split in SPLITS}
+    seen: set[str] = set()
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a long transcript is one field
     try:
-        with open(path, newline="", encoding="utf-8", errors="surrogatepass") as file:
+        with open(path, newline="", encoding="utf-8", errors=_ERRORS) as file:
             for line, row in enumerate(csv.DictReader(file, strict=True), start=1):
                 try:
                     rows[row["split"]].append(row)
                     if row["id"] in seen:
                         raise ValueError("the id occurs twice")
                     seen.add(row["id"])
-                    _check_row(row, header)
-                    for name, array in arrays.items():
-                        start, length = row[f"{name}_start"], row[f"{name}_length"]
-                        if start == "" and name not in STREAMS:
-                            continue
-                        if not 0 <= int(start) <= int(start) + int(length) <= len(array):
-                            raise ValueError(f"its rows of {name}.npy lie outside the file")
+                    _check_row(row, header, arrays)
                 except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
                     raise CENetError(
                         f"{path}: segment {row.get('id')!r} (number {line}): {error}; {_MEND}"
@@ -349,7 +435,7 @@ def _read_rows(folder: Path, header: dict, arrays: dict) -> dict[str, list[dict]
     return rows
 
 
-def _check_row(row: dict, header: dict) -> None:
+def _check_row(row: _Row, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     """Raise a ValueError or TypeError if a row would not make an `Utterance`."""
     if not row["id"]:
         raise ValueError("it has no id")
@@ -362,7 +448,20 @@ def _check_row(row: dict, header: dict) -> None:
     for name, kind in header["scalars"].items():
         if row[name] != "" and not isinstance(_scalar(row[name], kind), _SCALARS[kind]):
             raise ValueError(f"its {name} is damaged")
+    for name, array in arrays.items():
+        start, length = row[f"{name}_start"], row[f"{name}_length"]
+        if start == "" and name not in STREAMS:
+            continue
+        if not 0 <= int(start) <= int(start) + int(length) <= len(array):
+            raise ValueError(f"its rows of {name}.npy lie outside the file")
+
+
+def _label(row: _Row) -> float | None:
+    return None if row["label"] == "" else float(row["label"])
 
 
 def _scalar(text: str, kind: str) -> float | str:
-    return float(text) if kind == "float" else json.loads(text)
+    if kind == "float":
+        return float(text)
+    value: str = json.loads(text)
+    return value

@@ -1,4 +1,4 @@
-"""Files are whole or absent, whatever goes wrong while they are written."""
+"""Files are whole or absent, whatever goes wrong, and come back as they were written."""
 
 import errno
 import hashlib
@@ -8,10 +8,21 @@ import sys
 import threading
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from cenet_lib import CENetError, files
-from cenet_lib.files import atomic_file, atomic_folder, cache_folder, refuse_existing, sha256
+from cenet_lib.files import (
+    atomic_file,
+    atomic_folder,
+    cache_folder,
+    read_csv,
+    read_json,
+    refuse_existing,
+    sha256,
+    write_csv,
+    write_json,
+)
 
 
 def names(folder):
@@ -185,6 +196,97 @@ def test_a_relative_path_works(tmp_path, monkeypatch):
     with atomic_folder("b"):
         pass
     assert names(tmp_path) == ["a.txt", "b"]
+
+
+# JSON
+
+
+def test_json_comes_back(tmp_path):
+    content = {"name": "café", "sizes": [3, 2], "mae": 0.7012345678901234, "best": None, "ok": True}
+    write_json(tmp_path / "a.json", content)
+    assert read_json(tmp_path / "a.json", "mend") == content
+    assert (tmp_path / "a.json").read_text(encoding="utf-8").endswith("}\n")
+    assert names(tmp_path) == ["a.json"]
+
+
+def test_numbers_that_json_cannot_say_become_null(tmp_path):
+    content = {"corr": float("nan"), "rows": [1.5, (float("inf"), {"low": -float("inf")})]}
+    write_json(tmp_path / "a.json", content)
+    assert "NaN" not in (tmp_path / "a.json").read_text(encoding="utf-8")
+    assert read_json(tmp_path / "a.json", "mend") == {
+        "corr": None,
+        "rows": [1.5, [None, {"low": None}]],
+    }
+    assert content["rows"][1][0] == float("inf")  # what was given stays as it was
+
+
+def test_what_json_cannot_hold_leaves_the_old_file(tmp_path):
+    write_json(tmp_path / "a.json", {"old": 1})
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        write_json(tmp_path / "a.json", {"new": object()})
+    assert read_json(tmp_path / "a.json", "mend") == {"old": 1}
+    assert names(tmp_path) == ["a.json"]
+
+
+def test_missing_json_names_the_mend(tmp_path):
+    with pytest.raises(CENetError, match=r"run\.json: is missing; train anew$"):
+        read_json(tmp_path / "run.json", "train anew")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b'{"a": 1', b"a,b\n1,2\n", b'{"a": "\xff"}', b"[" * 100_000]
+)
+def test_damaged_json_names_the_mend(tmp_path, content):
+    (tmp_path / "run.json").write_bytes(content)
+    with pytest.raises(CENetError, match=r"run\.json: is damaged \(.+\); train anew$"):
+        read_json(tmp_path / "run.json", "train anew")
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", "3", "null", '"a"'])
+def test_json_that_is_no_object_names_the_mend(tmp_path, content):
+    (tmp_path / "run.json").write_text(content, encoding="utf-8")
+    with pytest.raises(CENetError, match=r"damaged \(it holds no JSON object\); train anew$"):
+        read_json(tmp_path / "run.json", "train anew")
+
+
+# tables
+
+
+def test_a_table_comes_back_and_only_nothing_is_missing(tmp_path):
+    table = pd.DataFrame(
+        {
+            "word": ["NA", "null", "nan", "None", None, "café, noir"],
+            "mae": [0.1, 0.7012345678901234, float("nan"), 1e-9, 2.0, -3.0],
+            "n": range(6),
+        },
+        index=range(10, 16),
+    )
+    write_csv(tmp_path / "a.csv", table)
+    found = read_csv(tmp_path / "a.csv")
+    pd.testing.assert_frame_equal(found, table.reset_index(drop=True))
+    assert found["word"].isna().tolist() == [False] * 4 + [True, False]
+    assert b"\r" not in (tmp_path / "a.csv").read_bytes()
+    assert names(tmp_path) == ["a.csv"]
+
+
+def test_a_table_is_read_as_it_is_asked_for(tmp_path):
+    write_csv(tmp_path / "a.csv", pd.DataFrame({"seed": ["007", "1"]}))
+    assert read_csv(tmp_path / "a.csv", dtype={"seed": str})["seed"].tolist() == ["007", "1"]
+
+
+def test_a_missing_table_is_one_clear_error(tmp_path):
+    with pytest.raises(CENetError, match=r"a\.csv: cannot be read as a table .*make it anew"):
+        read_csv(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2,3\n1,2,3,4,5\n", b"a,b\n\xff\xfe,1\n"])
+def test_a_damaged_table_is_one_clear_error(tmp_path, content):
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(CENetError, match=r"a\.csv: cannot be read as a table .*make it anew"):
+        read_csv(tmp_path / "a.csv")
+
+
+# hashes and the cache
 
 
 def test_sha256_is_hashlibs(tmp_path):

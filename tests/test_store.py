@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from cenet_lib.corpus import Corpus
 from cenet_lib.errors import CENetError
 from cenet_lib.store import is_store
-from cenet_lib.corpus import Corpus
 from cenet_lib.utterance import SPLITS, Utterance
 
 VISUAL, ACOUSTIC = 3, 2
@@ -157,6 +157,9 @@ def test_slices_and_frames_of_a_split(folder):
     assert [u.id for u in train[1:4]] == ["v0[1]", "v1[2]", "v1[3]"]
     assert train[-1].id == "v2[5]"
     assert [len(rows) for rows in train.frames("acoustic")] == [0, 2, 4, 6, 8, 10]
+    assert [(o.id, o.label, o.widths) for o in train[5:].outlines()] == [
+        ("v2[5]", 1.25, {"visual": 3, "acoustic": 2})
+    ]
     with pytest.raises(IndexError):
         train[6]
 
@@ -175,6 +178,8 @@ def test_annotations_that_only_some_have(folder):
         ({"a b": 1.0}, "letters, digits and underscores"),
         ({"words": 1.0}, "'words' is taken"),
         ({"visual_start": 1.0}, "'visual_start' is taken"),
+        ({"visual": np.arange(2)}, "'visual' is taken"),
+        ({"acoustic": 1.0}, "'acoustic' is taken"),
         ({"table": np.zeros((2, 2))}, "one-dimensional"),
         ({"texts": np.array(["a"])}, "one-dimensional"),
         ({"things": [1, 2]}, "is list"),

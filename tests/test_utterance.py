@@ -1,10 +1,9 @@
-"""Utterances and corpora check what they are made of."""
+"""Utterances check what they are made of."""
 
 import numpy as np
 import pytest
 
 from cenet_lib.errors import CENetError
-from cenet_lib.corpus import Corpus
 from cenet_lib.utterance import Utterance
 
 
@@ -67,57 +66,6 @@ def test_what_an_utterance_refuses(change, said):
 
 def test_frames_by_name():
     assert make().frames("visual").shape == (3, 5)
+    assert make().frames("acoustic").shape == (4, 2)
     with pytest.raises(CENetError, match="no stream 'text'"):
         make().frames("text")
-
-
-@pytest.mark.parametrize(
-    ("splits", "said"),
-    [
-        ({"train": [make()], "test": [make()]}, r"test segment v\[0\]: the id occurs twice"),
-        (
-            {"train": [make(), make(id="w", visual=np.zeros((1, 6)))]},
-            "train segment w: visual has 6 columns where 5",
-        ),
-        ({"valid": [make(label=3.5)]}, r"valid segment v\[0\]: the label 3.5 is outside \[-3, 3\]"),
-        ({"test": [make()], "visual_names": ["a"]}, "visual has 5 columns where 1"),
-    ],
-)
-def test_what_a_corpus_refuses(splits, said):
-    with pytest.raises(CENetError, match=said):
-        Corpus("mine", **splits)
-
-
-def test_a_corpus():
-    corpus = Corpus("mine", [make(), make(id="w", label=-1)], test=[make(id="x", label=None)])
-    assert [split for split, _ in corpus.items()] == ["train", "train", "test"]
-    assert [u.id for u in corpus] == ["v[0]", "w", "x"]
-    assert len(corpus) == 3
-    assert (corpus.width("visual"), corpus.width("acoustic")) == (5, 2)
-    assert corpus.split("train")[1].id == "w"
-    with pytest.raises(CENetError, match="the valid split is empty"):
-        corpus.split("valid")
-    with pytest.raises(CENetError, match="'dev'"):
-        corpus.split("dev")
-    assert "train 2, valid 0, test 1" in repr(corpus)
-
-
-def test_a_fingerprint_tells_every_change():
-    def fingerprint(**changes):
-        return Corpus("mine", [make(**changes)]).fingerprint()
-
-    base = fingerprint()
-    assert base == fingerprint()
-    frame = np.zeros((3, 5), np.float32)
-    frame[2, 4] = 1e-40
-    changed = [
-        fingerprint(id="w"),
-        fingerprint(words=["good", "films"]),
-        fingerprint(words=["good film"]),
-        fingerprint(label=None),
-        fingerprint(label=1.0000001),
-        fingerprint(visual=frame),
-        fingerprint(visual=frame[:2], acoustic=np.zeros((5, 2), np.float32)),
-        Corpus("mine", valid=[make()]).fingerprint(),
-    ]
-    assert len({base, *changed}) == 1 + len(changed)

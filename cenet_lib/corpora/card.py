@@ -1,6 +1,11 @@
-"""What to know about a corpus before using it: its card, and what is wrong with it."""
+"""What to know about a corpus before using it: its card, and what is wrong with it.
+
+This stands at the end of the room's flow: a file has become a `Corpus`, and here it is looked at
+before anything is fitted on it.
+"""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,6 +14,7 @@ import numpy as np
 from ..corpus import Corpus
 from ..errors import CENetError
 from ..utterance import SPLITS, STREAMS, Utterance
+from .loading import load_corpus
 
 _BAR = 40  # characters
 
@@ -16,7 +22,19 @@ _BAR = 40  # characters
 def describe(corpus: Corpus) -> str:
     """Return the card of a corpus: sizes, lengths, labels, clean-ups, leaks and origin.
 
-    It reads every frame once.
+    Every frame is read once for it.
+
+    Examples
+    --------
+    >>> one = Utterance("v1[0]", ["so", "good"], np.ones((4, 35)), np.ones((6, 74)), 1.8, "v1")
+    >>> print(describe(Corpus("tiny", [one])))  # doctest: +ELLIPSIS
+    tiny
+    <BLANKLINE>
+    split  segments  videos  words per segment  labelled  minutes
+    train  1         1       2 (2 to 2)         1         unknown
+    valid  0         0       none               0         unknown
+    test   0         0       none               0         unknown
+    ...
     """
     lines = [corpus.name, "", *_sizes(corpus), "", *_frames(corpus), "", *_histogram(corpus)]
     leaks = _leaks(corpus)
@@ -30,14 +48,28 @@ def describe(corpus: Corpus) -> str:
 def problems(source: Corpus | str | Path) -> list[str]:
     """Return what is wrong with a corpus, or with the file or folder that should be one.
 
-    An empty list means that it can be trained on: it opens, no split is empty, no recording is in
-    two splits, and every segment has a label, frames, and finite values among them.
+    Parameters
+    ----------
+    source : Corpus, or what `load_corpus` takes
+
+    Returns
+    -------
+    list of str
+        One sentence per problem. If it is empty, the corpus can be trained on: it opens, no split
+        is empty, no recording is in two splits, and every segment has a label, frames, and finite
+        values among them.
+
+    Examples
+    --------
+    >>> problems("no/such/file")  # doctest: +ELLIPSIS
+    ["no/such/file: there is no such file or folder; use 'demo', or see ..."]
+    >>> one = Utterance("v1[0]", ["so", "good"], np.ones((4, 35)), np.ones((6, 74)))
+    >>> problems(Corpus("tiny", test=[one]))[-1]
+    "tiny: test: 1 segment without a label, such as 'v1[0]'"
     """
     if isinstance(source, Corpus):
         corpus = source
     else:
-        from . import load_corpus
-
         try:
             corpus = load_corpus(source)
         except CENetError as error:
@@ -55,6 +87,7 @@ def problems(source: Corpus | str | Path) -> list[str]:
 
 
 def _faults(utterance: Utterance) -> list[str]:
+    """Return what an utterance lacks."""
     faults = [] if utterance.label is not None else ["a label"]
     if not any(len(utterance.frames(stream)) for stream in STREAMS):
         faults.append("any frames")
@@ -70,8 +103,8 @@ def _sizes(corpus: Corpus) -> list[str]:
     for split in SPLITS:
         utterances = corpus.splits[split]
         words = [len(u.words) for u in utterances]
-        spans = [
-            u.annotations["end_seconds"] - u.annotations["start_seconds"]
+        seconds = [
+            float(u.annotations["end_seconds"]) - float(u.annotations["start_seconds"])
             for u in utterances
             if "end_seconds" in u.annotations
         ]
@@ -82,7 +115,7 @@ def _sizes(corpus: Corpus) -> list[str]:
                 str(len({u.video for u in utterances if u.video})),
                 _spread(words),
                 str(sum(u.label is not None for u in utterances)),
-                f"{sum(spans) / 60:.1f}" if spans else "unknown",
+                f"{sum(seconds) / 60:.1f}" if seconds else "unknown",
             )
         )
     return _table(rows)
@@ -134,13 +167,14 @@ def _histogram(corpus: Corpus) -> list[str]:
     ]
 
 
-def _table(rows: list[tuple[str, ...]]) -> list[str]:
+def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return the rows with their columns one below the other."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows)]
     return ["  ".join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip() for row in rows]
 
 
 def _leaks(corpus: Corpus) -> list[str]:
-    """Say which recordings are in more than one split."""
+    """Tell which recordings are in more than one split."""
     splits: dict[str, set[str]] = {}
     for split, utterance in corpus.items():
         if utterance.video:
@@ -155,7 +189,8 @@ def _leaks(corpus: Corpus) -> list[str]:
     ]
 
 
-def _nested(values: dict, indent: str) -> list[str]:
+def _nested(values: Mapping[str, object], indent: str) -> list[str]:
+    """Return a line per value, further in for each mapping that it stands in."""
     lines = []
     for name, value in values.items():
         label = str(name).replace("_", " ")
@@ -169,6 +204,7 @@ def _nested(values: dict, indent: str) -> list[str]:
 
 
 def _spread(lengths: list[int]) -> str:
+    """Return the median, the least and the greatest."""
     if not lengths:
         return "none"
     return f"{np.median(lengths):.0f} ({min(lengths)} to {max(lengths)})"

@@ -1,78 +1,108 @@
 """The pickle that comes with the published CENet code (Say2L/CENet).
 
 A dict of ``train``, ``dev`` and ``test``, each a list of ``((words, visual, acoustic, pos_ids,
-senti_ids, visual_ids, acoustic_ids), label, segment)``. The last two are the codes of the frames
+senti_ids, visual_ids, acoustic_ids), label, id)``. The last two parts are the codes of the frames
 (0 to 15, and 16 for padding), made with a k-means that was never published; they and the part of
 speech and polarity of each word become annotations. The code count says how many frames are real.
+
+This reader stands between the file and the `Collector`.
 """
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from ..corpus import Corpus
 from ..errors import CENetError
-from .mag import holds_segments, numbered
-from .reading import Collector, Frames
-from .values import id_of, ids_of, number_of, splits_of, text_keys, words_of
+from .reading import Collector, PaddedFrames
+from .segments import holds_segments, segments_of
+from .values import id_of, ids_of, number_of, words_of
 
 FORM = "CENet pickle"
 LABEL_RANGE = (-3.0, 3.0)
+PARTS = ("words", "visual", "acoustic", "pos_ids", "senti_ids", "visual_ids", "acoustic_ids")
 PADDING_CODE = 16
 HIGHEST_POS, HIGHEST_POLARITY = 4, 2
 
 
 def matches(data: object) -> bool:
-    """Tell whether ``data`` is what a CENet pickle holds."""
-    return holds_segments(data, n_features=7)
+    """Tell whether ``data`` is what a CENet pickle holds.
+
+    >>> matches({"train": [((["so"], [[0.5]], [[0.1]], [2], [1], [7], [3]), 1.8, "v1[0]")]})
+    True
+    """
+    return holds_segments(data, PARTS)
 
 
-def read(data: dict, collector: Collector) -> Corpus:
+def read(data: Mapping[Any, object], collector: Collector) -> Corpus:
     """Return the corpus of a CENet pickle.
+
+    Parameters
+    ----------
+    data : dict
+        What the pickle holds.
+    collector : Collector
 
     Raises
     ------
     CENetError
         If a split is missing, or a segment is not as described above.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> codes, frames = [7, 9, 16], [[0.5], [0.4], [0.0]]
+    >>> segment = (["so"], frames, frames, [2], [1], codes, codes), 1.8, "v1[0]"
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "mosi.pkl")
+    ...     path.touch()  # the corpus notes the file's name and SHA-256
+    ...     collector = Collector(path, FORM, LABEL_RANGE)
+    ...     utterance = read({"train": [segment], "dev": [], "test": []}, collector).train[0]
+    >>> utterance
+    Utterance('v1[0]', 'so', visual (2, 1), acoustic (2, 1), label +1.80)
+    >>> utterance.annotations["visual_codes"].tolist()
+    [7, 9]
     """
-    for split, segments in splits_of(text_keys(data), collector.path).items():
-        for where, item in numbered(segments, split, collector, n_features=7):
-            (
-                (words, visual, acoustic, pos, polarity, visual_codes, acoustic_codes),
-                label,
-                segment,
-            ) = item
-            id = id_of(segment, where)
-            where = collector.where(split, id)
-            words = words_of(words, where)
-            annotations = {
+    for split, where, segment in segments_of(data, collector, PARTS):
+        (words, visual, acoustic, pos, polarity, visual_codes, acoustic_codes), label, id = segment
+        id = id_of(id, where)
+        where = collector.where(split, id)
+        words = words_of(words, where)
+        visual, visual_codes = _coded(visual, visual_codes, where, "visual_ids")
+        acoustic, acoustic_codes = _coded(acoustic, acoustic_codes, where, "acoustic_ids")
+        collector.add(
+            split,
+            id,
+            words,
+            visual=visual,
+            acoustic=acoustic,
+            label=number_of(label, where),
+            annotations={
                 "pos_ids": _per_word(pos, where, "pos_ids", HIGHEST_POS, words),
                 "polarity_ids": _per_word(polarity, where, "senti_ids", HIGHEST_POLARITY, words),
-            }
-            frames = {}
-            for stream, rows, codes in (
-                ("visual", visual, visual_codes),
-                ("acoustic", acoustic, acoustic_codes),
-            ):
-                codes = ids_of(codes, where, f"{stream}_ids", PADDING_CODE)
-                real = codes[codes != PADDING_CODE]
-                annotations[f"{stream}_codes"] = real
-                # One code per row, or the codes were padded apart and do not tell the length.
-                one_each = isinstance(rows, (np.ndarray, list)) and len(rows) == len(codes)
-                frames[stream] = Frames(rows, length=len(real) if one_each else None)
-            collector.add(
-                split,
-                id,
-                words,
-                **frames,
-                label=number_of(label, where),
-                annotations=annotations,
-            )
+                "visual_codes": visual_codes,
+                "acoustic_codes": acoustic_codes,
+            },
+        )
     return collector.corpus([collector.path])
 
 
-def _per_word(ids: object, where: str, name: str, highest: int, words: list[str]) -> np.ndarray:
-    ids = ids_of(ids, where, name, highest)
+def _per_word(value: object, where: str, name: str, highest: int, words: list[str]) -> np.ndarray:
+    """Return the ids of words (n_words,) int64."""
+    ids = ids_of(value, where, name, highest)
     if len(ids) != len(words):
         raise CENetError(
             f"{where}: has {len(ids)} {name} for {len(words)} words; there must be one for each"
         )
     return ids
+
+
+def _coded(rows: object, value: object, where: str, name: str) -> tuple[PaddedFrames, np.ndarray]:
+    """Return frames with their length as the codes tell it, and the codes (n,) without padding."""
+    codes = ids_of(value, where, name, PADDING_CODE)
+    real = codes[codes != PADDING_CODE]
+    # One code per row, or the codes were padded apart and do not tell the length.
+    one_each = isinstance(rows, (np.ndarray, list)) and len(rows) == len(codes)
+    return PaddedFrames(rows, length=len(real) if one_each else None), real

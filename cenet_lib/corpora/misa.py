@@ -6,43 +6,70 @@ to MISA's own vocabulary and are left out.
 
 The three files of a folder are its splits. One file alone is distributed by video: never by
 segment, or the model would meet the people of the test split while it trains.
+
+This reader stands between the files and the `Collector`.
 """
 
 from pathlib import Path
 
 from ..corpus import Corpus
 from ..errors import CENetError
-from .reading import Collector, Frames
+from ..utterance import SPLITS
+from .reading import Collector
+from .segments import add_word_aligned, is_segment, segments_in
 from .unpickle import load_plain
-from .values import SPLIT_NAMES, id_of, number_of, words_of
+from .values import SPLIT_NAMES
 
 FORM = "MISA pickle"
 LABEL_RANGE = (-3.0, 3.0)
+PARTS = ("word_ids", "visual", "acoustic", "words")
 
 
 def matches(data: object) -> bool:
-    """Tell whether ``data`` is what a MISA pickle holds."""
-    return isinstance(data, list) and bool(data) and is_segment(data[0], n_features=4)
+    """Tell whether ``data`` is what a MISA pickle holds.
+
+    >>> matches([(([7], [[0.5]], [[0.1, 0.2]], ["so"]), [[1.8]], "v1[0]")])
+    True
+    """
+    return isinstance(data, list) and bool(data) and is_segment(data[0], PARTS)
 
 
-def is_segment(item: object, n_features: int) -> bool:
-    """Tell whether ``item`` is ``(features, label, segment)`` with so many features."""
-    return (
-        isinstance(item, (tuple, list))
-        and len(item) == 3
-        and isinstance(item[0], (tuple, list))
-        and len(item[0]) == n_features
-    )
+def read(data: object, collector: Collector) -> Corpus:
+    """Return the corpus of one file, split by video.
 
+    Parameters
+    ----------
+    data : list
+        What the pickle holds.
+    collector : Collector
 
-def read(data: list, collector: Collector) -> Corpus:
-    """Return the corpus of one file, split by video."""
-    read_split(data, "", collector)
+    Raises
+    ------
+    CENetError
+        If a segment is not as described above.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> data = [(([7], [[0.5]], [[0.1, 0.2]], ["so"]), [[1.8]], f"v{i}[0]") for i in range(10)]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "dev.pkl")
+    ...     path.touch()  # the corpus notes the file's name and SHA-256
+    ...     read(data, Collector(path, FORM, LABEL_RANGE))
+    Corpus('dev': train 6, valid 2, test 2; features: visual 1, acoustic 2)
+    """
+    _read_split(data, "", collector)
     return collector.corpus([collector.path])
 
 
 def read_folder(files: dict[str, Path], collector: Collector) -> Corpus:
     """Return the corpus of one file per split.
+
+    Parameters
+    ----------
+    files : dict of str to Path
+        The pickle of each split, as `split_files` gives it.
+    collector : Collector
 
     Raises
     ------
@@ -57,46 +84,24 @@ def read_folder(files: dict[str, Path], collector: Collector) -> Corpus:
                 f"{file}: is not a list of MISA segments, as its neighbours' names suggest; "
                 "give the path of the one file that you want"
             )
-        read_split(data, split, collector)
+        _read_split(data, split, collector)
     return collector.corpus(list(files.values()), split_by="one file each")
 
 
-def read_split(data: list, split: str, collector: Collector) -> None:
-    """Hand the segments of one split to the collector."""
-    for number, item in enumerate(data):
-        where = collector.where(split, f"number {number}")
-        if not is_segment(item, n_features=4):
-            raise CENetError(
-                f"{where}: is not ((word_ids, visual, acoustic, words), label, segment) as the "
-                "first one is; remove it"
-            )
-        (_, visual, acoustic, words), label, segment = item
-        add_word_aligned(collector, split, where, words, visual, acoustic, label, segment)
-
-
-def add_word_aligned(
-    collector: Collector, split: str, where: str, words, visual, acoustic, label, segment
-) -> None:
-    """Hand over a segment with a row of each stream per word, as MISA's and MAG's have.
-
-    ``where`` begins the message of an error in the segment's name.
-    """
-    id = id_of(segment, where)
-    where = collector.where(split, id)
-    words = words_of(words, where)
-    collector.add(
-        split,
-        id,
-        words,
-        visual=Frames(visual, at_least=len(words)),
-        acoustic=Frames(acoustic, at_least=len(words)),
-        label=number_of(label, where),
-    )
+def _read_split(data: object, split: str, collector: Collector) -> None:
+    for where, segment in segments_in(data, split, collector, PARTS):
+        (_, visual, acoustic, words), label, id = segment
+        add_word_aligned(collector, split, where, words, visual, acoustic, label, id)
 
 
 def split_files(files: list[Path]) -> dict[str, Path] | None:
-    """Return train, valid and test among three files by their names; None if they are not that."""
+    """Return the files of train, valid and test by their names, or None if they are not those.
+
+    >>> split_files([Path("test.pkl"), Path("dev.pkl"), Path("train.pkl")])["valid"].name
+    'dev.pkl'
+    >>> split_files([Path("mosi.pkl"), Path("mosei.pkl")])
+    """
     named = {SPLIT_NAMES.get(file.stem.lower(), ""): file for file in files}
-    if len(files) != 3 or set(named) != set(SPLIT_NAMES.values()):
+    if len(files) != 3 or set(named) != set(SPLITS):
         return None
-    return {split: named[split] for split in ("train", "valid", "test")}
+    return {split: named[split] for split in SPLITS}

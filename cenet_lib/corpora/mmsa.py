@@ -12,15 +12,19 @@ segments begin with them than end with them (MMSA-FET can pad at either end).
 
 CH-SIMS is known by its labels for one modality alone, ``regression_labels_T``, ``_A`` and ``_V``:
 they become annotations, and labels lie in [-1, 1] instead of [-3, 3].
+
+This reader stands between the file and the `Collector`.
 """
 
+from collections.abc import Mapping
 from math import isnan
+from typing import Any
 
 import numpy as np
 
 from ..corpus import Corpus
 from ..errors import CENetError
-from .reading import Collector, Frames
+from .reading import Collector, PaddedFrames
 from .values import brief, id_of, number_of, splits_of, text_keys, words_of
 
 FORM = "MMSA pickle"
@@ -37,29 +41,59 @@ _LENGTHS = ("vision_lengths", "audio_lengths")
 
 
 def matches(data: object) -> bool:
-    """Tell whether ``data`` is what an MMSA pickle holds."""
+    """Tell whether ``data`` is what an MMSA pickle holds.
+
+    >>> matches({"train": {"raw_text": ["so good"], "vision": [[[0.5]]], "audio": [[[0.1]]]}})
+    True
+    """
+    return _has_a_split_with(data, {"vision", "audio"})
+
+
+def is_sims(data: object) -> bool:
+    """Tell whether an MMSA pickle holds CH-SIMS, whose labels lie in [-1, 1].
+
+    >>> is_sims({"train": {"regression_labels_T": [0.4]}})
+    True
+    """
+    return _has_a_split_with(data, set(_SINGLE_LABELS))
+
+
+def _has_a_split_with(data: object, columns: set[str]) -> bool:
+    """Tell whether ``data`` is a dict of dicts, of which one has at least one of these columns."""
     return isinstance(data, dict) and any(
-        isinstance(value, dict) and {"vision", "audio"} & set(text_keys(value))
-        for value in data.values()
+        isinstance(value, dict) and columns & set(text_keys(value)) for value in data.values()
     )
 
 
-def is_sims(data: dict) -> bool:
-    """Tell whether the data are CH-SIMS, whose labels lie in [-1, 1]."""
-    return any(
-        isinstance(value, dict) and set(_SINGLE_LABELS) & set(text_keys(value))
-        for value in data.values()
-    )
-
-
-def read(data: dict, collector: Collector) -> Corpus:
+def read(data: Mapping[Any, object], collector: Collector) -> Corpus:
     """Return the corpus of an MMSA pickle.
+
+    Parameters
+    ----------
+    data : dict
+        What the pickle holds.
+    collector : Collector
 
     Raises
     ------
     CENetError
         If a split or a column is missing, columns differ in length, or a segment's values are not
         as described above.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> def columns(video):
+    ...     frames = np.array([[[0.5, 0.1], [0.4, 0.2], [0.0, 0.0]]])  # (segments, rows, features)
+    ...     return {"raw_text": ["so good"], "vision": frames, "audio": frames,
+    ...             "id": [f"{video}$_$1"], "regression_labels": np.array([1.8])}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "mosi.pkl")
+    ...     path.touch()  # the corpus notes the file's name and SHA-256
+    ...     data = {"train": columns("v1"), "valid": columns("v2"), "test": columns("v3")}
+    ...     read(data, Collector(path, FORM, LABEL_RANGE)).train[0]
+    Utterance('v1$_$1', 'so good', visual (2, 2), acoustic (2, 2), label +1.80)
     """
     for split, columns in splits_of(text_keys(data), collector.path).items():
         if not isinstance(columns, dict):
@@ -71,8 +105,35 @@ def read(data: dict, collector: Collector) -> Corpus:
     return collector.corpus([collector.path])
 
 
-def _read_split(columns: dict, split: str, collector: Collector) -> None:
-    where = f"{collector.path}: {split} split"
+def _read_split(columns: dict[str, Any], split: str, collector: Collector) -> None:
+    n_segments = _checked_length(columns, f"{collector.path}: {split} split")
+    at_front = {name: _padded_at_front(columns[name]) for name in ("vision", "audio")}
+    for number in range(n_segments):
+        id = id_of(columns["id"][number], collector.where(split, f"number {number}"))
+        where = collector.where(split, id)
+        frames = {}
+        for name in ("vision", "audio"):
+            length, lengths = None, f"{name}_lengths"
+            if lengths in columns:
+                length = _whole(columns[lengths][number], where, lengths)
+            frames[name] = PaddedFrames(columns[name][number], length, at_front=at_front[name])
+        annotations = {}
+        for name, annotation in _SINGLE_LABELS.items():
+            if name in columns and not _is_nan(columns[name][number]):  # NaN: it was not rated
+                annotations[annotation] = number_of(columns[name][number], where, name)
+        collector.add(
+            split,
+            id,
+            words_of(columns["raw_text"][number], where),
+            visual=frames["vision"],
+            acoustic=frames["audio"],
+            label=number_of(columns["regression_labels"][number], where),
+            annotations=annotations,
+        )
+
+
+def _checked_length(columns: dict[str, Any], where: str) -> int:
+    """Return the length of the columns of a split, which must be all there and equally long."""
     for name in _COLUMNS:
         if name not in columns:
             raise CENetError(
@@ -86,30 +147,7 @@ def _read_split(columns: dict, split: str, collector: Collector) -> None:
             f"{where}: its columns differ in length ({counted}); "
             "each needs one entry per segment, download or make it again"
         )
-    at_front = {name: _padded_at_front(columns[name]) for name in ("vision", "audio")}
-    for number in range(sizes["id"]):
-        id = id_of(columns["id"][number], collector.where(split, f"number {number}"))
-        at = collector.where(split, id)
-        frames = {}
-        for stream, name in (("visual", "vision"), ("acoustic", "audio")):
-            length = None
-            if f"{name}_lengths" in columns:
-                length = _whole(columns[f"{name}_lengths"][number], at, f"{name}_lengths")
-            frames[stream] = Frames(columns[name][number], length, at_front=at_front[name])
-        annotations = {}
-        for name in optional:
-            if name in _SINGLE_LABELS:
-                value = columns[name][number]
-                if not (isinstance(value, (float, np.floating)) and isnan(value)):  # not rated
-                    annotations[_SINGLE_LABELS[name]] = number_of(value, at, name)
-        collector.add(
-            split,
-            id,
-            words_of(columns["raw_text"][number], at),
-            **frames,
-            label=number_of(columns["regression_labels"][number], at),
-            annotations=annotations,
-        )
+    return sizes["id"]
 
 
 def _length(column: object, where: str, name: str) -> int:
@@ -121,6 +159,7 @@ def _length(column: object, where: str, name: str) -> int:
 
 
 def _whole(value: object, where: str, name: str) -> int:
+    """Return a number of frames."""
     number = number_of(value, where, name)
     if number != int(number) or number < 0:
         raise CENetError(
@@ -130,7 +169,12 @@ def _whole(value: object, where: str, name: str) -> int:
     return int(number)
 
 
+def _is_nan(value: object) -> bool:
+    return isinstance(value, (float, np.floating)) and isnan(value)
+
+
 def _padded_at_front(column: object) -> bool:
+    """Tell whether most segments begin with a zero frame, and more begin than end with one."""
     if not (isinstance(column, np.ndarray) and column.ndim == 3 and column.dtype.kind in "biuf"):
         return False
     if not column.shape[1]:

@@ -1,13 +1,17 @@
 """The objects that a pickle of plain data may make by a call: NumPy arrays, bytes and sets.
 
-A pickle names functions and calls them; here are all that ours knows, see `unpickle`. They stand in
-for NumPy's own, which believe what they are told: these look at the data first.
+A pickle names functions and calls them; `GLOBALS` holds all that ours knows, see `unpickle`. They
+stand in for NumPy's own, which believe what they are told: these look at the data first.
 """
 
 import math
 import re
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, TypeVar
 
 import numpy as np
+
+_T = TypeVar("_T")
 
 _EMPTY_ROWS = 1_000_000  # rows an array may have that holds no data at all
 _SCALAR = (str, bytes, int, float, bool, type(None))  # what may be a key of a dict or set
@@ -26,14 +30,14 @@ class Pending:
 
 
 class Global:
-    """What a name that a pickle may use stands for; ``None`` if it cannot be called."""
+    """What a name that a pickle may use stands for; ``call`` is None if it cannot be called."""
 
-    def __init__(self, call):
+    def __init__(self, call: Callable[..., object] | None):
         self.call = call
 
 
 def not_plain(name: str) -> Refused:
-    """Return the error for something that is not plain data."""
+    """Return the error for something that is not plain data, by its name in the pickle."""
     return Refused(
         f"asks for {name[:80]!r}, which is not plain data; nothing of the file was run. If you "
         "trust where it comes from, save it anew as lists, texts, numbers and NumPy arrays"
@@ -43,14 +47,14 @@ def not_plain(name: str) -> Refused:
 # The functions that a pickle of plain data calls.
 
 
-def _reconstruct(kind, shape, _code) -> Pending:
+def _reconstruct(kind: object, shape: object, _code: object) -> Pending:
     """``numpy…multiarray._reconstruct``: announce an array."""
     if kind is not _NDARRAY:
         raise Refused("holds a NumPy array of an unknown kind; save it anew as plain arrays")
     return Pending()
 
 
-def _dtype(name, _align=False, _copy=False) -> Pending:
+def _dtype(name: object, _align: object = False, _copy: object = False) -> Pending:
     """``numpy.dtype``: announce a data type."""
     name = str(name, "ascii") if isinstance(name, bytes) else name
     if not isinstance(name, str) or not re.fullmatch(r"[biufSUO]\d{1,8}", name):
@@ -62,26 +66,27 @@ def _dtype(name, _align=False, _copy=False) -> Pending:
     return Pending(np.dtype("O" if name[0] == "O" else name))
 
 
-def _scalar(dtype, data=None):
+def _scalar(dtype: object, data: Any = None) -> object:
     """``numpy…multiarray.scalar``: one number or text."""
     if not isinstance(dtype, np.dtype) or dtype.kind == "O":
         raise Refused("holds a NumPy scalar that is neither a number nor a text; save it anew")
     return build_array((1,), dtype, False, data)[0]
 
 
-def _frombuffer(data, dtype, shape, order):
+def _frombuffer(data: Any, dtype: object, shape: object, order: object) -> np.ndarray:
     """``numpy…numeric._frombuffer``: an array of format version 5."""
     return build_array(shape, dtype, order in ("F", b"F"), data)
 
 
-def _encode(text, encoding) -> bytes:
+def _encode(text: str, encoding: object) -> bytes:
     """``_codecs.encode``: how old format versions write bytes, as text in Latin-1."""
     if encoding not in ("latin1", "latin-1", b"latin1", b"latin-1"):
         raise not_plain("_codecs.encode")
     return text.encode("latin-1")
 
 
-def _bytes_of(value=b"", encoding=None) -> bytes:
+def _bytes_of(value: object = b"", encoding: object = None) -> bytes:
+    """``bytes`` and ``bytearray``, of texts and bytes alone."""
     if isinstance(value, str):
         return _encode(value, encoding)
     if not isinstance(value, (bytes, memoryview)):  # bytes(9**9) would ask for 9**9 bytes
@@ -89,10 +94,14 @@ def _bytes_of(value=b"", encoding=None) -> bytes:
     return bytes(value)
 
 
-def set_of(kind: type):
-    """Return a function that makes a set or frozenset, whose items must be texts or numbers."""
+def set_of(kind: Callable[[Iterable[object]], object]) -> Callable[..., object]:
+    """Return a function that makes a ``set`` or ``frozenset``; items must be texts or numbers.
 
-    def make(values=()):
+    >>> set_of(frozenset)(["so", "good", "so"]) == frozenset({"so", "good"})
+    True
+    """
+
+    def make(values: Iterable[object] = ()) -> object:
         return kind(checked_key(value) for value in values)
 
     return make
@@ -119,8 +128,27 @@ for _module in ("builtins", "__builtin__"):  # the name since Python 3 and befor
     }
 
 
-def build_array(shape, dtype, fortran, data) -> np.ndarray:
-    """Return the array, after making sure that ``data`` is exactly as much as ``shape`` needs."""
+def build_array(shape: object, dtype: object, fortran: object, data: Any) -> np.ndarray:
+    """Return an array, after making sure that there is exactly as much data as it needs.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    dtype : numpy.dtype
+    fortran : bool
+        Whether the data come column by column.
+    data : bytes, or a list for an array of objects
+
+    Raises
+    ------
+    Refused
+        If one of them is something else, or they do not fit each other.
+
+    Examples
+    --------
+    >>> build_array((2, 2), np.dtype("u1"), False, b"\x01\x02\x03\x04").tolist()
+    [[1, 2], [3, 4]]
+    """
     if not isinstance(dtype, np.dtype):
         raise Refused("holds a NumPy array without a data type; it is damaged, download it again")
     if not (isinstance(shape, tuple) and len(shape) <= 32 and all(map(_is_length, shape))):
@@ -133,7 +161,7 @@ def build_array(shape, dtype, fortran, data) -> np.ndarray:
             f"holds a NumPy array of the shape {shape} with data for {held} elements; it is "
             "damaged, download or copy it again"
         )
-    order = "F" if fortran else "C"
+    order: Literal["F", "C"] = "F" if fortran else "C"
     if count == 0:
         return np.empty(shape, dtype)
     if dtype.kind != "O":
@@ -146,12 +174,20 @@ def build_array(shape, dtype, fortran, data) -> np.ndarray:
     return array.reshape(shape, order=order)
 
 
-def _is_length(value) -> bool:
+def _is_length(value: object) -> bool:
     return type(value) is int and 0 <= value < 1 << 62
 
 
-def checked_key(value):
-    """Let a key of a dict or set pass; hashing nested tuples can exhaust the C stack."""
+def checked_key(value: _T) -> _T:
+    """Return a key of a dict or set as it is, if it is a text or number.
+
+    Anything else is refused: hashing nested tuples, for one, can exhaust the C stack.
+
+    Raises
+    ------
+    Refused
+        If it is neither.
+    """
     if not isinstance(value, _SCALAR):
         raise Refused(
             f"has a {type(value).__name__} as a key, where plain data has texts or numbers; "

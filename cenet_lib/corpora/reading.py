@@ -3,46 +3,59 @@
 A reader finds its way about in one format and hands each segment to a `Collector`, which checks it,
 takes the padding off, keeps the frames and counts what it did. Everything counted ends up in the
 corpus' ``provenance``, so that ``data info`` can show it.
+
+Some files keep all segments at one length: a segment's rows are its frames and then, or before
+them, rows of zeros, the *padding*. `PaddedFrames` says what a file tells about that.
 """
 
-import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..corpus import Corpus
 from ..errors import CENetError
 from ..files import sha256
-from ..utterance import SPLITS, STREAMS, Utterance
+from ..utterance import SPLITS, STREAMS, Annotation, Utterance
+from .folds import SHARES_TEXT, split_by_video
+from .spool import Spool
 from .values import matrix_of, video_of
 
-SPLIT_SHARES = {"train": 0.6, "valid": 0.2, "test": 0.2}  # of a file that comes without splits
-SHARES_TEXT = " / ".join(f"{100 * share:.0f}" for share in SPLIT_SHARES.values()) + " %"
-_IN_MEMORY = 1 << 28  # bytes of frames; beyond, they go to a temporary file
 
-
-class Frames(NamedTuple):
+class PaddedFrames(NamedTuple):
     """The frames of one stream of a segment as the file has them, with what is known of padding.
 
     Attributes
     ----------
     rows : (n, d) array or list of n rows
+        Frames and padding.
     length : int or None
-        How many of the rows are real, where the file says so.
+        How many of the rows are frames, where the file says so.
     at_least : int
-        Where it does not, how many rows are real for certain: the number of words, if there is a
-        row for each word.
+        Where the file does not say so, how many rows are frames for certain: the number of words,
+        if there is a row for each word.
     at_front : bool
-        Whether the padding stands before the real rows.
+        Whether the padding stands before the frames.
     """
 
     rows: object
     length: int | None = None
     at_least: int = 0
     at_front: bool = False
+
+
+class _Segment(NamedTuple):
+    """A segment as it was handed over; its frames lie in the spools."""
+
+    split: str
+    id: str
+    words: list[str]
+    label: float
+    video: str
+    annotations: dict[str, Annotation]
+    rows: dict[str, slice]  # of each stream's spool
 
 
 class Collector:
@@ -55,28 +68,60 @@ class Collector:
     form : str
         The name of its format.
     label_range : (float, float)
+        The lowest and the highest label.
+
+    Attributes
+    ----------
+    path : Path
+        As given.
+    file : Path
+        The file that is being read just now, which error messages name.
+    notes : list of str
+        What else the provenance should tell; a reader adds to it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "mine.pkl")
+    ...     path.touch()  # the corpus notes the file's name and SHA-256
+    ...     collector = Collector(path, "my format", (-3, 3))
+    ...     padded = PaddedFrames([[0.5], [0.4], [0.0]])
+    ...     collector.add("train", "v1[0]", ["so", "good"], padded, padded, label=1.8)
+    ...     corpus = collector.corpus([path])
+    >>> corpus.train[0]
+    Utterance('v1[0]', 'so good', visual (2, 1), acoustic (2, 1), label +1.80)
+    >>> corpus.provenance["padding_removed"]
+    {'visual': 1, 'acoustic': 1}
     """
 
     def __init__(self, path: Path, form: str, label_range: tuple[float, float]):
         self.path = path
-        self.file = path  # the one that is being read just now, for the error messages
+        self.file = path
         self.notes: list[str] = []
         self._form = form
         self._label_range = label_range
-        self._segments: list[dict] = []
-        self._spools = {stream: _Spool(path) for stream in STREAMS}
+        self._segments: list[_Segment] = []
+        self._spools = {stream: Spool(path, stream) for stream in STREAMS}
         self._padding = dict.fromkeys(STREAMS, 0)
         self._beyond = dict.fromkeys(STREAMS, 0)
         self._not_finite = dict.fromkeys(STREAMS, 0)
         self._dropped: Counter[str] = Counter()
 
-    def where(self, split: str, segment: object) -> str:
-        """Return the beginning of an error message about a segment."""
-        return (
-            f"{self.file}: {split} segment {segment}"
-            if split
-            else f"{self.file}: segment {segment}"
-        )
+    def where(self, split: str, segment: object, file: Path | None = None) -> str:
+        """Return the beginning of an error message about a segment.
+
+        Parameters
+        ----------
+        split : str
+            The name of its split, or ``""`` if the file has none.
+        segment : object
+            Its id or, for want of one, its number.
+        file : Path, optional
+            The file at fault; if it is left out, the one that is being read just now.
+        """
+        place = f"{split} segment" if split else "segment"
+        return f"{file or self.file}: {place} {segment}"
 
     def drop(self, reason: str) -> None:
         """Count a segment that is left out."""
@@ -87,13 +132,25 @@ class Collector:
         split: str,
         id: str,
         words: list[str],
-        visual: Frames,
-        acoustic: Frames,
+        visual: PaddedFrames,
+        acoustic: PaddedFrames,
         label: float,
-        annotations: Mapping | None = None,
+        annotations: Mapping[str, Annotation] | None = None,
         video: str | None = None,
     ) -> None:
         """Take a segment; one without words is dropped and counted.
+
+        Parameters
+        ----------
+        split : str
+            The name of its split, or ``""`` to have it distributed by video.
+        id : str
+        words : list of str
+        visual, acoustic : PaddedFrames
+        label : float
+        annotations : mapping of str to (n,) array, float or str, optional
+        video : str, optional
+            The recording that it was cut from; if it is left out, the id tells.
 
         Raises
         ------
@@ -104,44 +161,32 @@ class Collector:
             self.drop("no words")
             return
         where = self.where(split, id)
-        segment = {
-            "split": split,
-            "id": id,
-            "words": words,
-            "label": label,
-            "video": video_of(id) if video is None else video,
-            "annotations": dict(annotations or {}),
-        }
-        for stream, frames in (("visual", visual), ("acoustic", acoustic)):
-            rows = self._without_padding(frames, where, stream)
+        rows = {}
+        for stream, padded in (("visual", visual), ("acoustic", acoustic)):
+            frames = self._without_padding(padded, where, stream)
             with np.errstate(over="ignore"):  # beyond float32 is infinite, and counted as that
-                rows = np.array(rows, dtype=np.float32, order="C")
-            self._not_finite[stream] += int(rows.size - np.isfinite(rows).sum())
-            segment[stream] = self._spools[stream].append(rows, where, stream)
+                frames = np.array(frames, dtype=np.float32, order="C")
+            self._not_finite[stream] += int(frames.size - np.isfinite(frames).sum())
+            rows[stream] = self._spools[stream].append(frames, where)
+        video = video_of(id) if video is None else video
+        segment = _Segment(split, id, words, label, video, dict(annotations or {}), rows)
         self._segments.append(segment)
 
-    def _without_padding(self, frames: Frames, where: str, stream: str) -> np.ndarray:
-        rows = matrix_of(frames.rows, where, stream)
+    def _without_padding(self, padded: PaddedFrames, where: str, stream: str) -> np.ndarray:
+        """Return the frames (n, d) alone, and count what was taken off."""
+        rows = matrix_of(padded.rows, where, stream)
         with np.errstate(invalid="ignore"):
-            real = rows.any(axis=1)  # a NaN counts as real
-        if frames.length is not None:
-            start, stop = 0, frames.length
-            if not 0 <= stop <= len(rows):
-                raise CENetError(
-                    f"{where}: {stream} is said to have {stop} frames, but has {len(rows)} rows; "
-                    "the file is damaged or was put together wrongly"
-                )
-            if real[stop:].any():
-                if not real[: len(rows) - stop].any():  # the padding stands in front
-                    start, stop = len(rows) - stop, len(rows)
-                else:
-                    self._beyond[stream] += int(real[stop:].sum())
+            nonzero = np.asarray(rows.any(axis=1))  # (n,); a NaN is not zero
+        if padded.length is None:
+            start, stop = _guessed_span(nonzero, padded.at_least, padded.at_front)
+        elif 0 <= padded.length <= len(rows):
+            start, stop, beyond = _stated_span(nonzero, padded.length)
+            self._beyond[stream] += beyond
         else:
-            found = np.flatnonzero(real)
-            first, last = (found[0], found[-1] + 1) if len(found) else (len(rows), 0)
-            start = int(min(first, len(rows) - frames.at_least)) if frames.at_front else 0
-            stop = len(rows) if frames.at_front else int(max(last, frames.at_least))
-            start, stop = max(start, 0), min(stop, len(rows))
+            raise CENetError(
+                f"{where}: {stream} is said to have {padded.length} frames, but has {len(rows)} "
+                "rows; the file is damaged or was put together wrongly"
+            )
         self._padding[stream] += len(rows) - (stop - start)
         return rows[start:stop]
 
@@ -149,6 +194,13 @@ class Collector:
         """Return the corpus of what was gathered.
 
         Segments whose split is ``""`` are distributed by video, see `split_by_video`.
+
+        Parameters
+        ----------
+        files : list of Path
+            The files that were read; the provenance gives their names and SHA-256.
+        split_by : str
+            How the splits were made, for the provenance.
 
         Raises
         ------
@@ -161,107 +213,68 @@ class Collector:
                 f"({sum(self._dropped.values())} were left out); is it the right file?"
             )
         frames = {stream: spool.array() for stream, spool in self._spools.items()}
+        by_video = split_by_video(Counter(s.video for s in self._segments if not s.split))
         splits: dict[str, list[Utterance]] = {split: [] for split in SPLITS}
-        sizes = Counter(s["video"] for s in self._segments if not s["split"])
-        by_video = split_by_video(sizes)
         for segment in self._segments:
-            split = segment.pop("split") or by_video[segment["video"]]
-            for stream in STREAMS:
-                segment[stream] = frames[stream][segment[stream]]
+            split = segment.split or by_video[segment.video]
             try:
-                splits[split].append(Utterance(**segment))
+                utterance = Utterance(
+                    id=segment.id,
+                    words=tuple(segment.words),
+                    visual=frames["visual"][segment.rows["visual"]],
+                    acoustic=frames["acoustic"][segment.rows["acoustic"]],
+                    label=segment.label,
+                    video=segment.video,
+                    annotations=segment.annotations,
+                )
             except CENetError as error:  # it names the segment, this adds the file
                 raise CENetError(f"{self.path}: {split} segment {error}") from None
+            splits[split].append(utterance)
         # Its errors begin with the corpus' name, so it goes by its path while it is checked.
-        corpus = Corpus(str(self.path), **splits, label_range=self._label_range)
+        corpus = Corpus(str(self.path), *splits.values(), label_range=self._label_range)
         corpus.name = self.path.stem if self.path.is_file() else self.path.resolve().name
-        corpus.provenance = {
+        corpus.provenance = self._provenance(
+            files, f"by video, {SHARES_TEXT}" if by_video else split_by
+        )
+        return corpus
+
+    def _provenance(self, files: list[Path], split_by: str) -> dict[str, Any]:
+        provenance: dict[str, Any] = {
             "format": self._form,
             "sha256": {file.name: sha256(file) for file in files},
-            "split": f"by video, {SHARES_TEXT}" if by_video else split_by,
+            "split": split_by,
             "padding_removed": self._padding,
             "non_finite_values": self._not_finite,
         }
         if any(self._beyond.values()):
-            corpus.provenance["frames_beyond_stated_length"] = self._beyond
+            provenance["frames_beyond_stated_length"] = self._beyond
         if self._dropped:
-            corpus.provenance["segments_left_out"] = dict(self._dropped)
+            provenance["segments_left_out"] = dict(self._dropped)
         if self.notes:
-            corpus.provenance["notes"] = self.notes
-        return corpus
+            provenance["notes"] = self.notes
+        return provenance
 
 
-class _Spool:
-    """Frames one after another; in memory, or in a temporary file once they are many."""
+def _stated_span(nonzero: np.ndarray, length: int) -> tuple[int, int, int]:
+    """Return where the frames start and stop if there are ``length``, and how many are cut off.
 
-    def __init__(self, path: Path):
-        self._path = path
-        self._pieces: list[np.ndarray] = []
-        self._held = 0  # bytes in the pieces
-        self._rows = 0
-        self._width: int | None = None
-        self._file = None
-
-    def append(self, rows: np.ndarray, where: str, stream: str) -> slice:
-        if len(rows):
-            if self._width is None:
-                self._width = rows.shape[1]
-            if rows.shape[1] != self._width:
-                raise CENetError(
-                    f"{where}: {stream} has {rows.shape[1]} columns where {self._width} were "
-                    "expected; every segment needs the same features"
-                )
-            self._pieces.append(rows)
-            self._held += rows.nbytes
-            if self._held > _IN_MEMORY:
-                self._write()
-        self._rows += len(rows)
-        return slice(self._rows - len(rows), self._rows)
-
-    def _write(self) -> None:
-        try:
-            if self._file is None:
-                self._file = tempfile.TemporaryFile(prefix="cenet-")  # noqa: SIM115, lives on mapped
-            for rows in self._pieces:
-                self._file.write(rows.data)
-            self._file.flush()
-        except OSError as error:
-            raise CENetError(
-                f"{self._path}: its frames do not fit in the folder for temporary files "
-                f"{tempfile.gettempdir()} ({error.strerror or error}); make room there, or set "
-                "TMPDIR to a folder on a larger disk"
-            ) from error
-        self._pieces, self._held = [], 0
-
-    def array(self) -> np.ndarray:
-        """Return all frames (n, d) float32."""
-        width = self._width or 0
-        if self._file is None:
-            return np.concatenate([np.zeros((0, width), np.float32), *self._pieces])
-        self._write()
-        mapped = np.memmap(self._file, np.float32, mode="r", shape=(self._rows, width))
-        return np.asarray(mapped)
-
-
-def split_by_video(sizes: Mapping[str, int]) -> dict[str, str]:
-    """Return a split for each video, so that no video is in two of them.
-
-    The largest videos come first; each goes where most segments are missing to 60, 20 and 20 %.
-    With three videos or more, no split stays empty. The same videos always fall the same way.
-
-    Parameters
-    ----------
-    sizes : mapping of str to int
-        Segments per video.
+    ``nonzero`` (n,) tells which rows are not all zero. Frames stand at the front, unless that would
+    cut some off and only zeros stand before the last ``length`` rows.
     """
-    missing = {split: share * sum(sizes.values()) for split, share in SPLIT_SHARES.items()}
-    empty = dict.fromkeys(SPLITS)
-    found = {}
-    order = sorted(sizes, key=lambda video: (-sizes[video], video))
-    for place, video in enumerate(order):
-        choice = empty if len(order) - place <= len(empty) else missing
-        split = max(choice, key=missing.__getitem__)
-        found[video] = split
-        missing[split] -= sizes[video]
-        empty.pop(split, None)
-    return found
+    n = len(nonzero)
+    if nonzero[length:].any() and not nonzero[: n - length].any():
+        return n - length, n, 0
+    return 0, length, int(nonzero[length:].sum())
+
+
+def _guessed_span(nonzero: np.ndarray, at_least: int, at_front: bool) -> tuple[int, int]:
+    """Return where the frames start and stop if the rows beyond the last nonzero one are padding.
+
+    ``nonzero`` (n,) tells which rows are not all zero; ``at_least`` rows stay in any case.
+    """
+    n, found = len(nonzero), np.flatnonzero(nonzero)
+    if at_front:
+        first = int(found[0]) if len(found) else n
+        return max(min(first, n - at_least), 0), n
+    last = int(found[-1]) + 1 if len(found) else 0
+    return 0, min(max(last, at_least), n)

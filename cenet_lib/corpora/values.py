@@ -1,15 +1,17 @@
 """Values as they lie in data files, whoever wrote them, to values as we want them.
 
-Each function takes what it found and the beginning of an error message that names the place, and
-returns the value or raises a `CENetError`. None looks deeper than it must: what comes from a
-stranger's file may contain itself, or a million copies of something.
+A reader passes what it finds through these functions before it hands a segment to the `Collector`.
+Each function takes the value and ``where``, the beginning of an error message that names the place,
+and returns the value as we want it or raises a `CENetError`. None looks deeper than it must: what
+comes from a stranger's file may contain itself, or a million copies of something.
 """
 
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import isfinite
 from pathlib import Path
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -29,6 +31,11 @@ def id_of(value: object, where: str) -> str:
     ------
     CENetError
         If it is no text or an empty one.
+
+    Examples
+    --------
+    >>> id_of(b"v1[0]", "mosi.pkl: train segment number 0")
+    'v1[0]'
     """
     text = _text_of(value)
     if not text:
@@ -39,7 +46,11 @@ def id_of(value: object, where: str) -> str:
 
 
 def video_of(id: str) -> str:
-    """Return the recording that ``video[3]``, ``video$_$3`` or ``video_3`` was cut from."""
+    """Return the recording that ``video[3]``, ``video$_$3`` or ``video_3`` was cut from.
+
+    >>> video_of("03bSnISJMiM[11]"), video_of("video_0001$_$0014")
+    ('03bSnISJMiM', 'video_0001')
+    """
     for pattern in (r"(.+)\[[^\[\]]*\]", r"(.+)\$_\$.*", r"(.+)_\d+"):
         found = re.fullmatch(pattern, id, re.DOTALL)
         if found:
@@ -57,6 +68,13 @@ def words_of(value: object, where: str) -> list[str]:
     ------
     CENetError
         If it is neither, or a word is not a text or blank.
+
+    Examples
+    --------
+    >>> words_of("so  good", "v1[0]"), words_of([b"so", "good"], "v1[0]")
+    (['so', 'good'], ['so', 'good'])
+    >>> words_of("不错OK", "v1[0]")
+    ['不', '错', 'OK']
     """
     text = _text_of(value)
     if text is not None:
@@ -70,23 +88,29 @@ def words_of(value: object, where: str) -> list[str]:
         raise CENetError(
             f"{where}: its words are {brief(value)} instead of a text or a list of texts; {_MEND}"
         )
-    words = [_text_of(word) for word in value]
-    for position, word in enumerate(words):
+    words = []
+    for position, given in enumerate(value):
+        word = _text_of(given)
         if word is None or not word.strip():
             raise CENetError(
-                f"{where}: word {position} is {brief(value[position])} instead of a non-blank "
-                f"text; {_MEND}"
+                f"{where}: word {position} is {brief(given)} instead of a non-blank text; {_MEND}"
             )
+        words.append(word)
     return words
 
 
 def number_of(value: object, where: str, name: str = "the label") -> float:
-    """Return a number of an array or list that holds it, or of itself.
+    """Return a number as such, or out of the array or list that holds it alone.
 
     Raises
     ------
     CENetError
         If it is anything else, or not finite.
+
+    Examples
+    --------
+    >>> number_of([[1.8]], "v1[0]"), number_of(np.float32(-0.5), "v1[0]")
+    (1.8, -0.5)
     """
     given = value
     for _ in range(4):  # (1, 1) arrays, and lists in lists, are common
@@ -102,10 +126,24 @@ def number_of(value: object, where: str, name: str = "the label") -> float:
 def matrix_of(value: object, where: str, stream: str) -> np.ndarray:
     """Return frames as a matrix (n, d) of numbers; no rows at all may have any form.
 
+    Parameters
+    ----------
+    value : (n, d) array, or list of n arrays or lists of d numbers
+    where : str
+    stream : str
+        What the error message calls it.
+
     Raises
     ------
     CENetError
         If it is anything else.
+
+    Examples
+    --------
+    >>> matrix_of([[0.5, 0.1], np.array([0.4, 0.2])], "v1[0]", "visual").shape
+    (2, 2)
+    >>> matrix_of([], "v1[0]", "visual").shape
+    (0, 0)
     """
     if not (isinstance(value, np.ndarray) and value.dtype.kind in "biuf"):
         if not (isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim)):
@@ -121,9 +159,9 @@ def matrix_of(value: object, where: str, stream: str) -> np.ndarray:
     return value if value.ndim == 2 else np.zeros((0, 0), np.float32)
 
 
-def _stack(rows, where: str, stream: str) -> np.ndarray:
-    """Return a matrix of rows that are arrays or lists of numbers of one length."""
-    stacked = []
+def _stack(rows: Iterable[Any], where: str, stream: str) -> np.ndarray:
+    """Return a matrix (n, d) of rows that are arrays or lists of numbers of one length."""
+    stacked: list[np.ndarray] = []
     for position, row in enumerate(rows):
         if (isinstance(row, np.ndarray) and row.dtype == object) or isinstance(row, (list, tuple)):
             if not all(map(_is_number, row)):
@@ -147,12 +185,25 @@ def _stack(rows, where: str, stream: str) -> np.ndarray:
 
 
 def ids_of(value: object, where: str, name: str, highest: int) -> np.ndarray:
-    """Return ids (n,) from 0 to ``highest``.
+    """Return ids (n,) int64 from 0 to ``highest``.
+
+    Parameters
+    ----------
+    value : (n,) array, list or tuple of whole numbers
+    where : str
+    name : str
+        What the error message calls them.
+    highest : int
 
     Raises
     ------
     CENetError
         If they are anything else.
+
+    Examples
+    --------
+    >>> ids_of([7, 9, 16], "v1[0]", "visual_ids", highest=16)
+    array([ 7,  9, 16])
     """
     numbers = value.tolist() if isinstance(value, np.ndarray) and value.ndim == 1 else value
     if not isinstance(numbers, (list, tuple)):
@@ -166,18 +217,34 @@ def ids_of(value: object, where: str, name: str, highest: int) -> np.ndarray:
     return np.array(numbers, dtype=np.int64)
 
 
-def text_keys(data: Mapping) -> dict:
-    """Return a dict with its keys as texts, which Python 2 wrote as bytes."""
+def text_keys(data: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return a dict with its keys as texts, which Python 2 wrote as bytes.
+
+    >>> text_keys({b"train": [], "test": [], 3: []})
+    {'train': [], 'test': [], 3: []}
+    """
     return {_text_of(key) or key: value for key, value in data.items()}
 
 
-def splits_of(data: Mapping, path: Path) -> dict[str, object]:
+def splits_of(data: Mapping[Any, object], path: Path) -> dict[str, object]:
     """Return what a dict holds for train, valid and test, whatever it calls them.
+
+    Parameters
+    ----------
+    data : dict
+        With texts as keys.
+    path : Path
+        The file, for the error message.
 
     Raises
     ------
     CENetError
         If one is missing, or two keys mean the same.
+
+    Examples
+    --------
+    >>> splits_of({"test": 3, "dev": 2, "train": 1}, Path("mosi.pkl"))
+    {'train': 1, 'valid': 2, 'test': 3}
     """
     found: dict[str, object] = {}
     for key, value in data.items():
@@ -197,6 +264,7 @@ def splits_of(data: Mapping, path: Path) -> dict[str, object]:
 
 
 def _text_of(value: object) -> str | None:
+    """Return a text or bytes as text, and None for anything else."""
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
     if isinstance(value, bytes):
@@ -207,14 +275,18 @@ def _text_of(value: object) -> str | None:
     return str(value) if isinstance(value, str) else None
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     if isinstance(value, int):
         return not isinstance(value, bool) and abs(value) < 1 << 63
     return isinstance(value, (float, np.integer, np.floating))
 
 
 def brief(value: object) -> str:
-    """Describe a value in an error message, without printing what may be gigabytes."""
+    """Describe a value in an error message, without printing what may be gigabytes.
+
+    >>> brief([1, 2, 3]), brief(np.zeros((500, 74))), brief("so good")
+    ('a list of 3', 'an array of the shape (500, 74)', "'so good'")
+    """
     if isinstance(value, (np.ndarray, np.generic)) and value.dtype != object and value.size == 1:
         value = value.item()
     if isinstance(value, (str, bytes)):

@@ -64,14 +64,14 @@ def memory() -> dict[str, float]:
 def measure(task: str, source: Path, store: Path) -> dict[str, float]:
     """Run one task in this process."""
     from cenet_lib.corpora import load_corpus
-    from cenet_lib.store import open_corpus
+    from cenet_lib import Corpus
 
     before = memory()
     start = time.perf_counter()
     if task == "convert":
         load_corpus(source).save(store)
     else:
-        corpus = open_corpus(store)
+        corpus = Corpus.load(store)
         if task == "iterate":
             total = 0.0
             for utterances in corpus.splits.values():

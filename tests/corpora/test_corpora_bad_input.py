@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import pytest
 
-from cenet_lib.corpora import load_corpus
+from cenet_lib.corpora import load_corpus, spool
 from cenet_lib.corpora.card import problems
 from cenet_lib.errors import CENetError
 
@@ -203,11 +203,11 @@ CASES = {
     ),
     "segments of two kinds": (
         change(files.mag, lambda d: d["test"].append(((1, 2), 0.5, "x[0]"))),
-        ["test segment number 3", "(3 things)", "remove it"],
+        ["test segment number 3", "((words, visual, acoustic), label, id)", "remove it"],
     ),
     "a segment that is a text": (
         change(lambda: files.misa("train"), lambda d: d.append("x[0]")),
-        ["segment number 5", "remove it"],
+        ["segment number 5", "((word_ids, visual, acoustic, words), label, id)", "remove it"],
     ),
     "all splits empty": (
         change(files.mag, lambda d: {k: [] for k in d}),
@@ -673,9 +673,7 @@ def test_a_full_disk_leaves_nothing(source, tmp_path, limit):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of a file")
 def test_a_full_disk_for_temporary_files(source, monkeypatch):
-    from cenet_lib.corpora import reading
-
-    monkeypatch.setattr(reading, "_IN_MEMORY", 300)
+    monkeypatch.setattr(spool, "_IN_MEMORY", 300)
     path = files.write_pickle(source / "data.pkl", files.mag())
     with full_disk(100), pytest.raises(CENetError) as caught:
         load_corpus(path)

@@ -10,11 +10,11 @@ import h5py
 import numpy as np
 import pytest
 
-from cenet_lib.corpora import csd, load_corpus
-from cenet_lib.corpora.reading import split_by_video
+from cenet_lib.corpora import csd, load_corpus, spool
+from cenet_lib.corpora.folds import FOLDS, read_folds, split_by_video
 from cenet_lib.corpora.values import video_of, words_of
-from cenet_lib.errors import CENetError
 from cenet_lib.corpus import Corpus
+from cenet_lib.errors import CENetError
 from cenet_lib.utterance import SPLITS, Utterance
 
 
@@ -311,8 +311,8 @@ def test_split_by_video_of_fewer_than_three():
 
 
 def test_standard_folds():
-    folds = csd.read_folds(csd.FOLDS)
-    with open(csd.FOLDS, encoding="utf-8") as file:
+    folds = read_folds(FOLDS)
+    with open(FOLDS, encoding="utf-8") as file:
         rows = list(csv.reader(file))[1:]
     mosi = [(v, s) for v, s in rows[:93]]
     counts = {split: sum(s == split for _, s in mosi) for split in SPLITS}
@@ -418,9 +418,7 @@ def test_csd_without_a_recording_in_one_stream(tmp_path):
 
 
 def test_many_frames_go_through_a_temporary_file(tmp_path, monkeypatch):
-    from cenet_lib.corpora import reading
-
-    monkeypatch.setattr(reading, "_IN_MEMORY", 300)
+    monkeypatch.setattr(spool, "_IN_MEMORY", 300)
     corpus = load_corpus(files.write_pickle(tmp_path / "mag.pkl", files.mag()))
     assert_equal(corpus, expected())
     base = corpus.train[0].visual

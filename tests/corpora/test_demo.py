@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cenet_lib import CENetError, Corpus, load_corpus
-from cenet_lib.corpora import demo
+from cenet_lib.corpora import demo, sentences
 
 # Of seed 0. If it changes, every figure in the course changes with it.
 FINGERPRINT = "649880b4f9911f505770f8ecbfccfbeb6eab48ae2f7cb656fd58e72c09303eb9"
@@ -94,8 +94,8 @@ def test_streams_have_lengths_of_their_own(demo_corpus, truth):
 
 
 def test_sentences_are_real_and_used_once(demo_corpus):
-    ratings = dict(demo.rated_sentences())
-    assert len(demo.rated_sentences()) > 10_000
+    ratings = dict(sentences.rated_sentences())
+    assert len(sentences.rated_sentences()) > 10_000
     said = [u.words for u in demo_corpus]
     assert len(set(said)) > 0.99 * len(said)
     for utterance in demo_corpus:
@@ -119,7 +119,7 @@ def test_sentences_are_real_and_used_once(demo_corpus):
     ],
 )
 def test_split_words(text, words):
-    assert demo.split_words(text) == words
+    assert sentences.split_words(text) == words
 
 
 # what is meant
@@ -242,14 +242,14 @@ def test_save_and_load_keep_everything(demo_corpus, tmp_path):
 
 @pytest.fixture
 def package(demo_corpus):  # which fetched it
-    return demo.cache_folder() / "vaderSentiment-0.5.zip"
+    return sentences.cache_folder() / "vaderSentiment-0.5.zip"
 
 
 @pytest.fixture
 def cache(package, tmp_path, monkeypatch):
     """An empty cache, and an empty place for temporary files."""
     (tmp_path / "temporary").mkdir()
-    monkeypatch.setattr(demo.tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setattr(sentences.tempfile, "tempdir", str(tmp_path / "temporary"))
     monkeypatch.setenv("CENET_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
@@ -276,7 +276,7 @@ def pip(monkeypatch):
             return subprocess.CompletedProcess(command, self.returncode, self.stdout, self.stderr)
 
     stand_in = Pip()
-    monkeypatch.setattr(demo.subprocess, "run", stand_in.run)
+    monkeypatch.setattr(sentences.subprocess, "run", stand_in.run)
     return stand_in
 
 
@@ -287,8 +287,8 @@ def left(cache):
 
 def test_fetched_once_by_name_and_hash(cache, package, pip):
     pip.deliver = lambda folder: shutil.copy(package, folder)
-    sentences = demo.rated_sentences()
-    assert len(sentences) > 10_000
+    rated = sentences.rated_sentences()
+    assert len(rated) > 10_000
     assert left(cache) == ["vaderSentiment-0.5.zip"]
     (command, _), *more = pip.calls
     assert not more
@@ -299,7 +299,7 @@ def test_fetched_once_by_name_and_hash(cache, package, pip):
         "--hash=sha256:5d97c37f3ef6e24eef331122e055dbedafeb6a56abfce0608b326701116ea49a",
     ]
 
-    assert demo.rated_sentences() == sentences
+    assert sentences.rated_sentences() == rated
     assert len(pip.calls) == 1  # from the cache
 
 
@@ -310,7 +310,7 @@ def test_offline_from_the_cache(cache, package, monkeypatch):
     def refuse(*_, **__):
         pytest.fail("the network must not be asked")
 
-    monkeypatch.setattr(demo.subprocess, "run", refuse)
+    monkeypatch.setattr(sentences.subprocess, "run", refuse)
     monkeypatch.setattr("socket.socket.connect", refuse)
     assert demo.load_demo().fingerprint() == FINGERPRINT
 
@@ -353,7 +353,7 @@ def test_an_interrupted_download_leaves_nothing(cache, package, pip):
         load_corpus("demo")
     assert left(cache) == []
     pip.deliver = lambda folder: shutil.copy(package, folder)
-    assert len(demo.rated_sentences()) > 10_000  # the next try works
+    assert len(sentences.rated_sentences()) > 10_000  # the next try works
 
 
 def test_a_disk_that_fills_up_while_it_is_kept(cache, package, pip, monkeypatch):
@@ -363,7 +363,7 @@ def test_a_disk_that_fills_up_while_it_is_kept(cache, package, pip, monkeypatch)
         raise OSError(28, "No space left on device")
 
     pip.deliver = lambda folder: shutil.copy(package, folder)
-    monkeypatch.setattr(demo, "shutil", SimpleNamespace(copyfile=fill_up))
+    monkeypatch.setattr(sentences, "shutil", SimpleNamespace(copyfile=fill_up))
     with pytest.raises(CENetError, match=r"0\.5\.zip: could not be written: No space left"):
         load_corpus("demo")
     assert left(cache) == []

@@ -1,0 +1,101 @@
+"""The stack machine that a pickle is a program for: what its instructions work on.
+
+`unpickle` runs the program, and `instructions` says what each instruction does to the machine.
+"""
+
+import mmap
+import struct
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
+
+
+class Truncated(Exception):
+    """The file ends in the middle of an instruction."""
+
+
+class Machine:
+    """A stack, a memo, and a place in the file.
+
+    A *mark* on the stack says where the items of a list, tuple or dict begin: the stack before it
+    is put aside in ``below``. The *memo* keeps objects that are used again.
+
+    Parameters
+    ----------
+    file : mmap
+        The pickle, mapped into memory.
+
+    Attributes
+    ----------
+    data : memoryview
+        The bytes of the file.
+    position : int
+        The byte that is read next.
+    stack, below, memo
+        As above.
+
+    Examples
+    --------
+    >>> file = mmap.mmap(-1, 8)  # eight bytes that belong to no file
+    >>> _ = file.write(b"12\\nrest.")
+    >>> machine = Machine(file)
+    >>> machine.push(int(machine.read_line()))
+    >>> machine.pop(), bytes(machine.read_bytes(4))
+    (12, b'rest')
+    """
+
+    def __init__(self, file: mmap.mmap):
+        self.data = memoryview(file)
+        self.position = 0
+        self.stack: list[Any] = []
+        self.below: list[list[Any]] = []
+        self.memo: dict[int, object] = {}
+        self._file = file  # which can search for a line's end
+
+    def read_number(self, form: struct.Struct) -> Any:
+        """Read a number of fixed size."""
+        return form.unpack(self.read_bytes(form.size))[0]
+
+    def read_bytes(self, length: int) -> memoryview:
+        """Read so many bytes."""
+        end = self.position + length
+        if not self.position <= end <= len(self.data):
+            raise Truncated
+        run = self.data[self.position : end]
+        self.position = end
+        return run
+
+    def read_line(self) -> bytes:
+        """Read up to the end of the line."""
+        end = self._file.find(b"\n", self.position)
+        if end < 0:
+            raise Truncated
+        line = bytes(self.data[self.position : end])
+        self.position = end + 1
+        return line
+
+    def push(self, value: object) -> None:
+        """Put a value on the stack."""
+        self.stack.append(value)
+
+    def pop(self) -> Any:
+        """Take the last value from the stack."""
+        return self.stack.pop()
+
+    def push_mark(self) -> None:
+        """Put the stack aside; what is pushed now are the items of something."""
+        self.below.append(self.stack)
+        self.stack = []
+
+    def pop_items(self) -> list[Any]:
+        """Take all that was pushed since the last mark, and the mark."""
+        items = self.stack
+        self.stack = self.below.pop()
+        return items
+
+    def top(self, kind: type[_T]) -> _T:
+        """Return the value on top of the stack, which must be a ``kind``."""
+        value = self.stack[-1]
+        if type(value) is not kind:
+            raise ValueError(f"a {type(value).__name__} where a {kind.__name__} is needed")
+        return value

@@ -1,0 +1,154 @@
+"""Segments as three of the pickles hold them: a triple ``(parts, label, id)``.
+
+CENet's, MAG's and MISA's files share this shape and differ in the parts: all have ``words``,
+``visual`` and ``acoustic`` among them, in an order of their own. A reader names its parts in order;
+here are the ways to recognise such segments and to go over them, and what those readers have in
+common that have a row of each stream for every word.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ..errors import CENetError
+from .reading import Collector, PaddedFrames
+from .values import id_of, number_of, splits_of, text_keys, words_of
+
+
+def is_segment(item: object, parts: Sequence[str]) -> bool:
+    """Tell whether ``item`` is ``(parts, label, id)`` with as many parts as are named.
+
+    >>> is_segment(((["so"], [[0.5]], [[0.1]]), 1.8, "v1[0]"), ("words", "visual", "acoustic"))
+    True
+    """
+    return (
+        isinstance(item, (tuple, list))
+        and len(item) == 3
+        and isinstance(item[0], (tuple, list))
+        and len(item[0]) == len(parts)
+    )
+
+
+def holds_segments(data: object, parts: Sequence[str]) -> bool:
+    """Tell whether ``data`` is a dict of lists of segments that have these parts.
+
+    Only the first segment of the first list that is not empty is looked at.
+
+    >>> holds_segments({"train": [], "dev": [((["so"],), 1.8, "v1[0]")]}, ("words",))
+    True
+    """
+    if not isinstance(data, dict):
+        return False
+    lists = [value for value in data.values() if isinstance(value, list) and value]
+    return bool(lists) and is_segment(lists[0][0], parts)
+
+
+def segments_in(
+    segments: object, split: str, collector: Collector, parts: Sequence[str]
+) -> Iterator[tuple[str, Any]]:
+    """Yield each segment of a list, with the beginning of its error message.
+
+    Parameters
+    ----------
+    segments : object
+        What the file holds for the split.
+    split : str
+        The split's name, or ``""`` if the file has none.
+    collector : Collector
+    parts : sequence of str
+
+    Yields
+    ------
+    where : str
+        The beginning of an error message about the segment, which names it by its number.
+    segment : (parts, label, id)
+
+    Raises
+    ------
+    CENetError
+        If it is no list, or a segment does not have these parts.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> collector = Collector(Path("mosi.pkl"), "MAG pickle", (-3, 3))
+    >>> list(segments_in([((["so"],), 1.8, "v1[0]")], "train", collector, ("words",)))
+    [('mosi.pkl: train segment number 0', ((['so'],), 1.8, 'v1[0]'))]
+    """
+    if not isinstance(segments, list):
+        raise CENetError(
+            f"{collector.path}: the {split} split is not a list of segments; see data/README.md "
+            "for the formats"
+        )
+    for number, segment in enumerate(segments):
+        where = collector.where(split, f"number {number}")
+        if not is_segment(segment, parts):
+            raise CENetError(
+                f"{where}: is not (({', '.join(parts)}), label, id) as the others are; remove it"
+            )
+        yield where, segment
+
+
+def segments_of(
+    data: Mapping[Any, object], collector: Collector, parts: Sequence[str]
+) -> Iterator[tuple[str, str, Any]]:
+    """Yield each segment of a dict of splits, with its split and the beginning of its message.
+
+    Parameters
+    ----------
+    data : dict of lists of segments
+    collector : Collector
+    parts : sequence of str
+
+    Yields
+    ------
+    split : str
+    where : str
+    segment : (parts, label, id)
+
+    Raises
+    ------
+    CENetError
+        If a split is missing or no list, or a segment does not have these parts.
+    """
+    for split, segments in splits_of(text_keys(data), collector.path).items():
+        for where, segment in segments_in(segments, split, collector, parts):
+            yield split, where, segment
+
+
+def add_word_aligned(
+    collector: Collector,
+    split: str,
+    where: str,
+    words: object,
+    visual: object,
+    acoustic: object,
+    label: object,
+    id: object,
+) -> None:
+    """Hand over a segment that has a row of each stream per word, as MISA's and MAG's have.
+
+    Parameters
+    ----------
+    collector : Collector
+    split : str
+    where : str
+        The beginning of an error message about the segment's id.
+    words, visual, acoustic, label, id : object
+        What the file holds; it is checked here.
+
+    Raises
+    ------
+    CENetError
+        If one of the values is not what it should be.
+    """
+    text = id_of(id, where)
+    where = collector.where(split, text)
+    spoken = words_of(words, where)
+    collector.add(
+        split,
+        text,
+        spoken,
+        visual=PaddedFrames(visual, at_least=len(spoken)),
+        acoustic=PaddedFrames(acoustic, at_least=len(spoken)),
+        label=number_of(label, where),
+    )

