@@ -1,7 +1,9 @@
 """CE, the cross-modal enhancement module: words ask, face and voice answer.
 
-The paper's formulas (section "cross-modal enhancement"), for text states X (B, T, d) and, for each
-modality m in {v, a}, a sequence of codes c (B, N) whose last id, k, is padding::
+It stands between the codes of `cenet_lib.vocabulary` and the language model of `cenet_lib.model`,
+whose text states pass through it. The paper's formulas (section "cross-modal enhancement"), for
+text states X (B, T, d) and, for each modality m in {v, a}, a sequence of codes c (B, N) of which
+the last, k, is padding::
 
     E_m   = Embedding_m(c)                      (B, N, d)
     Q     = W_q X + b_q                         (B, T, d)
@@ -25,22 +27,53 @@ way.
 The identity also states a limit: the module cannot see in which ORDER the frames came.
 """
 
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
 
+class FusionConfig(Protocol):
+    """What CE, or another fusion, is built from: the part of a `CENetConfig` that concerns it.
+
+    Examples
+    --------
+    >>> from transformers import BertConfig
+    >>> from cenet_lib import CENetConfig
+    >>> config: FusionConfig = CENetConfig(backbone=BertConfig(hidden_size=12), n_visual_codes=4)
+    >>> CrossModalEnhancement.from_config(config).visual.embedding
+    Embedding(5, 12)
+    """
+
+    fusion: str
+    attention_scale: float
+    mask_padding: bool
+    n_visual_codes: int
+    n_acoustic_codes: int
+    n_visual_features: int
+    n_acoustic_features: int
+    frozen_padding_rows: bool
+
+    @property
+    def backbone(self) -> Any:
+        """The language model's `PreTrainedConfig`, whose ``hidden_size`` is d."""
+
+
 class Enhancement(NamedTuple):
-    """What the CE module gives back.
+    """What the CE module, or another fusion, gives back.
 
     Attributes
     ----------
     states : (B, T, d)
         The text states plus the shift.
-    visual_attention, acoustic_attention : (B, T, k+1)
-        Over codes; over positions, (B, T, N), from `CrossModalEnhancement.over_positions`. Other
-        ways of fusion (`cenet_lib.fusion`) that do not attend leave them out.
+    visual_attention, acoustic_attention : (B, T, k+1) or None
+        Attention of each token over the codes; from `CrossModalEnhancement.over_positions` over the
+        positions, (B, T, N). ``None`` from a fusion that does not attend (`cenet_lib.fusion`).
+
+    Examples
+    --------
+    >>> Enhancement(torch.zeros(1, 5, 8)).visual_attention is None
+    True
     """
 
     states: Tensor
@@ -56,7 +89,16 @@ class CodeAttention(nn.Module):
     d : int
         Width of the text states.
     embedding : nn.Module
-        What makes vectors of width d from codes: k+1 rows, the last one for padding.
+        What makes vectors of width d: from codes an ``nn.Embedding`` of k+1 rows, the last one for
+        padding; from frames a network (`cenet_lib.fusion.ContinuousEnhancement`).
+
+    Examples
+    --------
+    >>> voice = CodeAttention(d=8, embedding=nn.Embedding(4, 8))  # three codes and padding
+    >>> text, codes = torch.zeros(1, 5, 8), torch.tensor([[0, 1, 1, 2]])
+    >>> mixed, attention = voice(text, codes, scale=8.0, visible=None)
+    >>> mixed.shape, attention.shape
+    (torch.Size([1, 5, 8]), torch.Size([1, 5, 4]))
     """
 
     def __init__(self, d: int, embedding: nn.Module):
@@ -72,18 +114,18 @@ class CodeAttention(nn.Module):
         Parameters
         ----------
         scale : float
-            s.
+            The factor s on the scores.
         output : (d, d)
             This modality's half of W.
 
         Returns
         -------
         key, bias : (k+1, d) and (k+1,)
-            so that the scores of a text state x are ``key @ x + bias``
+            The scores of a text state x are ``key @ x + bias``.
         value : (k+1, d)
-            so that the shift is ``attention @ value``
+            The shift is ``attention @ value``.
         """
-        rows = self.embedding.num_embeddings  # k+1
+        rows = _n_rows(self.embedding)  # k+1
         # Looked up, not taken from the weight itself, so that a frozen padding row stays frozen.
         codes = self.embedding(torch.arange(rows, device=output.device))  # (k+1, d)
         key = scale * self.key(codes)  # (k+1, d)
@@ -93,24 +135,32 @@ class CodeAttention(nn.Module):
             self.value(codes) @ output.T,  # (k+1, d)
         )
 
-    def forward(self, text: Tensor, codes: Tensor, scale: float, visible: Tensor | None):
-        """The textbook form over positions.
+    def forward(
+        self, text: Tensor, codes: Tensor, scale: float, visible: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Attend over positions, in the textbook form.
 
         Parameters
         ----------
         text : (B, T, d)
-        codes : (B, N) int
+            The text states.
+        codes : (B, N) int, or (B, N, d_m) float
+            What the embedding takes: the code at each position, or the frame.
         scale : float
+            The factor s on the scores.
         visible : (B, N) bool or None
-            False where a position must not be attended.
+            False where a position must not be attended to; ``None`` if all may be.
 
         Returns
         -------
         mixed : (B, T, d)
+            The values, averaged by the attention: H of the paper.
         attention : (B, T, N)
+            Attention of each token over the positions.
         """
         embedded = self.embedding(codes)  # (B, N, d)
-        q, k, v = self.query(text), self.key(embedded), self.value(embedded)
+        q = self.query(text)  # (B, T, d)
+        k, v = self.key(embedded), self.value(embedded)  # (B, N, d) each
         scores = scale * q @ k.transpose(1, 2)  # (B, T, N)
         if visible is not None:
             scores = scores.masked_fill(~visible[:, None, :], torch.finfo(scores.dtype).min)
@@ -118,7 +168,7 @@ class CodeAttention(nn.Module):
         if visible is not None:
             # with nothing to attend to, softmax would spread over what is hidden
             attention = attention * visible[:, None, :]
-        return attention @ v, attention
+        return attention @ v, attention  # (B, T, d), (B, T, N)
 
 
 class CrossModalEnhancement(nn.Module):
@@ -131,13 +181,14 @@ class CrossModalEnhancement(nn.Module):
     n_visual_codes, n_acoustic_codes : int
         Sizes of the vocabularies, without padding.
     scale : float
-        s, 8 in the paper: at the start scores are so small that without it the softmax is flat.
+        The factor s on the scores, 8 in the paper: at the start scores are so small that without it
+        the softmax is flat.
     mask_padding : bool
-        Hide padding from the attention. The published code does not (``False``): there, padding ids
-        are keys like any other, so the output depends on how far a batch was padded.
+        Whether to hide padding from the attention. The published code does not (``False``): there,
+        padding codes are keys like any other, so the output depends on how far a batch was padded.
     frozen_padding : bool
-        Give the embeddings of the padding codes no gradient, as the published code does. It matters
-        only where padding is attended to.
+        Whether to give the embeddings of the padding codes no gradient, as the published code does.
+        It matters only where padding is attended to.
 
     Source: Wang et al. 2023 (IEEE TMM 25), section "cross-modal enhancement".
 
@@ -152,10 +203,10 @@ class CrossModalEnhancement(nn.Module):
     """
 
     # What it says of itself as a way of fusion, see `cenet_lib.fusion`.
-    reads = "counts"
-    stands = "before layer"
-    attends_over = "codes"
-    settings = (
+    reads: ClassVar[str] = "counts"
+    stands: ClassVar[str] = "before layer"
+    attends_over: ClassVar[str | None] = "codes"
+    settings: ClassVar[tuple[str, ...]] = (
         *("injection_layer", "attention_scale", "mask_padding", "pad_frames_to"),
         *("n_visual_codes", "n_acoustic_codes"),
     )
@@ -182,7 +233,7 @@ class CrossModalEnhancement(nn.Module):
         self.reset_parameters()
 
     @classmethod
-    def from_config(cls, config) -> "CrossModalEnhancement":
+    def from_config(cls, config: FusionConfig) -> "CrossModalEnhancement":
         """Build the module that a `CENetConfig` describes."""
         return cls(
             config.backbone.hidden_size,
@@ -212,6 +263,7 @@ class CrossModalEnhancement(nn.Module):
         Parameters
         ----------
         text : (B, T, d)
+            The text states.
         visual_counts, acoustic_counts : (B, k+1)
             How often each code occurs in the utterance; padding last.
 
@@ -222,14 +274,14 @@ class CrossModalEnhancement(nn.Module):
             frames at all, its row is all 0 and it contributes nothing.
         """
         W_v, W_a = self.output.weight.chunk(2, dim=1)  # (d, d) each
-        key_v, bias_v, value_v = self.visual.folded(self.scale, W_v)
-        key_a, bias_a, value_a = self.acoustic.folded(self.scale, W_a)
+        key_v, bias_v, value_v = self.visual.folded(self.scale, W_v)  # (k_v+1, d), (k_v+1,), …
+        key_a, bias_a, value_a = self.acoustic.folded(self.scale, W_a)  # (k_a+1, d), (k_a+1,), …
         key = torch.cat([key_v, key_a])  # (K, d) with K = k_v+1 + k_a+1
         bias = torch.cat([bias_v, bias_a])  # (K,)
         value = torch.cat([value_v, value_a])  # (K, d)
 
         scores = nn.functional.linear(text, key, bias)  # (B, T, K)
-        scores_v, scores_a = scores.split([len(key_v), len(key_a)], dim=-1)
+        scores_v, scores_a = torch.split(scores, [len(key_v), len(key_a)], dim=-1)
         A_v = self._attention(scores_v, visual_counts)  # (B, T, k_v+1)
         A_a = self._attention(scores_a, acoustic_counts)  # (B, T, k_a+1)
         attention = torch.cat([A_v, A_a], dim=-1).to(value.dtype)  # (B, T, K)
@@ -237,19 +289,21 @@ class CrossModalEnhancement(nn.Module):
         return Enhancement(text + shift, A_v, A_a)
 
     def _attention(self, scores: Tensor, counts: Tensor) -> Tensor:
-        """Softmax over codes, each weighted with its count.
+        """Return the softmax of scores (B, T, k+1) over codes, weighted with counts (B, k+1).
 
-        ``scores`` (B, T, k+1), ``counts`` (B, k+1). At least in float32, even under autocast:
-        bfloat16 would round log n to two or three digits.
+        It is taken in float32 at least, even under autocast: bfloat16 would round log n to two or
+        three digits.
         """
-        scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
+        scores = scores.to(torch.promote_types(scores.dtype, torch.float32))  # (B, T, k+1)
         if self.mask_padding:
-            counts = torch.cat([counts[:, :-1], torch.zeros_like(counts[:, -1:])], dim=1)
+            counts = torch.cat(
+                [counts[:, :-1], torch.zeros_like(counts[:, -1:])], dim=1
+            )  # (B, k+1)
         present = (counts > 0)[:, None, :]  # (B, 1, k+1)
         log_n = counts.clamp(min=1).to(scores.dtype).log()[:, None, :]  # (B, 1, k+1)
         scores = (scores + log_n).masked_fill(~present, torch.finfo(scores.dtype).min)
         # times `present`, because a softmax over nothing would be uniform
-        return scores.softmax(-1) * present
+        return scores.softmax(-1) * present  # (B, T, k+1)
 
     def over_positions(
         self, text: Tensor, visual_codes: Tensor, acoustic_codes: Tensor
@@ -262,17 +316,25 @@ class CrossModalEnhancement(nn.Module):
         Parameters
         ----------
         text : (B, T, d)
+            The text states.
         visual_codes, acoustic_codes : (B, N_v) and (B, N_a) int
-            Code ids; k where there is padding.
+            The code of each frame; k where there is padding.
         """
-        seen_v = visual_codes != self.visual.embedding.num_embeddings - 1  # (B, N_v)
-        seen_a = acoustic_codes != self.acoustic.embedding.num_embeddings - 1  # (B, N_a)
-        if not self.mask_padding:
-            seen_v = seen_a = None
-        H_v, A_v = self.visual(text, visual_codes, self.scale, seen_v)
-        H_a, A_a = self.acoustic(text, acoustic_codes, self.scale, seen_a)
+        seen_v: Tensor | None = None
+        seen_a: Tensor | None = None
+        if self.mask_padding:
+            seen_v = visual_codes != _n_rows(self.visual.embedding) - 1  # (B, N_v)
+            seen_a = acoustic_codes != _n_rows(self.acoustic.embedding) - 1  # (B, N_a)
+        H_v, A_v = self.visual(text, visual_codes, self.scale, seen_v)  # (B, T, d), (B, T, N_v)
+        H_a, A_a = self.acoustic(text, acoustic_codes, self.scale, seen_a)  # (B, T, d), (B, T, N_a)
         shift = self.output(torch.cat([H_v, H_a], dim=-1))  # (B, T, d)
         return Enhancement(text + shift, A_v, A_a)
+
+
+def _n_rows(embedding: nn.Module) -> int:
+    """Return the number of rows k+1 of an embedding of codes."""
+    assert isinstance(embedding, nn.Embedding)  # CE itself makes no other
+    return embedding.num_embeddings
 
 
 def expand_attention(codes: Tensor, attention: Tensor) -> Tensor:
@@ -289,6 +351,11 @@ def expand_attention(codes: Tensor, attention: Tensor) -> Tensor:
     -------
     (T, N)
         Attention of each word over the frames. Its rows sum to what the attended codes sum to.
+
+    Examples
+    --------
+    >>> expand_attention(torch.tensor([0, 1, 1, 1]), torch.tensor([[0.25, 0.75, 0.0]]))
+    tensor([[0.2500, 0.2500, 0.2500, 0.2500]])
     """
     counts = torch.bincount(codes, minlength=attention.shape[-1])  # (k+1,)
-    return (attention / counts.clamp(min=1))[:, codes]
+    return (attention / counts.clamp(min=1))[:, codes]  # (T, N)

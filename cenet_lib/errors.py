@@ -18,4 +18,13 @@ data/README.md for where to put MOSI and MOSEI
 
 
 class Interrupted(CENetError):
-    """Work was stopped on request and saved; the message says how to go on."""
+    """Work was stopped on request and saved; the message says how to go on.
+
+    Examples
+    --------
+    >>> try:
+    ...     raise Interrupted("stopped at step 40 of 240; everything is saved")
+    ... except CENetError as error:
+    ...     print(error)
+    stopped at step 40 of 240; everything is saved
+    """

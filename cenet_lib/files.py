@@ -240,7 +240,9 @@ def read_csv(path: str | Path, **options: Any) -> "pd.DataFrame":
 
     Examples
     --------
-    See `write_csv`.
+    >>> table = read_csv("runs/mine/predictions.csv", dtype={"id": str})
+    >>> table.columns.tolist()
+    ['id', 'split', 'words', 'label', 'prediction']
     """
     import pandas as pd  # heavy: half a second that those who only read JSON need not wait
 
@@ -277,6 +279,14 @@ def cache_folder() -> Path:
     ------
     CENetError
         If the folder cannot be made.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from unittest.mock import patch
+    >>> with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, CENET_CACHE=folder):
+    ...     cache_folder() == Path(folder)
+    True
     """
     checkout = Path(__file__).resolve().parents[1]
     if os.environ.get("CENET_CACHE"):

@@ -1,32 +1,87 @@
-"""Frames on their way into a vocabulary: checked, regrouped, sampled, standardised.
+"""Frames on their way into a vocabulary: taken from a corpus, checked, sampled, standardised.
 
-Frames come as a matrix (n, d), or in pieces (n_i, d) of any length, one per utterance, which need
-not fit into memory together. NaN and infinite values stand for what could not be measured.
+A frame is a row of d features. Frames come as a matrix (n, d), or in pieces (n_i, d) of any length,
+one per utterance, which need not fit into memory together: `FrameSequences` hands them over so.
+`cenet_lib.vocabulary` regroups them into batches and learns from them. NaN and infinite values
+stand for what could not be measured.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array
 
 from .errors import CENetError
+from .store import StoredUtterances
+from .utterance import STREAMS, Utterance
 
 FARTHEST = 1e6  # standard deviations; beyond, float32 cannot tell distances apart
 
+Frames = ArrayLike | Iterable[ArrayLike]  # (n, d), or pieces (n_i, d)
 
-def as_matrix(frames) -> np.ndarray:
+
+class FrameSequences(Iterable[np.ndarray]):
+    """The frames of one stream, utterance by utterance, as often as one likes.
+
+    From a stored corpus they are read from disk each time, so memory stays bounded.
+
+    Parameters
+    ----------
+    utterances : sequence of Utterance
+        The utterances, for example a split of a corpus.
+    stream : str
+        ``"visual"`` or ``"acoustic"``.
+
+    Raises
+    ------
+    CENetError
+        If there is no such stream.
+
+    Examples
+    --------
+    >>> utterance = Utterance("u", ("fine",), visual=np.zeros((3, 2)), acoustic=np.zeros((5, 1)))
+    >>> [frames.shape for frames in FrameSequences([utterance, utterance], "visual")]
+    [(3, 2), (3, 2)]
+    """
+
+    def __init__(self, utterances: Sequence[Utterance], stream: str):
+        if stream not in STREAMS:
+            raise CENetError(f"there is no stream {stream!r}; streams are {', '.join(STREAMS)}")
+        self.utterances = utterances
+        self.stream = stream
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        if isinstance(self.utterances, StoredUtterances):  # which need not be made for it
+            return self.utterances.frames(self.stream)
+        return (utterance.frames(self.stream) for utterance in self.utterances)
+
+    def __len__(self) -> int:
+        return len(self.utterances)
+
+
+def as_matrix(frames: ArrayLike) -> np.ndarray:
     """Return frames as a matrix (n, d) of float32; numbers that are too large become infinite.
 
     Raises
     ------
     CENetError
         If they are not numbers in a matrix.
+
+    Examples
+    --------
+    >>> as_matrix([[1, 2], [3, 1e39]])
+    array([[ 1.,  2.],
+           [ 3., inf]], dtype=float32)
     """
-    if not (isinstance(frames, np.ndarray) and frames.dtype == np.float32):
+    if isinstance(frames, np.ndarray) and frames.dtype == np.float32:
+        matrix = frames
+    else:
         try:
             with np.errstate(over="ignore"):
-                frames = check_array(
+                matrix = check_array(
                     frames,
                     dtype=np.float32,
                     ensure_all_finite=False,
@@ -40,21 +95,23 @@ def as_matrix(frames) -> np.ndarray:
             raise CENetError(
                 f"frames are not numbers ({reason}); expected a matrix (frames, features)"
             ) from error
-    if frames.ndim != 2:
+    if matrix.ndim != 2:
         raise CENetError(
-            f"frames have shape {frames.shape}; expected a matrix (frames, features). "
+            f"frames have shape {matrix.shape}; expected a matrix (frames, features). "
             "Reshape your data, a single frame with `frames.reshape(1, -1)`"
         )
-    return frames
+    return matrix
 
 
-def batches(frames, size: int) -> Iterator[np.ndarray]:
+def batches(frames: Frames, size: int) -> Iterator[np.ndarray]:
     """Regroup frames into batches (size, d) of float32; only the last one may be shorter.
 
     Parameters
     ----------
     frames : (n, d) array, or an iterable of (n_i, d) arrays
+        All frames, or one piece after another; pieces without a frame are passed over.
     size : int
+        The number of frames in a batch.
 
     Raises
     ------
@@ -66,10 +123,11 @@ def batches(frames, size: int) -> Iterator[np.ndarray]:
     >>> [len(batch) for batch in batches([np.zeros((3, 2)), np.zeros((4, 2))], size=5)]
     [5, 2]
     """
-    waiting, n, width = [], 0, None
+    waiting: list[np.ndarray] = []
+    n, width = 0, 0
     is_matrix = hasattr(frames, "shape") or hasattr(frames, "__array__")
-    for piece in [frames] if is_matrix else frames:
-        piece = as_matrix(piece)
+    pieces: Any = [frames] if is_matrix else frames
+    for piece in map(as_matrix, pieces):
         if len(piece) == 0:
             continue
         width = width or piece.shape[1]
@@ -103,7 +161,9 @@ class Sample:
     Parameters
     ----------
     size : int
+        The number of frames to draw.
     seed : int
+        Where the random keys start.
 
     Examples
     --------
@@ -135,6 +195,7 @@ class Sample:
         return self._frames[0]
 
     def _thin(self) -> None:
+        """Keep only the frames with the smallest keys."""
         keys, frames = np.concatenate(self._keys), np.concatenate(self._frames)
         if len(keys) > self._size:
             stay = np.sort(np.argpartition(keys, self._size)[: self._size])
@@ -153,8 +214,9 @@ class Statistics:
     Attributes
     ----------
     n_frames : int
+        The number of frames so far.
     n_nonfinite : int
-        Values that were NaN or infinite.
+        The number of values among them that were NaN or infinite.
 
     Examples
     --------
@@ -166,7 +228,7 @@ class Statistics:
     ([2.0, 5.0], 2)
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.n_frames = self.n_nonfinite = 0
         self._scaler = StandardScaler()
 
@@ -192,6 +254,13 @@ class Statistics:
 def standardize(frames: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Return frames (n, d) in standard deviations from the mean; 0 where they are missing.
 
+    Parameters
+    ----------
+    frames : (n, d) float32
+        Frames in the features' own units.
+    mean, scale : (d,) float32
+        What `Statistics.mean_and_scale` returns.
+
     Examples
     --------
     >>> frames = np.array([[7.0, np.nan]], dtype=np.float32)
@@ -199,7 +268,7 @@ def standardize(frames: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.n
     [[1.0, 0.0]]
     """
     with np.errstate(invalid="ignore", over="ignore"):
-        z = frames - mean
+        z: np.ndarray = frames - mean  # (n, d)
         z /= scale
     # NaN compares as False, so one look at the ends finds everything odd
     if not (z.min(initial=0) >= -FARTHEST and z.max(initial=0) <= FARTHEST):

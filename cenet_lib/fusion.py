@@ -1,5 +1,8 @@
 """Ways to bring face and voice into a language model, under one switch, for an honest comparison.
 
+`cenet_lib.model` builds one of them into its language model, and `cenet_lib.processor` makes what
+it reads.
+
 ================  ========================================  ============  ========  ============
 name              what it does                              stands        reads     attends over
 ================  ========================================  ============  ========  ============
@@ -31,12 +34,13 @@ says of itself all that the rest of the package needs to know:
 A class of one's own joins with `register_fusion`, from a notebook too; nothing else has to change.
 """
 
+from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from .enhancement import CodeAttention, CrossModalEnhancement, Enhancement
+from .enhancement import CodeAttention, CrossModalEnhancement, Enhancement, FusionConfig
 from .errors import CENetError
 from .settings import FUSION_NAMES
 
@@ -46,7 +50,14 @@ ATTENDS_OVER = ("codes", "frames", None)
 
 
 class Fusion(Protocol):
-    """What a class must have to be registered as a way of fusion; see the top of this module."""
+    """A way of fusion: a ``torch.nn.Module`` with what the top of this module names.
+
+    Examples
+    --------
+    >>> fusion: type[Fusion] = LateFusion
+    >>> fusion.reads, fusion.stands
+    ('frames', 'at the head')
+    """
 
     reads: ClassVar[str]
     stands: ClassVar[str]
@@ -54,12 +65,18 @@ class Fusion(Protocol):
     settings: ClassVar[tuple[str, ...]]
 
     @classmethod
-    def from_config(cls, config: Any) -> nn.Module:
+    def from_config(cls, config: FusionConfig) -> "Fusion":
         """Build the module that a `CENetConfig` describes."""
 
+    def __call__(self, text: Tensor, visual: Any, acoustic: Any, /) -> Enhancement:
+        """Enhance text states (B, T, d) by what the fusion reads of the two streams."""
 
-_FUSIONS: dict[str, Any] = {"none": None}
-C = TypeVar("C", bound=type)
+    def modules(self) -> Iterator[nn.Module]:
+        """Yield the fusion itself and all its parts, as every ``torch.nn.Module`` does."""
+
+
+_FUSIONS: dict[str, type[Fusion] | None] = {"none": None}
+C = TypeVar("C", bound=type[Fusion])
 
 
 def register_fusion(name: str, fusion: C) -> C:
@@ -126,7 +143,12 @@ def fusion_class(name: str) -> type[Fusion] | None:
     Raises
     ------
     CENetError
-        If there is none.
+        If no class was registered under this name.
+
+    Examples
+    --------
+    >>> fusion_class("ce").__name__, fusion_class("none")
+    ('CrossModalEnhancement', None)
     """
     if name not in _FUSIONS:
         raise CENetError(
@@ -136,24 +158,38 @@ def fusion_class(name: str) -> type[Fusion] | None:
     return _FUSIONS[name]
 
 
-def build_fusion(config: Any) -> nn.Module | None:
+def build_fusion(config: FusionConfig) -> Fusion | None:
     """Build the fusion that a `CENetConfig` asks for; ``None`` for words only.
 
     Raises
     ------
     CENetError
         If there is no such fusion, or it reads frames and their widths are not given.
+
+    Examples
+    --------
+    >>> from transformers import BertConfig
+    >>> from cenet_lib import CENetConfig
+    >>> widths = {"n_visual_features": 6, "n_acoustic_features": 5}
+    >>> config = CENetConfig(backbone=BertConfig(hidden_size=12), fusion="late", **widths)
+    >>> build_fusion(config).visual
+    Linear(in_features=6, out_features=12, bias=True)
     """
     fusion = fusion_class(config.fusion)
     if fusion is None:
         return None
-    widths = (config.n_visual_features, config.n_acoustic_features)
-    if fusion.reads != "counts" and min(widths) < 1:
+    _, n_visual, n_acoustic = _widths(config)
+    if fusion.reads != "counts" and min(n_visual, n_acoustic) < 1:
         raise CENetError(
             f"fusion {config.fusion!r} reads frames; give their widths, n_visual_features and "
-            f"n_acoustic_features (now {widths[0]} and {widths[1]})"
+            f"n_acoustic_features (now {n_visual} and {n_acoustic})"
         )
     return fusion.from_config(config)
+
+
+def _widths(config: FusionConfig) -> tuple[int, int, int]:
+    """Return the widths d, d_v and d_a of text states and of the frames of face and voice."""
+    return config.backbone.hidden_size, config.n_visual_features, config.n_acoustic_features
 
 
 class FrameBatch(NamedTuple):
@@ -165,6 +201,12 @@ class FrameBatch(NamedTuple):
         Standardised features, 0 where there is padding.
     mask : (B, N) bool
         True where there is a frame.
+
+    Examples
+    --------
+    >>> face = FrameBatch(torch.zeros(2, 7, 6), torch.ones(2, 7, dtype=torch.bool))
+    >>> face.values.shape  # two utterances, seven frames, six features
+    torch.Size([2, 7, 6])
     """
 
     values: Tensor
@@ -178,13 +220,30 @@ class ContinuousEnhancement(nn.Module):
     the frame's code. Its cost grows with the number of frames; what codes give up (how a frame
     differs from its code) and what they gain shows in the comparison.
 
+    Parameters
+    ----------
+    d : int
+        Width of the text states.
+    n_visual, n_acoustic : int
+        Features of a frame, d_v and d_a.
+    scale : float
+        The factor s on the scores.
+
     Source: the CENET model of the benchmark MMSA (thuiar/MMSA), which leaves k-means out. There
     padding is attended to; here it is not.
+
+    Examples
+    --------
+    >>> fusion = ContinuousEnhancement(d=8, n_visual=6, n_acoustic=5)
+    >>> face = FrameBatch(torch.zeros(1, 4, 6), torch.tensor([[True, True, False, False]]))
+    >>> voice = FrameBatch(torch.zeros(1, 2, 5), torch.tensor([[True, True]]))
+    >>> fusion(torch.zeros(1, 3, 8), face, voice).visual_attention[0, 0].tolist()
+    [0.5, 0.5, 0.0, 0.0]
     """
 
-    reads = "frames"
-    stands = "before layer"
-    attends_over = "frames"
+    reads: ClassVar[str] = "frames"
+    stands: ClassVar[str] = "before layer"
+    attends_over: ClassVar[str | None] = "frames"
     settings: ClassVar[tuple[str, ...]] = ("injection_layer", "attention_scale", "pad_frames_to")
 
     def __init__(self, d: int, n_visual: int, n_acoustic: int, scale: float = 8.0):
@@ -199,15 +258,14 @@ class ContinuousEnhancement(nn.Module):
         self.scale = scale
 
     @classmethod
-    def from_config(cls, config: Any) -> "ContinuousEnhancement":
+    def from_config(cls, config: FusionConfig) -> "ContinuousEnhancement":
         """Build the module that a `CENetConfig` describes."""
-        widths = (config.n_visual_features, config.n_acoustic_features)
-        return cls(config.backbone.hidden_size, *widths, config.attention_scale)
+        return cls(*_widths(config), config.attention_scale)
 
     def forward(self, text: Tensor, visual: FrameBatch, acoustic: FrameBatch) -> Enhancement:
         """Enhance text states (B, T, d); attention is over frames, (B, T, N)."""
         H_v, A_v = self.visual(text, visual.values, self.scale, visual.mask)  # (B, T, d), (B, T, N)
-        H_a, A_a = self.acoustic(text, acoustic.values, self.scale, acoustic.mask)
+        H_a, A_a = self.acoustic(text, acoustic.values, self.scale, acoustic.mask)  # likewise
         shift = self.output(torch.cat([H_v, H_a], dim=-1))  # (B, T, d)
         return Enhancement(text + shift, A_v, A_a)
 
@@ -226,13 +284,32 @@ class MultimodalGate(nn.Module):
     share of the utterance, where words have no times), repeats them over its pieces, and gives
     special tokens zeros, as the published code does.
 
+    Parameters
+    ----------
+    d : int
+        Width of the text states.
+    n_visual, n_acoustic : int
+        Features of a frame, d_v and d_a.
+    beta : float
+        The largest share β of a word's length that the shift may have.
+    dropout : float
+        The share of the output that is left out in training.
+
     Source: Rahman et al. 2020, "Integrating Multimodal Information in Large Pretrained
     Transformers" (ACL), section 4; β and dropout as in its published code.
+
+    Examples
+    --------
+    >>> fusion = MultimodalGate(d=8, n_visual=6, n_acoustic=5)
+    >>> real = torch.ones(1, 3, dtype=torch.bool)
+    >>> face, voice = (FrameBatch(torch.zeros(1, 3, width), real) for width in (6, 5))
+    >>> fusion(torch.zeros(1, 3, 8), face, voice).states.shape
+    torch.Size([1, 3, 8])
     """
 
-    reads = "aligned"
-    stands = "before layer"
-    attends_over = None
+    reads: ClassVar[str] = "aligned"
+    stands: ClassVar[str] = "before layer"
+    attends_over: ClassVar[str | None] = None
     settings: ClassVar[tuple[str, ...]] = ("injection_layer", "pad_frames_to")
 
     def __init__(
@@ -248,14 +325,13 @@ class MultimodalGate(nn.Module):
         self.beta = beta
 
     @classmethod
-    def from_config(cls, config: Any) -> "MultimodalGate":
+    def from_config(cls, config: FusionConfig) -> "MultimodalGate":
         """Build the module that a `CENetConfig` describes."""
-        widths = (config.n_visual_features, config.n_acoustic_features)
-        return cls(config.backbone.hidden_size, *widths)
+        return cls(*_widths(config))
 
     def forward(self, text: Tensor, visual: FrameBatch, acoustic: FrameBatch) -> Enhancement:
         """Enhance text states (B, T, d) by frames (B, T, d_m), one per token."""
-        v, a = visual.values, acoustic.values
+        v, a = visual.values, acoustic.values  # (B, T, d_v), (B, T, d_a)
         if not text.shape[1] == v.shape[1] == a.shape[1]:
             raise CENetError(
                 f"mag needs one frame per token: {text.shape[1]} tokens, {v.shape[1]} visual and "
@@ -264,9 +340,9 @@ class MultimodalGate(nn.Module):
         g_v = self.visual_gate(torch.cat([v, text], dim=-1)).relu()  # (B, T, d)
         g_a = self.acoustic_gate(torch.cat([a, text], dim=-1)).relu()  # (B, T, d)
         h = g_v * self.visual(v) + g_a * self.acoustic(a)  # (B, T, d)
-        ratio = text.norm(dim=-1, keepdim=True) / h.norm(dim=-1, keepdim=True).clamp(min=1e-6)
-        alpha = (self.beta * ratio).clamp(max=1)  # (B, T, 1)
-        return Enhancement(self.dropout(self.norm(text + alpha * h)))
+        z_norm, h_norm = (x.norm(dim=-1, keepdim=True) for x in (text, h))  # (B, T, 1) each
+        alpha = (self.beta * (z_norm / h_norm.clamp(min=1e-6))).clamp(max=1)  # (B, T, 1)
+        return Enhancement(self.dropout(self.norm(text + alpha * h)))  # (B, T, d)
 
 
 class LateFusion(nn.Module):
@@ -275,13 +351,28 @@ class LateFusion(nn.Module):
     ``output: x + W [relu(W_v v̄ + b_v) ; relu(W_a ā + b_a)] + b`` for the first token's last state x
     and the average frames v̄, ā. The streams meet at the very end; no word sees a frame.
 
+    Parameters
+    ----------
+    d : int
+        Width of the text states.
+    n_visual, n_acoustic : int
+        Features of a frame, d_v and d_a.
+
     Source: the late-fusion network LF-DNN of the benchmark MMSA, after Cambria et al. 2017,
     "Benchmarking Multimodal Sentiment Analysis", with the language model as its text part.
+
+    Examples
+    --------
+    >>> fusion = LateFusion(d=8, n_visual=6, n_acoustic=5)
+    >>> real = torch.ones(1, 4, dtype=torch.bool)
+    >>> face, voice = (FrameBatch(torch.zeros(1, 4, width), real) for width in (6, 5))
+    >>> fusion(torch.zeros(1, 1, 8), face, voice).states.shape
+    torch.Size([1, 1, 8])
     """
 
-    reads = "frames"
-    stands = "at the head"
-    attends_over = None
+    reads: ClassVar[str] = "frames"
+    stands: ClassVar[str] = "at the head"
+    attends_over: ClassVar[str | None] = None
     settings: ClassVar[tuple[str, ...]] = ("pad_frames_to",)
 
     def __init__(self, d: int, n_visual: int, n_acoustic: int):
@@ -291,28 +382,25 @@ class LateFusion(nn.Module):
         self.output = nn.Linear(2 * d, d)  # W, b
 
     @classmethod
-    def from_config(cls, config: Any) -> "LateFusion":
+    def from_config(cls, config: FusionConfig) -> "LateFusion":
         """Build the module that a `CENetConfig` describes."""
-        widths = (config.n_visual_features, config.n_acoustic_features)
-        return cls(config.backbone.hidden_size, *widths)
+        return cls(*_widths(config))
 
     def forward(self, text: Tensor, visual: FrameBatch, acoustic: FrameBatch) -> Enhancement:
         """Enhance states (B, T, d): in a `CENet` the last ones, of the first token."""
         v = self.visual(self._mean(visual)).relu()  # (B, d)
         a = self.acoustic(self._mean(acoustic)).relu()  # (B, d)
-        return Enhancement(text + self.output(torch.cat([v, a], dim=-1))[:, None, :])
+        shift = self.output(torch.cat([v, a], dim=-1))[:, None, :]  # (B, 1, d)
+        return Enhancement(text + shift)
 
     @staticmethod
     def _mean(frames: FrameBatch) -> Tensor:
         """Return the average of the real frames, (B, d_m); zeros where there are none."""
         n = frames.mask.sum(1, keepdim=True).clamp(min=1)  # (B, 1)
-        return (frames.values * frames.mask[..., None]).sum(1) / n
+        return (frames.values * frames.mask[..., None]).sum(1) / n  # (B, d_m)
 
 
-for _name, _class in {
-    "ce": CrossModalEnhancement,
-    "ce-continuous": ContinuousEnhancement,
-    "late": LateFusion,
-    "mag": MultimodalGate,
-}.items():
-    register_fusion(_name, _class)
+register_fusion("ce", CrossModalEnhancement)
+register_fusion("ce-continuous", ContinuousEnhancement)
+register_fusion("late", LateFusion)
+register_fusion("mag", MultimodalGate)

@@ -1,5 +1,8 @@
 """How good are predicted intensities? The field's numbers, each with its convention in its name.
 
+They stand at the end of the flow: `cenet_lib.prediction` and `cenet_lib.training` measure with
+them, and `cenet_lib.results` puts intervals around them.
+
 Every metric is one small function of labels and predictions, both (..., N): it compares along the
 last axis and returns (...). Leading axes (seeds, resamples) follow NumPy's broadcasting, so that
 labels (N,) go with predictions (S, N). `evaluate_predictions` calls them on one set of predictions,
@@ -33,6 +36,7 @@ here MAE and Corr see every prediction as it is.
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .errors import CENetError
 
@@ -46,7 +50,8 @@ def mae(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
     >>> mae(np.array([-1.0, 0.0, 2.0]), np.array([[-1.0, 0.0, 2.0], [-1.5, 0.5, 3.0]]))
     array([0.        , 0.66666667])
     """
-    return np.abs(y_hat - y).mean(-1)
+    error: np.ndarray = np.abs(y_hat - y).mean(-1)
+    return error
 
 
 def corr(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
@@ -58,7 +63,8 @@ def corr(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
     array([ 1., -1., nan])
     """
     y, y_hat = _unit(y), _unit(y_hat)
-    return np.clip(np.einsum("...n,...n->...", y, y_hat), -1, 1)
+    correlation: np.ndarray = np.clip(np.einsum("...n,...n->...", y, y_hat), -1, 1)  # (...)
+    return correlation
 
 
 def acc2_has0(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
@@ -91,7 +97,9 @@ def acc2_non0(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
     """
     some = y != 0
     n = np.count_nonzero(some, -1)
-    return np.count_nonzero(((y > 0) == (y_hat > 0)) & some, -1) / np.where(n == 0, np.nan, n)
+    same = np.count_nonzero(((y > 0) == (y_hat > 0)) & some, -1)
+    share: np.ndarray = same / np.where(n == 0, np.nan, n)
+    return share
 
 
 def f1_non0(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
@@ -181,7 +189,7 @@ def weighted_f1(
     Returns
     -------
     (...)
-        In [0, 1]; NaN where no utterance takes part.
+        The F1, in [0, 1]; NaN where no utterance takes part.
 
     >>> weighted_f1(np.array([True, True, False]), np.array([[True, True, False], [False] * 3]))
     array([1.        , 0.16666667])
@@ -193,11 +201,13 @@ def weighted_f1(
     # An empty class has no hits either, so that its F1 and its weight are 0.
     first = 2 * hits / np.maximum(true + guessed, 1)
     second = 2 * (n - true - guessed + hits) / np.maximum(2 * n - true - guessed, 1)
-    return (true * first + (n - true) * second) / np.where(n == 0, np.nan, n)
+    f1: np.ndarray = (true * first + (n - true) * second) / np.where(n == 0, np.nan, n)
+    return f1
 
 
 def _agreement(truth: np.ndarray, guess: np.ndarray) -> np.ndarray:
-    return (truth == guess).mean(-1)
+    share: np.ndarray = (truth == guess).mean(-1)
+    return share
 
 
 def _same_intensity(y: np.ndarray, y_hat: np.ndarray, bound: int) -> np.ndarray:
@@ -215,7 +225,8 @@ def _unit(v: np.ndarray) -> np.ndarray:
     flat = spread <= 1e-12 * np.abs(v).max(-1, keepdims=True)
     # Divided by its spread first, so that no square over- or underflows.
     v = (v - v.mean(-1, keepdims=True)) / np.where(flat, np.nan, spread)
-    return v / np.linalg.norm(v, axis=-1, keepdims=True)
+    unit: np.ndarray = v / np.linalg.norm(v, axis=-1, keepdims=True)
+    return unit
 
 
 # The metrics for labels in [-3, 3] and in [-1, 1], in the order in which they are shown.
@@ -268,8 +279,8 @@ def metrics_of(label_range: tuple[float, float]) -> Mapping[str, Metric]:
 
 
 def evaluate_predictions(
-    labels: Sequence[float],
-    predictions: Sequence[float],
+    labels: ArrayLike,
+    predictions: ArrayLike,
     label_range: tuple[float, float] = (-3.0, 3.0),
 ) -> dict[str, float]:
     """Return all metrics of one set of predictions.
@@ -298,9 +309,7 @@ def evaluate_predictions(
     return {name: float(metric(y, y_hat)) for name, metric in metrics_of(label_range).items()}
 
 
-def validated(
-    labels: Sequence[float], predictions: Sequence[float]
-) -> tuple[np.ndarray, np.ndarray]:
+def validated(labels: ArrayLike, predictions: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Return labels and predictions as (N,) float64, or say what is wrong with them.
 
     Raises
@@ -328,7 +337,7 @@ def validated(
     return y, y_hat
 
 
-def _numbers(name: str, values: Sequence[float]) -> np.ndarray:
+def _numbers(name: str, values: ArrayLike) -> np.ndarray:
     try:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -9,6 +9,9 @@ front of its layer i (the *injection layer*), and a head that reads the first to
 
 `CENet.forward` is the whole story, and `CENet._encode` says where the fusion comes in. The other
 ways of fusion (`cenet_lib.fusion`) stand in CE's place or, ``late``, right before the head.
+
+`cenet_lib.processor` makes what the model reads; `cenet_lib.training` trains it, and
+`cenet_lib.prediction` asks it.
 """
 
 from collections.abc import Mapping
@@ -24,7 +27,7 @@ from transformers.configuration_utils import SubConfigSpec
 from transformers.utils import ModelOutput
 
 from .errors import CENetError
-from .fusion import FrameBatch, build_fusion
+from .fusion import FrameBatch, Fusion, build_fusion
 from .language.backbone import keep_first_token, load_backbone, resolve_backbone
 from .language.probe import probe
 from .language.sentilare import LinguisticEmbeddings, is_sentilare, load_sentilare
@@ -33,40 +36,53 @@ from .published import RULES, STATE_DICT, read_published
 
 
 class CENetConfig(PreTrainedConfig):
-    """The settings of a `CENet`; the defaults are the paper's, with padding masked.
+    """What a `CENet` is built from; the defaults are the paper's, with padding masked.
 
     Attributes
     ----------
     backbone : PreTrainedConfig
-        Of the language model.
+        The configuration of the language model.
     fusion : str
         ``"ce"``, ``"none"`` for words only, or another that `cenet_lib.fusion` knows.
     injection_layer : int
-        i: CE stands before this layer of the backbone, counted from 0.
+        The layer i of the backbone, counted from 0, before which CE stands.
     attention_scale : float
-        s, which multiplies the scores in CE.
+        The factor s on the scores in CE.
     mask_padding : bool
-        Hide padding codes from CE. The published code does not.
+        Whether to hide padding codes from CE. The published code does not.
     n_visual_codes, n_acoustic_codes : int
-        Sizes k of the vocabularies.
+        The sizes k of the vocabularies.
     n_visual_features, n_acoustic_features : int
-        Columns of a frame, for a fusion that reads frames.
+        How many features a frame has, for a fusion that reads frames.
     linguistic : bool
-        Add SentiLARE's part-of-speech, word-polarity and sentence-polarity embeddings.
+        Whether to add SentiLARE's part-of-speech, word-polarity and sentence-polarity embeddings.
     head_dropout : float
+        The share of the head's inputs that is left out in training.
     frozen_padding_rows : bool
-        Give no gradient to the embedding rows that the published code declares to be padding: code
-        k, but also ``<s>`` (word 0), "other" words, neutral words, unknown sentence polarity.
+        Whether to give no gradient to the embedding rows that the published code declares to be
+        padding: code k, but also ``<s>`` (word 0), "other" words, neutral words, unknown sentence
+        polarity.
     first_token_only : bool
-        Compute the last layer for the first token only, which is all that the head reads: the same
-        predictions for less work, where the layers are built like BERT's. The backbone called by
-        itself then gives this one state.
+        Whether to compute the last layer for the first token only, which is all that the head
+        reads: the same predictions for less work, where the layers are built like BERT's. The
+        backbone called by itself then gives this one state.
+    initializer_range : float
+        The standard deviation of the weights of the head, which are drawn at random.
+
+    Examples
+    --------
+    >>> from transformers import BertConfig
+    >>> config = CENetConfig(backbone=BertConfig(hidden_size=12), injection_layer=2)
+    >>> config.injection_layer, config.attention_scale
+    (2, 8.0)
+    >>> CENetConfig.published().mask_padding
+    False
     """
 
     model_type = "cenet"
     sub_configs_defaults = {"backbone": SubConfigSpec(config_class=AutoConfig, model_type="bert")}  # noqa: RUF012
 
-    backbone: PreTrainedConfig | dict | None = None
+    backbone: PreTrainedConfig | dict[str, Any] | None = None
     fusion: str = "ce"
     injection_layer: int = 1
     attention_scale: float = 8.0
@@ -82,19 +98,19 @@ class CENetConfig(PreTrainedConfig):
     initializer_range: float = 0.02
 
     @classmethod
-    def published(cls, **settings) -> "CENetConfig":
-        """Return the published code's settings, see `cenet_lib.published`.
+    def published(cls, **options: Any) -> "CENetConfig":
+        """Return the configuration of the published code, see `cenet_lib.published`.
 
         CE attends to padding, rows named padding are never trained, SentiLARE's embeddings are on;
-        the last layer's states are there for all tokens, to be compared.
+        the last layer's states are there for all tokens, to be compared. Options depart from it.
         """
-        published = {
+        published: dict[str, Any] = {
             "mask_padding": False,
             "frozen_padding_rows": True,
             "linguistic": True,
             "first_token_only": False,
         }
-        return cls(**{**published, **settings})
+        return cls(**{**published, **options})
 
 
 @dataclass
@@ -110,6 +126,12 @@ class CENetOutput(ModelOutput):
     visual_attention, acoustic_attention : (B, T, k+1) or None
         Attention of each token over codes, with ``output_attentions=True``; over frames, (B, T, N),
         from ``ce-continuous``; none from a fusion that does not attend.
+
+    Examples
+    --------
+    >>> output = CENetOutput(logits=torch.zeros(3))
+    >>> output.logits.shape, output.loss
+    (torch.Size([3]), None)
     """
 
     loss: Tensor | None = None
@@ -121,6 +143,11 @@ class CENetOutput(ModelOutput):
 class CENet(PreTrainedModel):
     """A language model with cross-modal enhancement and a regression head.
 
+    Parameters
+    ----------
+    config : CENetConfig
+        All weights are drawn at random; `from_backbone` loads a pre-trained language model.
+
     Raises
     ------
     CENetError
@@ -128,6 +155,16 @@ class CENet(PreTrainedModel):
         not an encoder with layers of their own (see `cenet_lib.language.backbone`).
 
     Source: Wang et al. 2023, figure 2.
+
+    Examples
+    --------
+    >>> from transformers import BertConfig
+    >>> backbone = BertConfig(vocab_size=100, hidden_size=12, num_hidden_layers=2)
+    >>> model = CENet(CENetConfig(backbone=backbone, n_visual_codes=2, n_acoustic_codes=2))
+    >>> words, counts = torch.tensor([[5, 6, 7]]), torch.tensor([[3, 1, 0]])
+    >>> output = model(words, visual_counts=counts, acoustic_counts=counts, output_attentions=True)
+    >>> output.logits.shape, output.visual_attention.shape
+    (torch.Size([1]), torch.Size([1, 3, 3]))
     """
 
     config_class = CENetConfig
@@ -155,33 +192,32 @@ class CENet(PreTrainedModel):
             )
         self.fusion = build_fusion(config)
         if self.fusion is not None and self.fusion.stands == "before layer":
-            layer = parts.layers[config.injection_layer]
+            layer: Any = parts.layers[config.injection_layer]
             # By its name, because a replica of this model has layers of its own.
             self._injected = next(n for n, m in self.backbone.named_modules() if m is layer)
-            layer.enhance = None
+            layer.enhance = None  # `_encode` puts a `FusionCall` there
             layer.register_forward_pre_hook(_enhance_input)
         # Kept, because a saved model is loaded without a trial, see `probe`.
         config.first_token_only = config.first_token_only and parts.cut is not None
-        if config.first_token_only:
+        if config.first_token_only and parts.cut is not None:
             parts.cut.register_forward_pre_hook(keep_first_token)
 
-        self.linguistic = None
+        self.linguistic: LinguisticEmbeddings | None = None
         if config.linguistic:
             if not parts.takes_embeddings:
                 raise CENetError(
-                    f"{config.backbone.model_type} does not take embeddings in place of words, so "
-                    "what a dictionary knows cannot be added; choose linguistic=False, or another "
-                    "language model, such as BERT"
+                    f"{self.backbone.config.model_type} does not take embeddings in place of "
+                    "words, so what a dictionary knows cannot be added; choose linguistic=False, "
+                    "or another language model, such as BERT"
                 )
-            frozen = config.frozen_padding_rows
-            self.linguistic = LinguisticEmbeddings(words.embedding_dim, frozen)
+            self.linguistic = LinguisticEmbeddings(words.embedding_dim, config.frozen_padding_rows)
         if config.frozen_padding_rows:
             words.padding_idx = 0  # whatever the tokenizer pads with
-        self.head = RegressionHead(config.backbone.hidden_size, config.head_dropout)
+        self.head = RegressionHead(self.backbone.config.hidden_size, config.head_dropout)
         self.post_init()
 
     @classmethod
-    def from_backbone(cls, backbone: str | Path, **settings) -> "CENet":
+    def from_backbone(cls, backbone: str | Path, **options: Any) -> "CENet":
         """Build a `CENet` on a pre-trained encoder; everything else is drawn at random.
 
         Parameters
@@ -189,19 +225,26 @@ class CENet(PreTrainedModel):
         backbone : str or Path
             ``"minilm"`` (packaged, no download), a folder, or a model hub's name. From a folder
             with SentiLARE, its linguistic embeddings come along, unless ``linguistic=False``.
-        **settings
-            Of `CENetConfig`.
+        **options
+            Attributes of `CENetConfig`.
+
+        Examples
+        --------
+        >>> model = CENet.from_backbone("minilm", fusion="none")
+        >>> model.config.backbone.num_hidden_layers
+        6
         """
         backbone = resolve_backbone(backbone)
+        config: PreTrainedConfig
         if is_sentilare(backbone):
             config, weights = load_sentilare(backbone)
-            settings = {"linguistic": True, **settings}
+            options = {"linguistic": True, **options}
         else:
             pretrained = load_backbone(backbone)
             config = pretrained.config
             weights = {f"backbone.{name}": w for name, w in pretrained.state_dict().items()}
         config._name_or_path = ""  # a saved model need not tell where somebody's files lie
-        model = cls(CENetConfig(backbone=config, **settings))
+        model = cls(CENetConfig(backbone=config, **options))
         for part in ("backbone", "linguistic"):
             prefix = f"{part}."
             given = {n.removeprefix(prefix): w for n, w in weights.items() if n.startswith(prefix)}
@@ -211,7 +254,7 @@ class CENet(PreTrainedModel):
         return model
 
     @classmethod
-    def from_pretrained(cls, *args, **kwargs):
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> "CENet":
         """Load a saved model, see `transformers.PreTrainedModel.from_pretrained`.
 
         The weights move from the mapped file into memory of their own. There they are aligned as
@@ -229,7 +272,7 @@ class CENet(PreTrainedModel):
         cls,
         source: str | Path | Mapping[str, Tensor],
         config: Mapping[str, Any] | None = None,
-        **settings: Any,
+        **options: Any,
     ) -> "CENet":
         """Open a checkpoint of the published code, see `cenet_lib.published`.
 
@@ -238,18 +281,18 @@ class CENet(PreTrainedModel):
         source : folder or mapping of str to Tensor
             A folder with config.json and pytorch_model.bin (or model.safetensors), or a state dict.
         config : mapping, optional
-            In the terms of the published RobertaConfig: ``num_attention_heads``,
-            ``layer_norm_eps``, ``hidden_act``, dropouts, …. What the weights' shapes tell may be
-            left out; what is left out beyond that takes RobertaConfig's defaults (12 heads). By
-            default the folder's config.json.
-        **settings
-            Of `CENetConfig`, to depart from the published ones.
+            What it was built from, in the terms of the published RobertaConfig:
+            ``num_attention_heads``, ``layer_norm_eps``, ``hidden_act``, dropouts, …. What the
+            weights' shapes tell may be left out; what is left out beyond that takes RobertaConfig's
+            defaults (12 heads). By default it is the folder's config.json.
+        **options
+            Attributes of `CENetConfig` that depart from the published ones.
 
         Returns
         -------
         CENet
-            In evaluation mode. Embeddings, CE output, predictions, loss and gradients are those of
-            the published model to rounding.
+            The model, in evaluation mode. Embeddings, CE output, predictions, loss and gradients
+            are those of the published model to rounding.
 
         Raises
         ------
@@ -259,12 +302,13 @@ class CENet(PreTrainedModel):
             them all. The unused pooler and heads of pre-training are left out on purpose.
         """
         described, weights = read_published(source, config)
-        model = cls(CENetConfig.published(**{**described, **settings}))
+        model = cls(CENetConfig.published(**{**described, **options}))
         expected = {name: weight.shape for name, weight in model.state_dict().items()}
         where = STATE_DICT if isinstance(source, Mapping) else source
         check_names(where, weights, expected, RULES)
         model.load_state_dict(weights)
-        return model.eval()
+        model.eval()
+        return model
 
     def forward(
         self,
@@ -300,9 +344,9 @@ class CENet(PreTrainedModel):
         visual_mask, acoustic_mask : (B, N) bool
             True where there is a frame. Left out: everywhere.
         labels : (B,) float
-            Given, the loss comes along.
+            True intensities. If they are given, the loss comes along.
         output_attentions : bool
-            Also return what each token attended to in the fusion.
+            Whether to return what each token attended to in the fusion as well.
 
         Raises
         ------
@@ -315,7 +359,7 @@ class CENet(PreTrainedModel):
         text["attention_mask"] = attention_mask
         call = None
         if self.fusion is not None:
-            read = partial(self._stream, input_ids)
+            read = partial(self._stream, self.fusion.reads == "counts", input_ids)
             face = read("visual", visual_counts, visual, visual_mask)  # counts or frames
             voice = read("acoustic", acoustic_counts, acoustic, acoustic_mask)
             call = FusionCall(self.fusion, face, voice)
@@ -345,6 +389,7 @@ class CENet(PreTrainedModel):
 
     def _stream(
         self,
+        reads_counts: bool,
         input_ids: Tensor,
         stream: str,
         counts: Tensor | None,
@@ -352,7 +397,6 @@ class CENet(PreTrainedModel):
         mask: Tensor | None,
     ) -> Tensor | FrameBatch:
         """Return what the fusion reads of one stream: counts or frames, none if left out."""
-        reads_counts = self.fusion.reads == "counts"
         if reads_counts:
             name, given, columns = "_counts", counts, getattr(self.config, f"n_{stream}_codes") + 1
         else:
@@ -369,21 +413,24 @@ class CENet(PreTrainedModel):
             nothing = torch.zeros_like(input_ids, dtype=dtype)  # (B, T)
             return FrameBatch(nothing[..., None].expand(-1, -1, columns), nothing.bool())
         if mask is None:
-            mask = torch.ones(given.shape[:2], device=given.device)
+            mask = torch.ones(given.shape[:2], device=given.device)  # (B, N)
         return FrameBatch(given.to(dtype), mask.bool())
 
     def _encode(self, text: dict[str, Tensor], call: "FusionCall | None") -> Tensor:
         """Run the language model, and the fusion where it stands; return the last states."""
+        states: Tensor
         if call is None:
-            return self.backbone(**text).last_hidden_state  # (B, T, d)
-        if self.fusion.stands == "at the head":
-            return call(self.backbone(**text).last_hidden_state[:, :1])  # (B, 1, d)
-        layer = self.backbone.get_submodule(self._injected)
-        layer.enhance = call  # `_enhance_input` runs it on the states that enter the layer
-        try:
-            return self.backbone(**text).last_hidden_state
-        finally:
-            layer.enhance = None  # nothing stays behind for the next call
+            states = self.backbone(**text).last_hidden_state  # (B, T, d)
+        elif call.fusion.stands == "at the head":
+            states = call(self.backbone(**text).last_hidden_state[:, :1])  # (B, 1, d)
+        else:
+            layer = self.backbone.get_submodule(self._injected)
+            layer.enhance = call  # `_enhance_input` runs it on the states that enter the layer
+            try:
+                states = self.backbone(**text).last_hidden_state  # (B, T, d)
+            finally:
+                layer.enhance = None  # nothing stays behind for the next call
+        return states
 
     @property
     def attends_over(self) -> str | None:
@@ -393,10 +440,12 @@ class CENet(PreTrainedModel):
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         # Transformers asks about leaves only, not about the modules that hold them.
-        super()._init_weights(module)
+        super()._init_weights(module)  # type: ignore[no-untyped-call]  # transformers' own
+        if not isinstance(module, nn.Embedding):
+            return
         if self.linguistic is not None and module in self.linguistic.children():
             nn.init.zeros_(module.weight)
-        elif isinstance(module, nn.Embedding) and self._is_of_fusion(module):
+        elif self._is_of_fusion(module):
             nn.init.normal_(module.weight, 0, 0.02)  # a row named padding is not zero
 
     def _is_of_fusion(self, module: nn.Module) -> bool:
@@ -405,11 +454,25 @@ class CENet(PreTrainedModel):
 
     def get_input_embeddings(self) -> nn.Module:
         """Return the backbone's word embeddings."""
-        return self.backbone.get_input_embeddings()
+        words: nn.Module = self.backbone.get_input_embeddings()
+        return words
 
 
 class RegressionHead(nn.Module):
-    """First token → dropout → dense → tanh → dropout → linear(1)."""
+    """The head: first token → dropout → dense → tanh → dropout → linear(1).
+
+    Parameters
+    ----------
+    d : int
+        Width of the text states.
+    dropout : float
+        The share of its inputs that is left out in training.
+
+    Examples
+    --------
+    >>> RegressionHead(d=8, dropout=0.1)(torch.zeros(3, 8)).shape
+    torch.Size([3])
+    """
 
     def __init__(self, d: int, dropout: float):
         super().__init__()
@@ -420,15 +483,35 @@ class RegressionHead(nn.Module):
     def forward(self, first: Tensor) -> Tensor:
         """Map states (B, d) to intensities (B,)."""
         hidden = torch.tanh(self.dense(self.dropout(first)))  # (B, d)
-        return self.output(self.dropout(hidden)).squeeze(-1)
+        intensity: Tensor = self.output(self.dropout(hidden)).squeeze(-1)  # (B,)
+        return intensity
 
 
 class FusionCall:
-    """One call of the fusion: its inputs on the way in, its attention on the way out."""
+    """One call of the fusion: its inputs on the way in, its attention on the way out.
 
-    def __init__(
-        self, fusion: nn.Module, visual: Tensor | FrameBatch, acoustic: Tensor | FrameBatch
-    ):
+    Parameters
+    ----------
+    fusion : Fusion
+        What is called.
+    visual, acoustic : Tensor or FrameBatch
+        What it reads of the two streams: counts or frames.
+
+    Attributes
+    ----------
+    attention : (visual, acoustic)
+        What the fusion attended to; both ``None`` before the call, and if it does not attend.
+
+    Examples
+    --------
+    >>> from cenet_lib import CrossModalEnhancement
+    >>> counts = torch.tensor([[3, 1, 0]])
+    >>> call = FusionCall(CrossModalEnhancement(8, 2, 2), counts, counts)
+    >>> call(torch.zeros(1, 5, 8)).shape, call.attention[0].shape
+    (torch.Size([1, 5, 8]), torch.Size([1, 5, 3]))
+    """
+
+    def __init__(self, fusion: Fusion, visual: Tensor | FrameBatch, acoustic: Tensor | FrameBatch):
         self.fusion = fusion
         self.visual = visual
         self.acoustic = acoustic
@@ -436,12 +519,12 @@ class FusionCall:
 
     def __call__(self, text: Tensor) -> Tensor:
         """Enhance text states (B, T, d)."""
-        states, *attention = self.fusion(text, self.visual, self.acoustic)
-        self.attention = tuple(attention)
-        return states
+        states, visual, acoustic = self.fusion(text, self.visual, self.acoustic)
+        self.attention = (visual, acoustic)
+        return states  # (B, T, d)
 
 
-def _enhance_input(layer: nn.Module, inputs: tuple) -> tuple | None:
+def _enhance_input(layer: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
     """Enhance the states that enter ``layer``.
 
     A hook, not a wrapper around the layer, so that the backbone's weights keep their names. It

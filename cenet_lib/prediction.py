@@ -1,6 +1,7 @@
 """The one inference loop: a model and utterances in, predictions (and attention) out.
 
-Whoever wants to know what a model makes of utterances comes here: training for the metrics of an
+It stands after `cenet_lib.processor` and `cenet_lib.model` and before `cenet_lib.metrics`. Whoever
+wants to know what a model makes of utterances comes here: training for the metrics of an
 epoch, ``python -m cenet_lib predict`` for a table, the inspector for attention. Utterances are
 taken in windows, so memory stays bounded however many there are; within a window, batches are of
 similar length, so little is wasted on padding; results come in the order of the utterances.
@@ -9,7 +10,7 @@ similar length, so little is wasted on padding; results come in the order of the
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, tee
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
@@ -34,6 +35,11 @@ class Output(NamedTuple):
     visual_attention, acoustic_attention : (T, k+1) or (T, N) float32 Tensor, or None
         Attention of each token over codes or over frames, on the CPU; ``None`` if it was not asked
         for, or from a model that does not attend.
+
+    Examples
+    --------
+    >>> Output(prediction=1.25).visual_attention is None
+    True
     """
 
     prediction: float
@@ -45,7 +51,7 @@ class Output(NamedTuple):
 def outputs(
     model: CENet,
     processor: CENetProcessor,
-    encoded: Iterable[Mapping],
+    encoded: Iterable[Mapping[str, Any]],
     *,
     batch_size: int = 64,
     attention: bool = False,
@@ -55,20 +61,24 @@ def outputs(
     Parameters
     ----------
     model : CENet
-        It is put into evaluation mode, and back when the loop ends.
+        The model is put into evaluation mode, and back when the loop ends.
     processor : CENetProcessor
+        The processor that the model was trained with.
     encoded : iterable of mappings
         What the processor makes of utterances. Labels are not looked at.
     batch_size : int
+        How many utterances the model sees at a time.
     attention : bool
-        Also return what each token attended to.
+        Whether to return what each token attended to as well.
 
     Examples
     --------
-    >>> from cenet_lib import Run
-    >>> run = Run("runs/demo-ce")  # doctest: +SKIP
-    >>> encoded = map(run.processor, utterances)  # doctest: +SKIP
-    >>> [o.prediction for o in outputs(run.model, run.processor, encoded)]  # doctest: +SKIP
+    >>> from cenet_lib import Run, load_corpus
+    >>> run, utterances = Run("runs/mine"), load_corpus("data/mine").test
+    >>> encoded = map(run.processor, utterances)
+    >>> predictions = [output.prediction for output in outputs(run.model, run.processor, encoded)]
+    >>> len(predictions) == len(utterances)
+    True
     """
     was_training = model.training
     model.eval()
@@ -104,6 +114,21 @@ def predict_stream(
     """Yield ``(id, words, label, prediction)`` per utterance, in order, in bounded memory.
 
     Predictions are rounded to six decimals, below which the order of additions shows.
+
+    Parameters
+    ----------
+    model, processor, batch_size
+        They are what `outputs` takes.
+    utterances : iterable of Utterance
+        They are gone through once, so a generator will do.
+
+    Examples
+    --------
+    >>> from cenet_lib import Run, load_corpus
+    >>> run, utterances = Run("runs/mine"), load_corpus("data/mine").test
+    >>> id, words, label, prediction = next(predict_stream(run.model, run.processor, utterances))
+    >>> words == utterances[0].text
+    True
     """
     utterances, again = tee(utterances)
     found = outputs(model, processor, map(processor, again), batch_size=batch_size)
@@ -124,12 +149,12 @@ def predict(
 
     Parameters
     ----------
-    model : CENet
-    processor : CENetProcessor
+    model, processor, batch_size
+        They are what `outputs` takes.
     utterances : iterable of Utterance
-    batch_size : int
+        They are gone through once, so a generator will do.
     progress : str, optional
-        Show a bar under this name.
+        What a bar is to be called; by default, there is none.
 
     Returns
     -------
@@ -139,10 +164,13 @@ def predict(
     Examples
     --------
     >>> from cenet_lib import Run, load_corpus
-    >>> run = Run("runs/demo-ce")  # doctest: +SKIP
-    >>> predict(run.model, run.processor, load_corpus("demo").test)  # doctest: +SKIP
+    >>> run, utterances = Run("runs/mine"), load_corpus("data/mine").test
+    >>> predict(run.model, run.processor, utterances).columns.tolist()
+    ['id', 'words', 'label', 'prediction']
     """
-    rows: Iterable[tuple] = predict_stream(model, processor, utterances, batch_size=batch_size)
+    rows: Iterable[tuple[str, str, float, float]] = predict_stream(
+        model, processor, utterances, batch_size=batch_size
+    )
     if progress is not None:
         total = len(utterances) if isinstance(utterances, Sequence) else None
         rows = bar(rows, f"predict {progress}", total=total)
@@ -175,15 +203,30 @@ def evaluate(
 
 
 def attention_summary(
-    model: CENet, processor: CENetProcessor, encoded: Sequence[Mapping]
+    model: CENet, processor: CENetProcessor, encoded: Sequence[Mapping[str, Any]]
 ) -> dict[str, float]:
     """Describe what a model attends to, averaged over the tokens of some encoded utterances.
+
+    Parameters
+    ----------
+    model, processor, encoded
+        They are what `outputs` takes.
 
     Returns
     -------
     dict
-        For each stream ``<stream>_entropy`` in bits (0: one code; log₂ k: all alike) and, where
-        attention is over codes, ``<stream>_share_<code>``. Empty if the model does not attend.
+        It has for each stream ``<stream>_entropy`` in bits (0: one code; log₂ k: all alike) and,
+        where attention is over codes, ``<stream>_share_<code>``. It is empty if the model does not
+        attend.
+
+    Examples
+    --------
+    >>> from cenet_lib import Run, load_corpus
+    >>> run, utterances = Run("runs/mine"), load_corpus("data/mine").test
+    >>> encoded = [run.processor(utterance) for utterance in utterances]
+    >>> summary = attention_summary(run.model, run.processor, encoded)
+    >>> list(summary)[:3]
+    ['visual_entropy', 'visual_share_0', 'visual_share_1']
     """
     over = model.attends_over
     if over is None:
@@ -191,7 +234,9 @@ def attention_summary(
     entropies: dict[str, list[Tensor]] = {stream: [] for stream in STREAMS}
     shares: dict[str, list[Tensor]] = {stream: [] for stream in STREAMS}
     for output in outputs(model, processor, encoded, attention=True):
-        for stream, rows in zip(STREAMS, output[1:], strict=True):
+        attended = (output.visual_attention, output.acoustic_attention)
+        for stream, rows in zip(STREAMS, attended, strict=True):
+            assert rows is not None  # a model that attends returns both
             rows = rows[rows.sum(-1) > 0]  # (tokens, k+1) or (tokens, N); none without frames
             entropies[stream].append(torch.special.entr(rows).sum(-1) / math.log(2))
             if over == "codes":

@@ -1,7 +1,13 @@
-"""From an utterance to what the model reads, and from many to a batch."""
+"""From an utterance to what the model reads, and from many to a batch.
+
+A processor is fitted on a corpus before training, with the vocabularies of `cenet_lib.vocabulary`
+and the tokenizer of the language model. It then stands in front of `cenet_lib.model` wherever
+utterances are looked at, and is saved beside it.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,12 +17,13 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from .corpus import Corpus
 from .errors import CENetError
 from .files import read_json, write_json
+from .frames import FrameSequences
 from .fusion import READS
 from .language.annotators import POLARITY_NEUTRAL, POS_OTHER, get_annotator, own_word_ids
 from .language.backbone import hub_answers, resolve_backbone
 from .language.sentilare import is_sentilare, load_sentilare_tokenizer
 from .utterance import STREAMS, Utterance
-from .vocabulary import FeatureVocabulary, FrameSequences
+from .vocabulary import FeatureVocabulary
 
 _FILE = "cenet_processor.json"
 _MEND = "train the run anew"
@@ -30,19 +37,37 @@ class CENetProcessor:
     Parameters
     ----------
     tokenizer : PreTrainedTokenizerBase
-        Of the language model.
+        The tokenizer of the language model, see `load_tokenizer`.
     visual_vocabulary, acoustic_vocabulary : FeatureVocabulary or None
-        ``None`` if a corpus has no such stream.
+        The fitted code books; ``None`` if a corpus has no such stream.
     annotator : str or None
-        Name of the source of part-of-speech and polarity ids, see `get_annotator`.
+        The name of the dictionary that knows parts of speech and polarity, see
+        `cenet_lib.language.annotators.get_annotator`.
     max_length : int
         Most word pieces per utterance, special tokens included; 50 in the published code.
     pad_frames_to : int or None
-        Count padding codes up to this many frames and cut longer streams, as the published code
-        does with 50. The model must attend to padding (``mask_padding=False``) for it to matter.
+        The number of frames up to which padding codes are counted and at which longer streams are
+        cut: 50 in the published code. The model must attend to padding (``mask_padding=False``) for
+        it to matter.
     reads : str
         What the fusion reads of the streams, see `cenet_lib.fusion`: ``"counts"`` of codes; beside
         them the standardised ``"frames"``, as many as there are; or ``"aligned"``, one per token.
+
+    Raises
+    ------
+    CENetError
+        If there is no such annotator or way to read, or ``max_length`` leaves no room for words.
+
+    Examples
+    --------
+    >>> frames = np.array([[0.0], [0.1], [7.0], [7.1]])
+    >>> great = Utterance("u", ["great", "film"], frames, frames, label=2.0)
+    >>> processor = CENetProcessor.fit(
+    ...     Corpus("tiny", train=[great]), "minilm", n_visual_codes=2, n_acoustic_codes=2
+    ... )
+    >>> encoded = processor(great)
+    >>> encoded["word_index"].tolist(), encoded["visual_counts"].tolist()
+    ([-1, 0, 1, -1], [2, 2, 0])
     """
 
     def __init__(
@@ -81,9 +106,24 @@ class CENetProcessor:
         n_acoustic_codes: int = 16,
         seed: int = 0,
         progress: bool = False,
-        **settings,
+        **options: Any,
     ) -> "CENetProcessor":
         """Fit both vocabularies on the train split's real frames; load the backbone's tokenizer.
+
+        Parameters
+        ----------
+        corpus : Corpus
+            The corpus to train on.
+        backbone : str or Path
+            The language model: ``"minilm"``, a folder, or a model hub's name.
+        n_visual_codes, n_acoustic_codes : int
+            The sizes k of the vocabularies.
+        seed : int
+            The random state of k-means.
+        progress : bool
+            Whether to show a bar for each vocabulary.
+        **options
+            The keyword parameters of `CENetProcessor`.
 
         Raises
         ------
@@ -91,7 +131,7 @@ class CENetProcessor:
             If the train split is empty or has fewer distinct frames than codes.
         """
         train = corpus.split("train")
-        vocabularies = []
+        vocabularies: list[FeatureVocabulary | None] = []
         for stream, n_codes in zip(STREAMS, (n_visual_codes, n_acoustic_codes), strict=True):
             frames = FrameSequences(train, stream)
             if not any(len(piece) for piece in frames):
@@ -102,9 +142,9 @@ class CENetProcessor:
                 vocabularies.append(vocabulary.fit(frames, progress=progress))
             except CENetError as error:
                 raise CENetError(f"{corpus.name}: train, {stream} stream: {error}") from error
-        return cls(load_tokenizer(backbone), *vocabularies, **settings)
+        return cls(load_tokenizer(backbone), *vocabularies, **options)
 
-    def __call__(self, utterance: Utterance) -> dict[str, np.ndarray | float]:
+    def __call__(self, utterance: Utterance) -> dict[str, Any]:
         """Encode one utterance.
 
         Returns
@@ -131,15 +171,17 @@ class CENetProcessor:
             raise CENetError(
                 f"{utterance.id}: a word is not proper Unicode text; transcribe it anew"
             ) from error
-        word_index = np.array([-1 if w is None else w for w in encoded.word_ids()])
-        features = {
+        word_index = np.array([-1 if w is None else w for w in encoded.word_ids()])  # (T,)
+        features: dict[str, Any] = {
             "input_ids": np.array(encoded["input_ids"]),
             "word_index": word_index,
             "visual_counts": self.counts(utterance, "visual"),
             "acoustic_counts": self.counts(utterance, "acoustic"),
         }
         if self._annotator is not None:
-            pos_ids, polarity_ids = self._word_ids(utterance)
+            pos_ids, polarity_ids = own_word_ids(utterance) or self._annotator.annotate(
+                utterance.words
+            )
             # A word's ids are repeated over its pieces; index -1 picks the filler for the rest.
             features["pos_ids"] = np.append(pos_ids, POS_OTHER)[word_index]
             features["polarity_ids"] = np.append(polarity_ids, POLARITY_NEUTRAL)[word_index]
@@ -155,24 +197,23 @@ class CENetProcessor:
 
     def codes(self, utterance: Utterance, stream: str) -> np.ndarray:
         """Return the code (n,) of each frame of a stream; empty without a vocabulary."""
-        frames = self._readable(utterance, stream)
-        if len(frames) == 0:
+        vocabulary, frames = self.vocabularies[stream], utterance.frames(stream)
+        if vocabulary is None or len(frames) == 0:
             return np.zeros(0, dtype=np.int64)
-        return self.vocabularies[stream].predict(frames)
+        return vocabulary.predict(self._readable(utterance, stream, vocabulary))
 
     def standardized(self, utterance: Utterance, stream: str) -> np.ndarray:
         """Return the frames (n, d_m) of a stream in units of the train split."""
-        frames = self._readable(utterance, stream)
-        if len(frames) == 0:
-            return np.zeros((0, self.n_features(stream)), dtype=np.float32)
-        return self.vocabularies[stream].standardize(frames)
-
-    def _readable(self, utterance: Utterance, stream: str) -> np.ndarray:
-        """Return the frames that the vocabulary can read; none without a vocabulary."""
-        vocabulary = self.vocabularies[stream]
-        frames = utterance.frames(stream)
+        vocabulary, frames = self.vocabularies[stream], utterance.frames(stream)
         if vocabulary is None or len(frames) == 0:
-            return frames[:0]
+            return np.zeros((0, self.n_features(stream)), dtype=np.float32)
+        return vocabulary.standardize(self._readable(utterance, stream, vocabulary))
+
+    def _readable(
+        self, utterance: Utterance, stream: str, vocabulary: FeatureVocabulary
+    ) -> np.ndarray:
+        """Return the frames (n, d_m) of a stream that the vocabulary is to read."""
+        frames = utterance.frames(stream)
         if frames.shape[1] != vocabulary.n_features_in_:
             raise CENetError(
                 f"{utterance.id}: {stream} has {frames.shape[1]} columns, the vocabulary was "
@@ -198,11 +239,7 @@ class CENetProcessor:
         vocabulary = self.vocabularies[stream]
         return 1 if vocabulary is None else vocabulary.n_features_in_
 
-    def _word_ids(self, utterance: Utterance) -> tuple[np.ndarray, np.ndarray]:
-        """Return part-of-speech and polarity ids per word: the file's own, or the annotator's."""
-        return own_word_ids(utterance) or self._annotator.annotate(utterance.words)
-
-    def collate(self, features: Sequence[Mapping]) -> dict[str, Tensor]:
+    def collate(self, features: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
         """Put encoded utterances into one batch, padded to its longest text.
 
         Returns
@@ -232,15 +269,18 @@ class CENetProcessor:
             name = f"{stream}_counts"
             batch[name] = torch.as_tensor(np.stack([f[name] for f in features]))
             if stream in features[0]:
-                pieces = [torch.as_tensor(f[stream]) for f in features]
-                lengths = torch.tensor([len(piece) for piece in pieces])
+                pieces = [torch.as_tensor(f[stream]) for f in features]  # (n, d_m) each
+                lengths = [len(piece) for piece in pieces]
                 batch[stream] = torch.nn.utils.rnn.pad_sequence(pieces, batch_first=True)
-                batch[f"{stream}_mask"] = torch.arange(lengths.max()) < lengths[:, None]
+                places = torch.arange(max(lengths))  # (N,)
+                batch[f"{stream}_mask"] = places < torch.tensor(lengths)[:, None]  # (B, N)
         if all("labels" in f for f in features):
             batch["labels"] = torch.tensor([f["labels"] for f in features], dtype=torch.float32)
         return batch
 
-    def inputs(self, features: Sequence[Mapping], device: torch.device) -> dict[str, Tensor]:
+    def inputs(
+        self, features: Sequence[Mapping[str, Any]], device: torch.device
+    ) -> dict[str, Tensor]:
         """Collate encoded utterances without their labels, on a device: to predict on."""
         batch = self.collate(features)
         batch.pop("labels", None)
@@ -251,21 +291,21 @@ class CENetProcessor:
         return self.collate([self(utterance) for utterance in utterances])
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write tokenizer, vocabularies and settings into a folder."""
+        """Write tokenizer, vocabularies and parameters into a folder."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.tokenizer.save_pretrained(folder)
         for stream, vocabulary in self.vocabularies.items():
             if vocabulary is not None:
                 vocabulary.save(folder / f"{stream}_vocabulary")
-        settings = {
+        parameters = {
             "vocabularies": [s for s, v in self.vocabularies.items() if v is not None],
             "annotator": self.annotator_name,
             "max_length": self.max_length,
             "pad_frames_to": self.pad_frames_to,
             "reads": self.reads,
         }
-        write_json(folder / _FILE, settings)
+        write_json(folder / _FILE, parameters)
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> "CENetProcessor":
@@ -279,9 +319,9 @@ class CENetProcessor:
         folder = Path(folder)
         if not (folder / _FILE).exists():
             raise CENetError(f"{folder}: holds no processor ({_FILE} is missing)")
-        settings = read_json(folder / _FILE, _MEND)
+        parameters = read_json(folder / _FILE, _MEND)
         try:
-            streams = tuple(settings.pop("vocabularies"))
+            streams = tuple(parameters.pop("vocabularies"))
         except (KeyError, TypeError) as error:
             raise CENetError(f"{folder / _FILE}: is damaged ({error}); {_MEND}") from error
         vocabularies = [
@@ -290,7 +330,7 @@ class CENetProcessor:
         ]
         tokenizer = load_tokenizer(folder)
         try:
-            return cls(tokenizer, *vocabularies, **settings)
+            return cls(tokenizer, *vocabularies, **parameters)
         except TypeError as error:
             raise CENetError(f"{folder / _FILE}: is damaged ({error}); {_MEND}") from error
 
@@ -301,7 +341,13 @@ def load_tokenizer(backbone: str | Path) -> PreTrainedTokenizerBase:
     Raises
     ------
     CENetError
-        If there is none, or it cannot tell which word a piece belongs to.
+        If there is no tokenizer, or it cannot tell which word a piece belongs to.
+
+    Examples
+    --------
+    >>> tokenizer = load_tokenizer("minilm")
+    >>> tokenizer(["unwatchable", "film"], is_split_into_words=True).word_ids()
+    [None, 0, 0, 0, 1, None]
     """
     backbone = resolve_backbone(backbone)
     if is_sentilare(backbone):
@@ -333,5 +379,5 @@ def _per_word(frames: np.ndarray, n_words: int) -> np.ndarray:
     n = len(frames)
     for word in range(n_words if n else 0):
         first = word * n // n_words
-        aligned[word] = frames[first : max(first + 1, (word + 1) * n // n_words)].mean(0)
+        aligned[word] = frames[first : max(first + 1, (word + 1) * n // n_words)].mean(0)  # (d_m,)
     return aligned

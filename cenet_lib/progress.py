@@ -1,4 +1,7 @@
-"""Long work shows itself: bars where somebody watches, sober lines in a log file."""
+"""Long work shows itself: bars where somebody watches, sober lines in a log file.
+
+Plumbing for everything that takes long: fitting, training, prediction, and the command line.
+"""
 
 import sys
 import time
@@ -12,7 +15,15 @@ T = TypeVar("T")
 
 
 def somebody_watches() -> bool:
-    """Tell whether a terminal or a notebook shows the output, rather than a file keeping it."""
+    """Tell whether a terminal or a notebook shows the output, rather than a file keeping it.
+
+    Examples
+    --------
+    >>> from unittest.mock import patch
+    >>> with patch("sys.stderr.isatty", return_value=True):
+    ...     somebody_watches()
+    True
+    """
     return sys.stderr.isatty() or "ipykernel" in sys.modules
 
 
@@ -23,6 +34,19 @@ def bar(
 
     A log file keeps no bars, so there is none unless somebody watches.
 
+    Parameters
+    ----------
+    items : iterable
+        What is gone through.
+    description : str
+        What stands in front of the bar.
+    shown : bool
+        Whether to show a bar at all.
+    total : int, optional
+        How many items there are; by default the length of the items, if they have one.
+
+    Examples
+    --------
     >>> sum(bar([1, 2, 3], "add"))
     6
     """
@@ -36,11 +60,17 @@ class TrainingProgress:
     Parameters
     ----------
     done, total : int
-        Optimizer steps taken before, and in all.
+        The optimizer steps that were taken before, and those that will have been in the end.
     visible : bool
-        Of several processes, one speaks.
+        Whether to show anything: of several processes, one speaks.
     every : float
-        Seconds between lines.
+        The seconds between two lines.
+
+    Examples
+    --------
+    >>> with TrainingProgress(done=0, total=2, every=0) as progress:
+    ...     progress.step()
+    step 1/2, 0:00 gone, about 0:00 left
     """
 
     def __init__(self, done: int, total: int, visible: bool = True, every: float = 30.0):
@@ -63,7 +93,7 @@ class TrainingProgress:
         self._bar.close()
 
     def step(self) -> None:
-        """Move on by a step."""
+        """Move on by one optimizer step."""
         self._done += 1
         self._bar.update(1)
         now = time.monotonic()
@@ -78,7 +108,7 @@ class TrainingProgress:
         )
 
     def epoch(self, row: Mapping[str, float], epochs: int) -> None:
-        """Say how an epoch went."""
+        """Say how an epoch went: ``row`` is the history's, ``epochs`` the number of all."""
         if self._visible:
             tqdm.write(
                 f"epoch {row['epoch']}/{epochs}   "
@@ -90,7 +120,15 @@ class TrainingProgress:
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Keep its remarks, and its bars for loading and saving weights, off the screen."""
+    """Keep the remarks of transformers, and its bars for loading weights, off the screen.
+
+    Examples
+    --------
+    >>> from transformers.utils import logging
+    >>> with quiet_transformers():
+    ...     logging.is_progress_bar_enabled()
+    False
+    """
     from transformers.utils import logging  # heavy, and most who show a bar load no model
 
     bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
@@ -107,8 +145,10 @@ def quiet_transformers() -> Iterator[None]:
 def clock(seconds: float) -> str:
     """Write a duration as ``m:ss`` or ``h:mm:ss``.
 
-    >>> clock(75)
-    '1:15'
+    Examples
+    --------
+    >>> clock(75), clock(3675)
+    ('1:15', '1:01:15')
     """
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

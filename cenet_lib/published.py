@@ -15,6 +15,9 @@ no gradient, among them some that are not padding at all (``<s>``, neutral and o
 Text is padded with id 0 there. It makes no difference: the attention mask hides padding, and
 positions run 2 … L+1 whatever the padding, because the linguistic embeddings enter through
 ``inputs_embeds``.
+
+`cenet_lib.model.CENet.from_published` opens such a checkpoint by way of `read_published`; the
+published run can be repeated with `published_optimizer`.
 """
 
 import math
@@ -48,12 +51,7 @@ RULES = {
     **RENAMED,
 }
 
-# The settings of the published run on MOSI.
-BATCH_SIZE = 64
-EPOCHS = 40
-MAX_LENGTH = 50  # word pieces, and frames
-MAX_GRAD_NORM = 2.0
-SEED = 6758
+MAX_GRAD_NORM = 2.0  # the rest of the published run on MOSI is the recipe ``mosi-published``
 
 
 def read_published(
@@ -66,28 +64,38 @@ def read_published(
     source : folder or mapping of str to Tensor
         A folder with config.json and pytorch_model.bin (or model.safetensors), or a state dict.
     config : mapping, optional
-        In the terms of the published RobertaConfig; by default the folder's config.json.
+        What it was built from, in the terms of the published RobertaConfig; by default the folder's
+        config.json.
 
     Returns
     -------
-    settings : dict
-        Of a `CENetConfig`: ``backbone``, ``head_dropout``, ``n_visual_codes``,
+    options : dict
+        What a `CENetConfig` takes: ``backbone``, ``head_dropout``, ``n_visual_codes``,
         ``n_acoustic_codes``.
     weights : dict of str to Tensor
-        By the names of a `CENet`. The unused pooler and heads of pre-training are left out.
+        The weights by the names of a `CENet`. The unused pooler and heads of pre-training are left
+        out.
 
     Raises
     ------
     CENetError
         If a file is missing, damaged or wants to run code; if config and weights contradict each
         other; or if it is no CENet.
+
+    Examples
+    --------
+    >>> read_published({"roberta.embeddings.word_embeddings.weight": torch.zeros(5, 8)})
+    Traceback (most recent call last):
+    cenet_lib.errors.CENetError: the state dict: has no \
+roberta.encoder.CE.visual_embedding.weight, so it is not a published CENet; \
+open a language model, such as SentiLARE, with CENet.from_backbone
     """
     if isinstance(source, Mapping):
         where, found, config = STATE_DICT, source, config or {}
     else:
         where, found = str(source), read_weights(source)
         config = read_config(source) if config is None else config
-    settings: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     for stream in ("visual", "acoustic"):
         name = f"{_CE}{stream}_embedding.weight"
         if name not in found:
@@ -95,10 +103,10 @@ def read_published(
                 f"{where}: has no {name}, so it is not a published CENet; "
                 "open a language model, such as SentiLARE, with CENet.from_backbone"
             )
-        settings[f"n_{stream}_codes"] = len(found[name]) - 1
+        options[f"n_{stream}_codes"] = len(found[name]) - 1
     backbone = roberta_config(config, found)
-    settings |= {"backbone": backbone, "head_dropout": backbone.hidden_dropout_prob}
-    return settings, renamed(found, RULES, NOT_NEEDED)
+    options |= {"backbone": backbone, "head_dropout": backbone.hidden_dropout_prob}
+    return options, renamed(found, RULES, NOT_NEEDED)
 
 
 def to_published(model: PreTrainedModel) -> dict[str, Tensor]:
@@ -111,6 +119,17 @@ def to_published(model: PreTrainedModel) -> dict[str, Tensor]:
     ------
     CENetError
         If the model has not the published shape: RoBERTa, ``fusion="ce"``, ``linguistic=True``.
+
+    Examples
+    --------
+    >>> from transformers import RobertaConfig
+    >>> from cenet_lib import CENet, CENetConfig
+    >>> backbone = RobertaConfig(vocab_size=100, hidden_size=12, num_hidden_layers=2)
+    >>> weights = to_published(CENet(CENetConfig.published(backbone=backbone)))
+    >>> weights["classifier.out_proj.weight"].shape
+    torch.Size([1, 12])
+    >>> CENet.from_published(weights).config.n_visual_codes
+    16
     """
     config = model.config
     if (config.backbone.model_type, config.fusion, config.linguistic) != ("roberta", "ce", True):
@@ -145,16 +164,31 @@ def published_optimizer(
     Parameters
     ----------
     model : CENet
+        The model whose weights are to be trained.
     n_steps : int
-        Of the whole run: epochs × full batches.
+        The steps of the whole run: epochs × full batches.
+    lr : float
+        The learning rate at its highest.
+    eps : float
+        AdamW's ε.
+    weight_decay : float
+        AdamW's weight decay, of the weights that are not spared.
+    warmup : float
+        The share of the steps in which the learning rate rises.
 
     Returns
     -------
     optimizer, scheduler
-        To be stepped in this order, after each batch.
+        They are to be stepped in this order, after each batch.
+
+    Examples
+    --------
+    >>> optimizer, scheduler = published_optimizer(nn.Linear(2, 1), n_steps=10)
+    >>> scheduler.get_last_lr()[0]  # the first step moves nothing
+    0.0
     """
     spared = ("bias", "LayerNorm.weight")
-    parts: dict[str, list] = {"backbone": [], "fusion": [], "no decay": []}
+    parts: dict[str, list[nn.Parameter]] = {"backbone": [], "fusion": [], "no decay": []}
     for name, parameter in model.named_parameters():
         if name.startswith("fusion."):
             parts["fusion"].append(parameter)
@@ -183,11 +217,19 @@ class PublishedAdamW(torch.optim.AdamW):
     There a step is ``lr · √(1-β₂ᵗ)/(1-β₁ᵗ) · m / (√v + ε)``, in PyTorch
     ``lr / (1-β₁ᵗ) · m / (√v/√(1-β₂ᵗ) + ε)``: the same with ε / √(1-β₂ᵗ), thirty times ε at first.
     It shows where gradients are as small as ε.
+
+    Examples
+    --------
+    >>> weight = nn.Parameter(torch.zeros(1))
+    >>> weight.grad = torch.tensor([1e-8])  # as small as ε
+    >>> PublishedAdamW([weight], lr=1.0, eps=1e-8).step()
+    >>> round(weight.item(), 4)  # half a step with torch.optim.AdamW
+    -0.0307
     """
 
     @torch.no_grad()
-    def step(self, closure=None):
-        """Take one step."""
+    def step(self, closure: Any = None) -> Any:
+        """Take one step; a closure, which evaluates the model anew, returns the loss."""
         plain = [group["eps"] for group in self.param_groups]
         for group in self.param_groups:
             states = (self.state.get(parameter) for parameter in group["params"])

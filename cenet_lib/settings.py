@@ -1,14 +1,15 @@
 """Everything that decides a run, beside the corpus: settings, and recipes that fill them.
 
-Each field of `TrainingSettings` is documented here and nowhere else; the command line's options and
-the recipes' keys are made from them.
+`TrainingSettings` checks what was asked for before anything is read or built; training, and the
+rooms ``runs`` and ``results``, go by it. Each of its fields is a *setting*. They are documented
+here and nowhere else; the command line's options and the recipes' keys are made from them.
 """
 
 import difflib
 import math
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,6 +21,15 @@ RECIPES = Path(__file__).parent / "recipes"
 # Names only, so that settings and recipes can be read without importing torch. The classes are in
 # `cenet_lib.fusion`, whose `register_fusion` adds the names of others.
 FUSION_NAMES = ["none", "ce", "ce-continuous", "late", "mag"]
+
+_AT_LEAST_ONE = (
+    *("epochs", "batch_size", "accumulate", "max_length", "n_visual_codes", "n_acoustic_codes"),
+    *("pad_frames_to", "patience", "save_every"),
+)
+_AT_LEAST_ZERO = (
+    *("lr_backbone", "lr_fusion", "lr_head", "weight_decay", "max_grad_norm", "adam_epsilon"),
+    *("injection_layer", "freeze_layers", "seed"),
+)
 
 
 def _setting(default: Any, help: str, choices: Sequence[str] | None = None) -> Any:
@@ -33,7 +43,16 @@ class TrainingSettings:
     Raises
     ------
     CENetError
-        If a value is out of its range or not one of the choices.
+        If a value is of another type, out of its range, or not one of the choices.
+
+    Examples
+    --------
+    >>> settings = TrainingSettings(fusion="late", epochs=5)
+    >>> settings.epochs, settings.batch_size
+    (5, 32)
+    >>> TrainingSettings(epochs=0)
+    Traceback (most recent call last):
+    cenet_lib.errors.CENetError: epochs is 0; it must be at least 1
     """
 
     # the model
@@ -59,7 +78,7 @@ class TrainingSettings:
     head_dropout: float = _setting(0.1, "share of the head's inputs left out in training")
     linguistic: str | None = _setting(
         None,
-        "source of part-of-speech and word-polarity ids, none by default",
+        "dictionary for part-of-speech and word-polarity ids, none by default",
         ("offline", "sentiwordnet"),
     )
     max_length: int = _setting(50, "most word pieces per utterance")
@@ -100,29 +119,9 @@ class TrainingSettings:
     )
     wandb: str = _setting("off", "log to Weights & Biases", ("off", "online", "offline"))
 
-    def __post_init__(self):
-        at_least_one = ("epochs", "batch_size", "accumulate", "max_length", "n_visual_codes")
-        at_least_one += ("n_acoustic_codes", "pad_frames_to", "patience", "save_every")
-        at_least_zero = ("lr_backbone", "lr_fusion", "lr_head", "weight_decay", "max_grad_norm")
-        at_least_zero += ("adam_epsilon", "injection_layer", "freeze_layers", "seed")
+    def __post_init__(self) -> None:
         for setting in fields(self):
-            name, value = setting.name, getattr(self, setting.name)
-            kinds = setting_kinds(name)
-            if float in kinds and isinstance(value, int) and not isinstance(value, bool):
-                value = float(value)
-                object.__setattr__(self, name, value)
-            if type(value) not in kinds:
-                wanted = " or ".join(k.__name__.replace("NoneType", "nothing") for k in kinds)
-                raise CENetError(f"{name} is {value!r}; it must be {wanted}")
-            choices = setting.metadata["choices"]
-            if choices and value is not None and value not in choices:
-                raise CENetError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
-            if value is None:
-                continue
-            if name in at_least_one and value < 1:
-                raise CENetError(f"{name} is {value}; it must be at least 1")
-            if name in at_least_zero and not 0 <= value < math.inf:
-                raise CENetError(f"{name} is {value}; it must be 0 or more")
+            self._check(setting)
         if not 0 <= self.head_dropout < 1:
             raise CENetError(f"head_dropout is {self.head_dropout}; it must be in [0, 1)")
         if not 0 <= self.warmup <= 1:
@@ -132,15 +131,46 @@ class TrainingSettings:
                 f"a batch of {self.batch_size} cannot be worked through in {self.accumulate} parts"
             )
 
+    def _check(self, setting: Field[Any]) -> None:
+        """Raise a `CENetError` if a value is not one that the setting may have."""
+        name, value = setting.name, getattr(self, setting.name)
+        kinds = setting_kinds(name)
+        if float in kinds and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+            object.__setattr__(self, name, value)
+        if type(value) not in kinds:
+            wanted = " or ".join(k.__name__.replace("NoneType", "nothing") for k in kinds)
+            raise CENetError(f"{name} is {value!r}; it must be {wanted}")
+        if value is None:
+            return
+        choices = setting.metadata["choices"]
+        if choices and value not in choices:
+            raise CENetError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
+        if name in _AT_LEAST_ONE and value < 1:
+            raise CENetError(f"{name} is {value}; it must be at least 1")
+        if name in _AT_LEAST_ZERO and not 0 <= value < math.inf:
+            raise CENetError(f"{name} is {value}; it must be 0 or more")
+
 
 def setting_kinds(name: str) -> tuple[type, ...]:
-    """Return the types that a setting may have."""
-    kind = TrainingSettings.__dataclass_fields__[name].type
+    """Return the types that a setting may have.
+
+    Examples
+    --------
+    >>> setting_kinds("patience")
+    (<class 'int'>, <class 'NoneType'>)
+    """
+    kind: Any = TrainingSettings.__dataclass_fields__[name].type
     return get_args(kind) or (kind,)
 
 
 def load_recipe(name_or_path: str | Path) -> dict[str, Any]:
     """Read a recipe: a YAML file of settings, one of the package's by name or one's own by path.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        The name of one of the package's recipes, such as ``"mosi"``, or the path of a YAML file.
 
     Returns
     -------
@@ -151,6 +181,12 @@ def load_recipe(name_or_path: str | Path) -> dict[str, Any]:
     ------
     CENetError
         If there is no such recipe, it is not a mapping, or a key is unknown or a value refused.
+
+    Examples
+    --------
+    >>> recipe = load_recipe("mosi-published")
+    >>> TrainingSettings(**recipe).seed
+    6758
     """
     path = RECIPES / f"{name_or_path}.yaml"
     if not path.is_file():

@@ -48,7 +48,14 @@ class _Layout(NamedTuple):
 
 
 class Outline(NamedTuple):
-    """What a corpus checks of an utterance: its id, its label and the widths of its streams."""
+    """What a corpus checks of an utterance: its id, its label and the widths of its streams.
+
+    Examples
+    --------
+    >>> from cenet_lib import load_corpus
+    >>> next(load_corpus("data/mine").test.outlines()).widths
+    {'visual': 6, 'acoustic': 5}
+    """
 
     id: str
     label: float | None
@@ -58,8 +65,10 @@ class Outline(NamedTuple):
 def is_store(path: str | Path) -> bool:
     """Tell whether ``path`` is a folder that `write_store` wrote.
 
-    >>> is_store(Path.home())
-    False
+    Examples
+    --------
+    >>> is_store("data/mine"), is_store("models/mine")
+    (True, False)
     """
     return (Path(path) / _HEADER).is_file()
 
@@ -218,6 +227,15 @@ class StoredUtterances(Sequence[Utterance]):
         (n,).
     scalars : dict of str to str
         The kind of each scalar annotation, ``"float"`` or ``"str"``.
+
+    Examples
+    --------
+    >>> from cenet_lib import load_corpus
+    >>> utterances = load_corpus("data/mine").test
+    >>> len(utterances), len(utterances[:3])
+    (16, 3)
+    >>> next(utterances.frames("visual")).shape == utterances[0].visual.shape
+    True
     """
 
     def __init__(

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -44,6 +45,9 @@ from .runs.preparation import Training, prepare
 from .runs.stopping import StopSignals
 from .settings import TrainingSettings
 
+if TYPE_CHECKING:
+    from .runs.tracking import WandbTracker
+
 _MOST_SUMMARISED = 256  # valid utterances whose attention is looked at after each epoch
 
 
@@ -60,19 +64,22 @@ def train(
     Parameters
     ----------
     corpus : Corpus
-        With non-empty train and valid splits. Utterances without a label are left out of training.
+        A corpus whose train and valid splits are not empty. Utterances without a label are left out
+        of training.
     folder : str or Path
         Folder of the run; it must not exist yet.
     settings : TrainingSettings, optional
+        How to train; by default, as suits the demo corpus.
     source : str, optional
         What `load_corpus` took, for `resume` to find the corpus again.
     resuming : bool
-        Go on with the run in the folder. `resume` says this, after it has seen to it that corpus
-        and settings are those of before.
+        Whether to go on with the run in the folder. `resume` says so, after it has seen to it that
+        corpus and settings are those of before.
 
     Returns
     -------
     Run
+        The finished run, opened from its folder.
 
     Raises
     ------
@@ -84,8 +91,12 @@ def train(
 
     Examples
     --------
-    >>> from cenet_lib import TrainingSettings, load_corpus
-    >>> train(load_corpus("demo"), "runs/mine", TrainingSettings(epochs=1))  # doctest: +SKIP
+    >>> from cenet_lib import TrainingSettings, load_corpus, train
+    >>> settings = TrainingSettings("models/mine", n_visual_codes=3, n_acoustic_codes=3, epochs=1)
+    >>> run = train(load_corpus("data/mine"), "runs/another", settings)
+    epoch 1/1   train: MSE ...
+    >>> run.metrics["best_epoch"]
+    1
     """
     began = time.monotonic()
     folder, settings = Path(folder).resolve(), settings or TrainingSettings()
@@ -94,10 +105,7 @@ def train(
     training = prepare(corpus, settings, progress=True)
     accelerator = training.accelerator
     with _claimed(folder, accelerator, keep=resuming):
-        if accelerator.is_main_process and not (folder / "config.json").is_file():
-            write_json(
-                folder / "config.json", describe_run(corpus, settings, source or corpus.name)
-            )
+        _describe(folder, accelerator, corpus, settings, source)
         state = _begin(training, folder, resuming)
         tracker = _tracker(folder, training)
         total = settings.epochs * state.steps_per_epoch
@@ -108,12 +116,7 @@ def train(
 
             def between_steps() -> None:
                 progress.step()
-                stopping = stop.agreed(accelerator)
-                due = settings.save_every is not None and state.step % settings.save_every == 0
-                if (stopping or due) and state.step_in_epoch < state.steps_per_epoch:
-                    save_checkpoint(folder, accelerator, state)
-                    if stopping:
-                        raise _interrupted(folder, state, total)
+                _save_if_due(folder, training, state, stop)
 
             while state.epoch < settings.epochs and not state.is_out_of_patience(settings.patience):
                 train_epoch(training, state, between_steps)
@@ -124,16 +127,8 @@ def train(
                     tracker.log(row, state.step)
                 save_checkpoint(folder, accelerator, state)
                 if stop.agreed(accelerator) and state.epoch < settings.epochs:
-                    raise _interrupted(folder, state, total)
-        best = checkpoint_of(folder, state.best_epoch() * state.steps_per_epoch)
-        accelerator.load_state(str(best))
-        if accelerator.is_main_process:
-            # without the wrapper that lowers the precision: as whoever opens the run will predict
-            model = accelerator.unwrap_model(training.plain_model, keep_fp32_wrapper=False)
-            seconds = time.monotonic() - began
-            seen = training.corpus
-            write_outcome(folder, model, training.processor, seen, state, seconds, tracker)
-            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+                    raise _interrupted(folder, training, state)
+        _finish(folder, training, state, began, tracker)
     accelerator.wait_for_everyone()
     return Run(folder)
 
@@ -146,15 +141,25 @@ def train_epoch(
     Parameters
     ----------
     training : Training
+        What `cenet_lib.runs.preparation.prepare` has made ready.
     state : TrainingState
         Where training stands; its ``step`` and ``seen`` move on.
     between_steps : callable
-        Called after each optimizer step.
+        What is called after each optimizer step.
 
     Raises
     ------
     CENetError
         If the loss is no number; the message names the step, the utterances and likely causes.
+
+    Examples
+    --------
+    >>> settings = TrainingSettings("models/mine", n_visual_codes=3, n_acoustic_codes=3)
+    >>> training = prepare(load_corpus("data/mine"), settings)
+    >>> state = TrainingState(steps_per_epoch=len(training.batches))
+    >>> train_epoch(training, state)
+    >>> state.step == len(training.batches)
+    True
     """
     accelerator, model, optimizer = training.accelerator, training.model, training.optimizer
     model.train()
@@ -163,7 +168,7 @@ def train_epoch(
     for part in training.batches.parts(state.epoch, skip=state.step_in_epoch):
         features = [training.encoded["train"][row] for row in part.rows]
         batch = training.processor.collate(features)
-        batch = {name: tensor.to(accelerator.device) for name, tensor in batch.items()}
+        batch = {name: tensor.to(accelerator.device) for name, tensor in batch.items()}  # (B, …)
         with accelerator.accumulate(model):  # steps count only after the last part of a batch
             output = model(**batch)
             if not torch.isfinite(output.loss):
@@ -186,10 +191,29 @@ def evaluate_epoch(training: Training, split: str) -> dict[str, float]:
 
     Each process takes its share of the utterances, and all get the same numbers.
 
+    Parameters
+    ----------
+    training : Training
+        What `cenet_lib.runs.preparation.prepare` has made ready.
+    split : str
+        ``"valid"``; or ``"train"``, or ``"test"`` if it is watched.
+
+    Returns
+    -------
+    dict of str to float
+        ``mse`` and the metrics of `cenet_lib.metrics`.
+
     Raises
     ------
     CENetError
         If the model predicts something that is no number.
+
+    Examples
+    --------
+    >>> settings = TrainingSettings("models/mine", n_visual_codes=3, n_acoustic_codes=3)
+    >>> training = prepare(load_corpus("data/mine"), settings)
+    >>> list(evaluate_epoch(training, "valid"))[:3]
+    ['mse', 'mae', 'corr']
     """
     accelerator = training.accelerator
     mine = training.encoded[split][accelerator.process_index :: accelerator.num_processes]
@@ -213,7 +237,12 @@ def resume(folder: str | Path, corpus: Corpus | None = None) -> Run:
     folder : str or Path
         Folder of the run.
     corpus : Corpus, optional
-        The same as before; by default it is loaded from where it came from.
+        The same corpus as before; by default it is loaded from where it came from.
+
+    Returns
+    -------
+    Run
+        The finished run, opened from its folder.
 
     Raises
     ------
@@ -223,7 +252,9 @@ def resume(folder: str | Path, corpus: Corpus | None = None) -> Run:
 
     Examples
     --------
-    >>> resume("runs/mine")  # doctest: +SKIP
+    >>> resume("runs/mine")
+    Traceback (most recent call last):
+    cenet_lib.errors.CENetError: ...runs/mine: is finished; there is nothing to resume
     """
     folder = Path(folder).resolve()
     if is_finished(folder):
@@ -268,6 +299,19 @@ def _claimed(folder: Path, accelerator: Accelerator, keep: bool) -> Iterator[Non
             raise
 
 
+def _describe(
+    folder: Path,
+    accelerator: Accelerator,
+    corpus: Corpus,
+    settings: TrainingSettings,
+    source: str | None,
+) -> None:
+    """Write config.json, unless the run has one from before it was stopped."""
+    path = folder / "config.json"
+    if accelerator.is_main_process and not path.is_file():
+        write_json(path, describe_run(corpus, settings, source or corpus.name))
+
+
 def _begin(training: Training, folder: Path, resuming: bool) -> TrainingState:
     """Return where training begins, with everything as it was there."""
     accelerator = training.accelerator
@@ -282,13 +326,25 @@ def _begin(training: Training, folder: Path, resuming: bool) -> TrainingState:
     return load_checkpoint(checkpoint, accelerator)
 
 
-def _tracker(folder: Path, training: Training):
+def _tracker(folder: Path, training: Training) -> "WandbTracker | None":
+    """Return what logs to Weights & Biases, on one process and if that was asked for."""
     if training.settings.wandb == "off" or not training.accelerator.is_main_process:
         return None
     from .runs.tracking import WandbTracker  # heavy: wandb takes a second
 
     config = read_json(folder / "config.json", "begin a new run")
     return WandbTracker(folder, config, training.settings.wandb)
+
+
+def _save_if_due(folder: Path, training: Training, state: TrainingState, stop: StopSignals) -> None:
+    """Save between two steps of an epoch, every so many steps, or because somebody asks to stop."""
+    every = training.settings.save_every
+    stopping = stop.agreed(training.accelerator)
+    due = every is not None and state.step % every == 0
+    if (stopping or due) and state.step_in_epoch < state.steps_per_epoch:
+        save_checkpoint(folder, training.accelerator, state)
+        if stopping:
+            raise _interrupted(folder, training, state)
 
 
 def _measure(training: Training, state: TrainingState) -> dict[str, float]:
@@ -310,6 +366,25 @@ def _measure(training: Training, state: TrainingState) -> dict[str, float]:
     return row | training.learning_rates()
 
 
+def _finish(
+    folder: Path,
+    training: Training,
+    state: TrainingState,
+    began: float,
+    tracker: "WandbTracker | None",
+) -> None:
+    """Take the weights of the best epoch, write what the run leaves, and drop the checkpoints."""
+    accelerator = training.accelerator
+    best = checkpoint_of(folder, state.best_epoch() * state.steps_per_epoch)
+    accelerator.load_state(str(best))
+    if accelerator.is_main_process:
+        # without the wrapper that lowers the precision: as whoever opens the run will predict
+        model = accelerator.unwrap_model(training.plain_model, keep_fp32_wrapper=False)
+        seconds, seen = time.monotonic() - began, training.corpus
+        write_outcome(folder, model, training.processor, seen, state, seconds, tracker)
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+
+
 def _draw_as_before() -> None:
     """Draw a number, as data loaders did before each epoch and each evaluation in version 0.1.
 
@@ -321,11 +396,13 @@ def _draw_as_before() -> None:
 def _score(
     labels: Sequence[float], predictions: Sequence[float], label_range: tuple[float, float]
 ) -> dict[str, float]:
+    """Return the mean squared error, which is the loss, and the metrics."""
     mse = float(np.square(np.asarray(labels) - np.asarray(predictions)).mean())
     return {"mse": mse, **evaluate_predictions(labels, predictions, label_range)}
 
 
-def _interrupted(folder: Path, state: TrainingState, total: int) -> Interrupted:
+def _interrupted(folder: Path, training: Training, state: TrainingState) -> Interrupted:
+    total = training.settings.epochs * state.steps_per_epoch
     return Interrupted(
         f"stopped at step {state.step} of {total}; everything is saved. "
         f"Go on with: python -m cenet_lib train --resume {os.path.relpath(folder)}"

@@ -44,6 +44,7 @@ HEADING = re.compile(
 )
 SOLUTION = re.compile(r"^( *)### BEGIN SOLUTION\n.*?^ *### END SOLUTION$", re.M | re.S)
 HIDDEN = re.compile(r"\n### BEGIN HIDDEN TESTS\n.*?### END HIDDEN TESTS", re.S)
+LANGUAGE = {"file_extension": ".py", "name": "python"}
 LINK = re.compile(r"(\]\()(?!https?:|#|\d\d_\w+\.ipynb)")  # a solution links to solutions
 
 
@@ -60,16 +61,19 @@ def read_source(path: Path) -> nbformat.NotebookNode:
         If an exercise lacks its heading, its solution or its check.
     """
     notebook = jupytext.read(path, fmt="py:percent")
-    notebook.metadata = nbformat.from_dict(
-        {
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "language_info": {"file_extension": ".py", "name": "python"},
-        }
-    )
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata = nbformat.from_dict({"kernelspec": kernel, "language_info": LANGUAGE})
     notebook.nbformat, notebook.nbformat_minor = 4, 5
-    points, waiting = None, None
+    _mark_exercises(notebook, path.name)
+    _name_cells(notebook)
+    return notebook
+
+
+def _mark_exercises(notebook: nbformat.NotebookNode, source: str) -> None:
+    """Turn the marks of exercises and checks into nbgrader's, with a hidden half of each check."""
+    points, waiting = None, None  # of the exercise whose cells have not come yet
     for cell in notebook.cells:
-        where = f"{path.name}: {cell.source.splitlines()[0] if cell.source else 'an empty cell'}"
+        where = f"{source}: {cell.source.splitlines()[0] if cell.source else 'an empty cell'}"
         heading = HEADING.search(cell.source) if cell.cell_type == "markdown" else None
         if cell.source.startswith("### Exercise") and heading is None:
             raise BuildError(f"{where}: the heading is not as build.py describes it")
@@ -93,13 +97,11 @@ def read_source(path: Path) -> nbformat.NotebookNode:
             cell.metadata["nbgrader"] = _nbgrader(f"{checked}_check", points=points)
             points = waiting = None
     if waiting or points is not None:
-        raise BuildError(f"{path.name}: the last exercise lacks its cells")
-    _name_cells(notebook)
-    return notebook
+        raise BuildError(f"{source}: the last exercise lacks its cells")
 
 
 def _nbgrader(grade_id: str, *, solution: bool = False, points: int | None = None) -> dict:
-    """Return nbgrader's cell metadata, for a solution or for a locked test."""
+    """Return nbgrader's metadata of a cell: of a solution, or of a locked test worth points."""
     metadata = {
         "grade": not solution,
         "grade_id": grade_id,
@@ -152,7 +154,13 @@ def versions(source: Path) -> dict[Path, nbformat.NotebookNode]:
 
 
 def execute(notebook: nbformat.NotebookNode, folder: Path, *, fast: bool = False) -> None:
-    """Run a notebook top to bottom in ``folder``; keep its outputs, drop what changes by itself."""
+    """Run a notebook top to bottom in ``folder``; keep its outputs, drop what changes by itself.
+
+    Raises
+    ------
+    nbclient.exceptions.CellExecutionError
+        If a cell raises.
+    """
     with tempfile.TemporaryDirectory(prefix="cenet-ipython-") as private:
         environment = {
             **os.environ,
@@ -175,21 +183,20 @@ def execute(notebook: nbformat.NotebookNode, folder: Path, *, fast: bool = False
 
 
 def _tidy(notebook: nbformat.NotebookNode) -> None:
+    """Drop what an execution leaves and what differs from one to the next."""
     notebook.metadata.pop("widgets", None)
-    notebook.metadata.language_info = nbformat.from_dict(
-        {"file_extension": ".py", "name": "python"}
-    )
+    notebook.metadata.language_info = nbformat.from_dict(LANGUAGE)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type != "code":
             continue
-        outputs = []
+        outputs: list[nbformat.NotebookNode] = []
         for output in cell.outputs:
             if "application/vnd.jupyter.widget-view+json" in output.get("data", {}):
                 continue  # without a kernel it would be an error message
-            last = outputs[-1] if outputs else {}
-            if output.output_type == "stream" and last.get("name") == output.name:
-                last.text += output.text  # how a stream is cut into pieces is chance
+            before = outputs[-1].get("name") if outputs else None
+            if output.output_type == "stream" and output.name == before:
+                outputs[-1].text += output.text  # how a stream is cut into pieces is chance
             else:
                 outputs.append(output)
         cell.outputs = outputs
@@ -204,6 +211,14 @@ def build(source: Path) -> None:
         path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
         seconds, size = time.perf_counter() - begin, path.stat().st_size / 1e3
         print(f"{path.relative_to(HERE)}: {seconds:.0f} s, {size:.0f} kB", flush=True)
+
+
+def try_out(source: Path) -> None:
+    """Execute both notebooks of a source on little data; write nothing."""
+    for path, notebook in versions(source).items():
+        begin = time.perf_counter()
+        execute(notebook, HERE, fast=True)
+        print(f"{path.relative_to(HERE)}: {time.perf_counter() - begin:.0f} s", flush=True)
 
 
 def drift(source: Path) -> list[str]:
@@ -268,13 +283,10 @@ def main(arguments: list[str] | None = None) -> int:
         print("\n".join(found) or "nothing is out of date")
         return 1 if found else 0
     for source in sources:
-        if not options.fast:
+        if options.fast:
+            try_out(source)
+        else:
             build(source)
-            continue
-        for path, notebook in versions(source).items():
-            begin = time.perf_counter()
-            execute(notebook, HERE, fast=True)
-            print(f"{path.relative_to(HERE)}: {time.perf_counter() - begin:.0f} s", flush=True)
     return 0
 
 

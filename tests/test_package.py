@@ -62,6 +62,7 @@ def test_importing_the_package_imports_nothing_heavy(tmp_path):
             "from cenet_lib import FeatureVocabulary, evaluate_predictions",
             {"numpy", "scipy", "sklearn", "pandas", "tqdm"},
         ),
+        ("from cenet_lib import train", {*HEAVY} - {"wandb"}),
     ],
 )
 def test_what_is_light_stays_light(code, allowed, small_corpus, tmp_path):

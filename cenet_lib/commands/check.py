@@ -6,7 +6,13 @@ from ..course.environment import check_environment
 
 
 def run(options: Namespace) -> int:
-    """Print a line per requirement; return 1 if anything is to mend."""
+    """Print a line per requirement; return 1 if anything is to mend.
+
+    Examples
+    --------
+    >>> status = run(Namespace())
+    [OK]   Python 3...
+    """
     failed = 0
     for finding in check_environment():
         print(finding, flush=True)

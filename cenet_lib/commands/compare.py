@@ -9,7 +9,18 @@ from ..settings import TrainingSettings, load_recipe
 
 
 def run(options: Namespace) -> None:
-    """Take the settings with several values for axes; train, and print the summary."""
+    """Take the settings with several values for axes; train, and print the summary.
+
+    Examples
+    --------
+    >>> from cenet_lib.__main__ import main
+    >>> options = ["--corpus", "data/mine", "--backbone", "models/mine", "--k", "3"]
+    >>> main(["compare", *options, "--epochs", "1", "--seed", "0", "1", "--out", "runs/seeds"])
+    Corpus(...)
+    ...
+    written to runs/seeds
+    0
+    """
     names = [setting.name for setting in fields(TrainingSettings)] + ["k"]
     given = {name: getattr(options, name) for name in names}
     given = {name: value for name, value in given.items() if value is not None}

@@ -10,7 +10,14 @@ from ..progress import somebody_watches
 
 
 def run(options: Namespace) -> int:
-    """Do what the action says; return the exit status."""
+    """Do what the action says; return the exit status.
+
+    Examples
+    --------
+    >>> run(Namespace(action="validate", path="data/mine"))
+    nothing wrong
+    0
+    """
     return {"info": _info, "convert": _convert, "validate": _validate}[options.action](options)
 
 

@@ -11,7 +11,15 @@ from ..runs.folder import Run
 
 
 def run(options: Namespace) -> None:
-    """Take the run's own predictions, or predict another corpus."""
+    """Take the run's own predictions, or predict another corpus.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> run(Namespace(run=Path("runs/mine"), corpus=None, split="test"))
+    test, ... utterances, with 95 % intervals over utterances
+      MAE ...
+    """
     run = Run(options.run)
     if options.corpus is None:
         table = run.predictions[run.predictions["split"] == options.split]

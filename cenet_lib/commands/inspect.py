@@ -9,7 +9,15 @@ from ..progress import somebody_watches
 
 
 def run(options: Namespace) -> None:
-    """Open the inspector on a run and export its page."""
+    """Open the inspector on a run and export its page.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> chosen = {"out": Path("attention.html"), "utterances": 3}
+    >>> run(Namespace(run=Path("runs/mine"), corpus="data/mine", compare=None, **chosen))
+    written to attention.html; open it in a browser
+    """
     refuse_existing(options.out)
     corpus = None if options.corpus is None else load_corpus(options.corpus)
     inspector = AttentionInspector.from_run(

@@ -14,7 +14,14 @@ from ..runs.folder import Run
 
 
 def run(options: Namespace) -> None:
-    """Write a table, row by row, so that memory stays bounded; or print it."""
+    """Write a table, row by row, so that memory stays bounded; or print it.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> run(Namespace(run=Path("runs/mine"), corpus="data/mine", out=Path("new.csv")))
+    written to new.csv
+    """
     if options.out is not None:
         refuse_existing(options.out)
     run = Run(options.run)

@@ -18,7 +18,19 @@ from ..training import resume, train
 
 
 def run(options: Namespace) -> None:
-    """Train, or go on with a run that was stopped; print what came out."""
+    """Train, or go on with a run that was stopped; print what came out.
+
+    Examples
+    --------
+    >>> from cenet_lib.__main__ import main
+    >>> options = ["--corpus", "data/mine", "--backbone", "models/mine", "--epochs", "1"]
+    >>> sizes = ["--n-visual-codes", "3", "--n-acoustic-codes", "3"]
+    >>> main(["train", *options, *sizes, "--out", "runs/new"])
+    Corpus(...)
+    ...
+    written to runs/new
+    0
+    """
     given = {setting.name: getattr(options, setting.name) for setting in fields(TrainingSettings)}
     given = {name: value for name, value in given.items() if value is not None}
     if options.resume is not None:

@@ -54,6 +54,12 @@ class Segment(NamedTuple):
         Seconds from the beginning of the recording; the end is not included.
     label : object
         As the file has it, not checked yet.
+
+    Examples
+    --------
+    >>> segment = Segment("v1[0]", "v1", start=0.5, end=2.0, label=1.8)
+    >>> segment.end - segment.start
+    1.5
     """
 
     id: str
@@ -147,6 +153,18 @@ class ComputationalSequence:
     ------
     CENetError
         If the file cannot be read or is not of this form.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "words.csd")
+    ...     with h5py.File(path, "w") as file:
+    ...         file["words/data/v1/features"] = [[b"so"], [b"good"]]
+    ...         file["words/data/v1/intervals"] = [[0.0, 0.5], [0.5, 1.0]]  # seconds
+    ...     with ComputationalSequence(path) as sequence:
+    ...         sequence.entries, sequence.cut(Segment("v1[0]", "v1", 0.5, 2.0, 1.8)).tolist()
+    (['v1'], [[b'good']])
     """
 
     def __init__(self, path: Path):

@@ -72,6 +72,12 @@ class State:
         How far channels lie from their resting values, where they do. Action units and emotions
         are evidence (0 at rest), head angles are degrees, F0 is in Hz, the rest as COVAREP gives
         it.
+
+    Examples
+    --------
+    >>> wink = State("wink", 1, 1.0, {"AU43": 1.5, "AU12": 0.8})
+    >>> set(wink.prototype) <= set(FACE_CHANNELS)
+    True
     """
 
     name: str
@@ -140,6 +146,14 @@ def load_demo(seed: int = 0) -> Corpus:
     ------
     CENetError
         If the sentences are neither in the cache nor to be had from the package index.
+
+    Examples
+    --------
+    >>> utterance = load_demo().train[0]  # doctest: +SKIP
+    >>> utterance.label, utterance.annotations["visual_states"][:4]  # doctest: +SKIP
+    (-0.3755, array([3, 3, 3, 3], dtype=int8))
+    >>> FACE_STATES[3].name  # what such an index stands for
+    'look aside'
     """
     return simulate(rated_sentences(), seed)
 

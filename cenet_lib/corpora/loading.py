@@ -29,6 +29,12 @@ class Reader(Protocol):
         The name of the format.
     LABEL_RANGE : (float, float)
         The lowest and the highest label of its data sets.
+
+    Examples
+    --------
+    >>> reader: Reader = mag
+    >>> reader.FORM, reader.LABEL_RANGE, reader.matches("something else")
+    ('MAG pickle', (-3.0, 3.0), False)
     """
 
     FORM: str

@@ -11,7 +11,15 @@ _T = TypeVar("_T")
 
 
 class Truncated(Exception):
-    """The file ends in the middle of an instruction."""
+    """The file ends in the middle of an instruction.
+
+    Examples
+    --------
+    >>> Machine(mmap.mmap(-1, 8)).read_bytes(9)
+    Traceback (most recent call last):
+        ...
+    cenet_lib.corpora.machine.Truncated
+    """
 
 
 class Machine:

@@ -75,6 +75,17 @@ def read_folder(files: dict[str, Path], collector: Collector) -> Corpus:
     ------
     CENetError
         If one of them is not in this format, or anything in it is wrong.
+
+    Examples
+    --------
+    >>> import pickle, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     files = [Path(folder, f"{split}.pkl") for split in ("train", "dev", "test")]
+    ...     for file in files:
+    ...         segment = ([7], [[0.5]], [[0.1, 0.2]], ["so"]), [[1.8]], f"{file.stem}[0]"
+    ...         _ = file.write_bytes(pickle.dumps([segment]))
+    ...     read_folder(split_files(files), Collector(Path(folder), FORM, LABEL_RANGE)).valid[0]
+    Utterance('dev[0]', 'so', visual (1, 1), acoustic (1, 2), label +1.80)
     """
     for split, file in files.items():
         collector.file = file

@@ -18,11 +18,26 @@ _SCALAR = (str, bytes, int, float, bool, type(None))  # what may be a key of a d
 
 
 class Refused(Exception):
-    """The file holds something that is not plain data; the message says what."""
+    """The file holds something that is not plain data; the message says what.
+
+    Examples
+    --------
+    >>> GLOBALS["builtins.bytes"].call(10**12)  # would be a terabyte of zeros
+    Traceback (most recent call last):
+        ...
+    cenet_lib.corpora.plain_objects.Refused: asks for 'bytes(int)', which is not plain data; ...
+    """
 
 
 class Pending:
-    """An array or data type that has been announced, and becomes ``value`` when it is built."""
+    """An array or data type that has been announced, and becomes ``value`` when it is built.
+
+    Examples
+    --------
+    >>> announced = Pending(np.dtype("u1"))
+    >>> announced.dtype, announced.value
+    (dtype('uint8'), None)
+    """
 
     def __init__(self, dtype: np.dtype | None = None):
         self.dtype = dtype  # of a data type, all but its byte order; of an array, nothing yet
@@ -30,14 +45,28 @@ class Pending:
 
 
 class Global:
-    """What a name that a pickle may use stands for; ``call`` is None if it cannot be called."""
+    """What a name that a pickle may use stands for; ``call`` is None if it cannot be called.
+
+    Examples
+    --------
+    >>> GLOBALS["numpy.dtype"].call("u1").dtype
+    dtype('uint8')
+    >>> GLOBALS["numpy.ndarray"].call is None
+    True
+    """
 
     def __init__(self, call: Callable[..., object] | None):
         self.call = call
 
 
 def not_plain(name: str) -> Refused:
-    """Return the error for something that is not plain data, by its name in the pickle."""
+    """Return the error for something that is not plain data, by its name in the pickle.
+
+    Examples
+    --------
+    >>> print(not_plain("os.system"))
+    asks for 'os.system', which is not plain data; nothing of the file was run. ...
+    """
     return Refused(
         f"asks for {name[:80]!r}, which is not plain data; nothing of the file was run. If you "
         "trust where it comes from, save it anew as lists, texts, numbers and NumPy arrays"
@@ -187,6 +216,15 @@ def checked_key(value: _T) -> _T:
     ------
     Refused
         If it is neither.
+
+    Examples
+    --------
+    >>> checked_key("so")
+    'so'
+    >>> checked_key(("so", "good"))
+    Traceback (most recent call last):
+        ...
+    cenet_lib.corpora.plain_objects.Refused: has a tuple as a key, where plain data has texts ...
     """
     if not isinstance(value, _SCALAR):
         raise Refused(

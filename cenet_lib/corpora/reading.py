@@ -38,6 +38,12 @@ class PaddedFrames(NamedTuple):
         if there is a row for each word.
     at_front : bool
         Whether the padding stands before the frames.
+
+    Examples
+    --------
+    >>> padded = PaddedFrames([[0.5], [0.4], [0.0]], length=2)
+    >>> padded.rows[: padded.length]
+    [[0.5], [0.4]]
     """
 
     rows: object

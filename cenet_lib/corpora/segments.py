@@ -109,6 +109,14 @@ def segments_of(
     ------
     CENetError
         If a split is missing or no list, or a segment does not have these parts.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> collector = Collector(Path("mosi.pkl"), "MAG pickle", (-3, 3))
+    >>> data = {"train": [], "dev": [((["so"],), 1.8, "v1[0]")], "test": []}
+    >>> list(segments_of(data, collector, ("words",)))
+    [('valid', 'mosi.pkl: valid segment number 0', ((['so'],), 1.8, 'v1[0]'))]
     """
     for split, segments in splits_of(text_keys(data), collector.path).items():
         for where, segment in segments_in(segments, split, collector, parts):
@@ -140,6 +148,21 @@ def add_word_aligned(
     ------
     CENetError
         If one of the values is not what it should be.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "mosi.pkl")
+    ...     path.touch()  # the corpus notes the file's name and SHA-256
+    ...     collector = Collector(path, "MAG pickle", (-3, 3))
+    ...     frames = [[0.5], [0.0]]  # a row of zeros is no padding if a word belongs to it
+    ...     add_word_aligned(
+    ...         collector, "train", "number 0", b"so good", frames, frames, [[1.8]], b"v1[0]"
+    ...     )
+    ...     collector.corpus([path]).train[0]
+    Utterance('v1[0]', 'so good', visual (2, 1), acoustic (2, 1), label +1.80)
     """
     text = id_of(id, where)
     where = collector.where(split, text)

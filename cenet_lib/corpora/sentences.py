@@ -41,6 +41,14 @@ def rated_sentences() -> list[RatedSentence]:
     ------
     CENetError
         If they are neither in the cache nor to be had from the package index.
+
+    Examples
+    --------
+    >>> PACKAGE  # what is fetched
+    'vaderSentiment==0.5'
+    >>> sentences = rated_sentences()  # doctest: +SKIP
+    >>> len(sentences), min(sentences, key=lambda sentence: len(sentence[0]))  # doctest: +SKIP
+    (10231, (('Tailored', 'to', 'entertain', '!'), 2.17647058824))
     """
     sentences: list[RatedSentence] = []
     seen: set[str] = set()

@@ -1,4 +1,8 @@
-"""Is this computer ready for the course? One line per requirement, with the mend."""
+"""Is this computer ready for the course? A finding per requirement, with the mend.
+
+It runs where something is missing, which is what it is for: whatever may be absent is imported
+inside the function that looks for it.
+"""
 
 import shutil
 import sys
@@ -17,19 +21,40 @@ MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9d
 
 
 class Finding(NamedTuple):
-    """The outcome for one requirement; ``ok`` is None where it is only good to know."""
+    """What was found about one requirement; as text, a line for the screen.
+
+    Attributes
+    ----------
+    ok : bool or None
+        Whether the requirement is met; ``None`` where it is only good to know.
+    what : str
+        What was found.
+    mend : str
+        What to do about it; empty if there is nothing to do.
+
+    Examples
+    --------
+    >>> print(Finding(False, "numpy is missing", "pip install numpy"))
+    [FAIL] numpy is missing  →  pip install numpy
+    """
 
     ok: bool | None
     what: str
     mend: str = ""
 
-    def __str__(self):
+    def __str__(self) -> str:
         mark = {True: "[OK]  ", False: "[FAIL]", None: "[INFO]"}[self.ok]
         return f"{mark} {self.what}" + (f"  →  {self.mend}" if self.mend else "")
 
 
 def check_environment() -> Iterator[Finding]:
-    """Yield a finding per requirement: Python, packages, language model, sentences, disk, GPU."""
+    """Yield a finding per requirement: Python, packages, language model, sentences, disk, GPU.
+
+    Examples
+    --------
+    >>> print(next(check_environment()))  # doctest: +ELLIPSIS
+    [OK]   Python 3...
+    """
     yield _python()
     yield from _packages()
     yield _language_model()
@@ -88,7 +113,7 @@ def _language_model() -> Finding:
 
 
 def _sentences() -> Finding:
-    from ..corpora.demo import rated_sentences  # imports numpy, which may be missing
+    from ..corpora.sentences import rated_sentences  # imports numpy, which may be missing
 
     try:
         return Finding(True, f"demo sentences: {len(rated_sentences()):,} in the cache")
@@ -98,18 +123,22 @@ def _sentences() -> Finding:
 
 def _write_access() -> Finding:
     try:
-        for folder in (Path.cwd(), cache_folder()):
-            with tempfile.TemporaryFile(dir=folder):
-                pass
-        free = shutil.disk_usage(Path.cwd()).free / 1e9
+        folders = (Path.cwd(), cache_folder())
     except CENetError as error:
         return Finding(False, "cache folder", str(error))
-    except OSError as error:
-        return Finding(
-            False,
-            f"cannot write to {folder} ({error.strerror})",
-            "change to a folder of your own, or set CENET_CACHE to one",
-        )
+    except OSError:
+        return Finding(False, "the current folder is gone", "change to a folder that exists")
+    for folder in folders:
+        try:
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            return Finding(
+                False,
+                f"cannot write to {folder} ({error.strerror})",
+                "change to a folder of your own, or set CENET_CACHE to one",
+            )
+    free = shutil.disk_usage(folders[0]).free / 1e9
     if free < 2:
         return Finding(False, f"{free:.1f} GB free on disk", "a run needs about 1 GB; make room")
     return Finding(True, f"write access, {free:.0f} GB free on disk")

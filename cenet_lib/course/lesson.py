@@ -6,11 +6,12 @@ that the whole course can be tested in minutes.
 
 import io
 import os
+import shutil
 from collections.abc import Mapping
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from ..corpus import Corpus
 from ..errors import CENetError
@@ -18,6 +19,8 @@ from ..files import cache_folder, read_csv
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from ..runs.folder import Run
     from ..settings import TrainingSettings
@@ -29,58 +32,99 @@ _T = TypeVar("_T")
 
 
 def fast_mode() -> bool:
-    """Tell whether ``CENET_FAST=1`` is set."""
+    """Tell whether ``CENET_FAST=1`` is set.
+
+    Examples
+    --------
+    >>> from unittest.mock import patch
+    >>> with patch.dict(os.environ, CENET_FAST="1"):
+    ...     fast_mode()
+    True
+    """
     return os.environ.get("CENET_FAST", "") == "1"
 
 
 def fast(full: _T, small: _T) -> _T:
-    """Return ``full``, or ``small`` in fast mode."""
+    """Return ``full``, or ``small`` in fast mode.
+
+    Examples
+    --------
+    >>> from unittest.mock import patch
+    >>> with patch.dict(os.environ, CENET_FAST="0"):
+    ...     fast(1000, 50)
+    1000
+    """
     return small if fast_mode() else full
 
 
 def shorten(corpus: Corpus) -> Corpus:
-    """Return the corpus itself, or in fast mode the first utterances of each split."""
+    """Return the corpus itself, or in fast mode the first utterances of each split.
+
+    Examples
+    --------
+    >>> from unittest.mock import patch
+    >>> with patch.dict(os.environ, CENET_FAST="0"):
+    ...     shorten(Corpus("empty"))
+    Corpus('empty': train 0, valid 0, test 0; features: visual 0, acoustic 0)
+    """
     if not fast_mode():
         return corpus
-    return corpus.with_splits(
-        **{split: corpus.splits[split][:size] for split, size in FAST_SIZES.items()}
-    )
+    train, valid, test = (corpus.splits[split][:size] for split, size in FAST_SIZES.items())
+    return corpus.with_splits(train, valid, test)
 
 
-def show(figure, alt: str) -> None:
+def show(figure: "Figure | Axes", alt: str) -> None:
     """Display a matplotlib figure with a text for those who cannot see it, and close it.
 
     The text is the picture's alternative text, and what a reader without pictures shows instead.
 
     Parameters
     ----------
-    figure : Figure, or Axes of one
+    figure : Figure or Axes
+        The figure, or one of its axes.
     alt : str
         What the figure shows, in a sentence or two.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> figure, ax = plt.subplots()
+    >>> show(figure, "An empty pair of axes")  # doctest: +SKIP
     """
     import matplotlib.pyplot as plt  # heavy
     from IPython.core.pylabtools import print_figure  # only in a notebook
     from IPython.display import display  # only in a notebook
 
-    figure = getattr(figure, "figure", None) or figure
-    picture = print_figure(figure, "png", base64=True)
+    whole = cast("Figure", figure.figure)  # of a figure, itself
+    picture = print_figure(whole, "png", base64=True)
     display(
         {"image/png": picture, "text/plain": alt}, raw=True, metadata={"image/png": {"alt": alt}}
     )
-    plt.close(figure)
+    plt.close(whole)
 
 
 def trained(corpus: Corpus, settings: "TrainingSettings") -> "Run":
     """Train a model, or open it if a notebook already trained one in the same way.
 
-    The run lies in the cache, under a name made of all settings and of the corpus. A bar shows how
-    it goes; what each epoch gave is in the run's history.
+    The run lies in the cache, under a name made of all settings and of the corpus. One that cannot
+    be opened, such as one that an older version of the package wrote, is trained anew. A bar shows
+    how it goes; what each epoch gave is in the run's history.
 
     Parameters
     ----------
     corpus : Corpus
-        ``demo``, or the short form of it.
+        The corpus to train on, as it is or in the short form of `shorten`.
     settings : TrainingSettings
+
+    Raises
+    ------
+    CENetError
+        As `cenet_lib.train` and `cenet_lib.resume` do.
+
+    Examples
+    --------
+    >>> from cenet_lib import TrainingSettings, load_corpus
+    >>> run = trained(load_corpus("demo"), TrainingSettings(fusion="none"))  # doctest: +SKIP
     """
     from ..results.experiments import run_folder  # heavy: torch, which lesson 1 needs not
     from ..runs.folder import Run, is_finished  # heavy: torch
@@ -88,7 +132,11 @@ def trained(corpus: Corpus, settings: "TrainingSettings") -> "Run":
 
     folder = run_folder(cache_folder() / "runs", settings, corpus.fingerprint(), ["fusion"])
     if is_finished(folder):
-        return Run(folder)
+        run = Run(folder)
+        with suppress(CENetError):
+            run.processor, run.model  # noqa: B018, both are read from the disk here
+            return run
+        shutil.rmtree(folder)
     with redirect_stdout(io.StringIO()):  # a cell shows the same, whether it trains or opens
         if (folder / "config.json").is_file():  # somebody stopped the cell
             return resume(folder, corpus)
@@ -101,18 +149,24 @@ def recorded(name: str) -> "pd.DataFrame":
     Parameters
     ----------
     name : str
-        ``"fusions"``, for example: a file of ``notebooks/results``. How each was made stands in the
-        README beside them.
+        Name of a file in ``notebooks/results``, without its ending. The README beside them says how
+        each was made.
 
     Returns
     -------
     DataFrame
-        A row per run: the settings that vary, the seed, metrics as ``valid_…`` and ``test_…``.
+        One row per run: the settings that vary, the seed, metrics as ``valid_…`` and ``test_…``. Of
+        a summary, one row per configuration.
 
     Raises
     ------
     CENetError
         If there is no such file.
+
+    Examples
+    --------
+    >>> sorted(recorded("fusions")["fusion"].unique())
+    ['ce', 'ce-continuous', 'late', 'mag', 'none']
     """
     path = RESULTS / f"{name}.csv"
     if not path.is_file():

@@ -42,6 +42,14 @@ def draw_record(
     -------
     Figure
         With one Axes in points, y downwards, so that the pictures of codes keep their shape.
+
+    Examples
+    --------
+    >>> from cenet_lib import AttentionInspector
+    >>> inspector = AttentionInspector.from_run("runs/mine")
+    >>> figure = inspector.figure()  # it hands what it has to `draw_record`
+    >>> len(figure.axes)
+    1
     """
     names = [*record["words"], corpus["first_token"]]
     names = [name if len(name) <= 18 else name[:17] + "…" for name in names]
@@ -183,7 +191,13 @@ def _draw_predictions(ax: Axes, record: Mapping, label_range, x: float, y: float
 
 
 def signed(value: float) -> str:
-    """Write a number with its sign and a true minus: ``−0.37``."""
+    """Write a number with its sign and a true minus: ``−0.37``.
+
+    Examples
+    --------
+    >>> signed(-0.374), signed(1.2)
+    ('−0.37', '+1.20')
+    """
     return f"{value:+.2f}".replace("-", "−")
 
 

@@ -84,6 +84,11 @@ def drawable(names: Sequence[str] | None, stream: str) -> dict[str, int]:
     dict of str to int
         Column by what it draws: ``"AU12"``, ``"yaw"``, … or ``"pitch"``, ``"energy"``, … Empty
         without names, or with names that say nothing.
+
+    Examples
+    --------
+    >>> drawable(["AU12_r", "pose_Ry", "AU12_c"], "visual")
+    {'AU12': 0, 'yaw': 1}
     """
     found: dict[str, int] = {}
     for column, name in enumerate(names or ()):
@@ -106,6 +111,12 @@ class Activations:
         From `drawable`.
     rest, reach : (n,) float32
         In standardised units: the median over codes, and how far the strongest code is from it.
+
+    Examples
+    --------
+    >>> smile = Activations({"AU12": 0}, rest=np.zeros(1), reach=np.full(1, 2.0))
+    >>> smile(np.array([[1.0], [5.0], [-1.0]])).tolist()
+    [[0.5], [1.0], [0.0]]
     """
 
     columns: Mapping[str, int]
@@ -145,6 +156,13 @@ def caption(activation: Mapping[str, float], z: Mapping[str, float], stream: str
         By what it draws.
     z : dict of str to float
         Standardised value by channel name, for a code of which nothing can be drawn.
+
+    Examples
+    --------
+    >>> caption({"AU6": 0.5, "AU12": 0.9, "AU4": 0.1}, {}, "visual")
+    'lip corners up, cheeks raised'
+    >>> caption({}, {"MCEP_7": -2.3}, "acoustic")
+    'MCEP_7 low'
     """
     strong = sorted(activation.items(), key=lambda item: -abs(item[1]))
     words: list[str] = []
@@ -274,6 +292,13 @@ def face_curves(activation: Mapping[str, float]) -> list[tuple[dict, np.ndarray,
     Returns
     -------
     list of (part of FACE, points (n, 2), opacity)
+
+    Examples
+    --------
+    >>> def mouth(activation):
+    ...     return next(at for part, at, _ in face_curves(activation) if part["kind"] == "mouth")
+    >>> (mouth({"AU12": 1.0}) - mouth({}))[0].round(2).tolist()  # its left corner: out and up
+    [-0.13, -0.15]
     """
     curves = []
     yaw, pitch, roll = (activation.get(name, 0.0) for name in ("yaw", "pitch", "roll"))
@@ -296,6 +321,14 @@ def wave(activation: Mapping[str, float], n: int = 72) -> np.ndarray:
 
     Pitch is how fast it swings, energy how high; without voicing it is a whisper of noise; creak
     makes pulses that come irregularly.
+
+    Examples
+    --------
+    >>> wave({"pitch": 0.5}).shape
+    (72, 2)
+    >>> quiet, loud = (float(np.ptp(wave({"energy": energy})[:, 1])) for energy in (-1, 1))
+    >>> quiet < loud
+    True
     """
     pitch, energy, voicing, creak = (
         activation.get(name, 0.0) for name in ("pitch", "energy", "voicing", "creak")
@@ -315,7 +348,13 @@ def wave(activation: Mapping[str, float], n: int = 72) -> np.ndarray:
 
 
 def wave_width(activation: Mapping[str, float]) -> float:
-    """Return the line's width relative to normal: tense is thick, breathy is thin."""
+    """Return the line's width relative to normal: tense is thick, breathy is thin.
+
+    Examples
+    --------
+    >>> wave_width({}), wave_width({"breath": -1.0})
+    (1.0, 1.7)
+    """
     return float(1.7 ** -activation.get("breath", 0.0))
 
 
@@ -343,6 +382,14 @@ def draw_code(
     size : float
         From side to side.
     ink, paper : colours
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> ax = Figure().add_subplot()
+    >>> draw_code(ax, {"pitch": 1.0}, np.zeros(5), "acoustic", 0, 0, 24, "black", "white")
+    >>> len(ax.lines)  # the wave
+    1
     """
     r = size / 2
     line = max(size / 34, 0.6)
@@ -380,7 +427,14 @@ def draw_code(
 
 
 def smooth_path(points: np.ndarray, closed: bool) -> Path:
-    """Return a matplotlib Path through the points (n, 2), rounded after Catmull and Rom."""
+    """Return a matplotlib Path through the points (n, 2), rounded after Catmull and Rom.
+
+    Examples
+    --------
+    >>> path = smooth_path(np.array([[0, 0], [1, 1], [2, 0]]), closed=False)
+    >>> len(path.vertices)  # the first point, then two controls and an end for each curve
+    7
+    """
     n = len(points)
     if closed:
         around = [points[i % n] for i in range(-1, n + 2)]

@@ -44,6 +44,15 @@ class Reading(NamedTuple):
     prediction : float
     visual, acoustic : (n_words + 1, k+1) float32 or None
         Attention over codes; ``None`` from a model that does not attend.
+
+    Examples
+    --------
+    >>> from cenet_lib import Run, load_corpus
+    >>> run, corpus = Run("runs/mine"), load_corpus("data/mine")
+    >>> subject = Subject("mine", run.model, run.processor)
+    >>> reading = subject.read(corpus.test[:1])[0]
+    >>> reading.visual.shape == (len(corpus.test[0].words) + 1, 4 + 1)
+    True
     """
 
     prediction: float
@@ -67,6 +76,15 @@ class Subject:
     ------
     CENetError
         If a scale is given for a model that has none.
+
+    Examples
+    --------
+    >>> from cenet_lib import Run, load_corpus
+    >>> run, utterances = Run("runs/mine"), load_corpus("data/mine").test
+    >>> flat = Subject("flat", run.model, run.processor, attention_scale=0.0)
+    >>> attention = flat.read(utterances)[0].visual  # the same for every word
+    >>> bool(np.allclose(attention, attention[0], atol=1e-6))
+    True
     """
 
     name: str
@@ -130,7 +148,14 @@ def _scaled(model: CENet, scale: float | None) -> Iterator[None]:
 
 
 def without(utterance: Utterance, *streams: str) -> Utterance:
-    """Return the utterance with no frames in some streams."""
+    """Return the utterance with no frames in some streams.
+
+    Examples
+    --------
+    >>> great = Utterance("v1[0]", ["great"], np.ones((4, 2)), np.ones((6, 3)))
+    >>> without(great, "acoustic")
+    Utterance('v1[0]', 'great', visual (4, 2), acoustic (0, 3), no label)
+    """
     return utterance.with_frames(**{s: utterance.frames(s)[:0] for s in streams})
 
 
@@ -145,6 +170,14 @@ def list_utterances(
         ``id``, ``text``, ``label`` (NaN if unknown), ``prediction``, ``words_alone`` (the
         prediction without voice and face), ``entropy`` of the attention in bits (mean over words
         and streams; NaN if there is none).
+
+    Examples
+    --------
+    >>> from cenet_lib import Run, load_corpus
+    >>> run, corpus = Run("runs/mine"), load_corpus("data/mine")
+    >>> subject = Subject("mine", run.model, run.processor)
+    >>> list_utterances(subject, corpus.test).columns.tolist()
+    ['id', 'text', 'label', 'prediction', 'words_alone', 'entropy']
     """
     rows = []
     bar = tqdm(total=len(utterances), desc="read", leave=False, disable=not progress)
@@ -172,7 +205,13 @@ def list_utterances(
 
 
 def entropies(attention: np.ndarray) -> np.ndarray:
-    """Return the entropy in bits of each row of attention (n, k); NaN where the row is NaN."""
+    """Return the entropy in bits of each row of attention (n, k); NaN where the row is NaN.
+
+    Examples
+    --------
+    >>> entropies(np.array([[0.5, 0.5], [1.0, 0.0]])).tolist()
+    [1.0, 0.0]
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(attention > 0, attention * np.log2(attention), 0 * attention)
     return 0.0 - terms.sum(-1)
@@ -196,6 +235,15 @@ def describe_utterance(
         ``no_acoustic``, ``none``), ``n_read`` (words before the cut) and per stream ``codes`` (n,),
         ``attention`` (n_words + 1, k+1) or null, ``padding`` (padding frames attended to) and
         ``film`` (n, m): activations in percent, for the pictures.
+
+    Examples
+    --------
+    >>> from cenet_lib import Run, load_corpus
+    >>> run, corpus = Run("runs/mine"), load_corpus("data/mine")
+    >>> subject = Subject("mine", run.model, run.processor)
+    >>> record = describe_utterance([subject], corpus.test[0], corpus)
+    >>> list(record["subjects"][0]["predictions"])
+    ['all', 'no_visual', 'no_acoustic', 'none']
     """
     variants = {
         "all": utterance,
@@ -253,7 +301,16 @@ def _film(
 
 
 def cue_marks(utterance: Utterance, corpus: Corpus, stream: str) -> np.ndarray | None:
-    """Return which frames (n,) are planted cues: +1, -1, or 0; ``None`` if the corpus has none."""
+    """Return which frames (n,) are planted cues: +1, -1, or 0; ``None`` if the corpus has none.
+
+    Examples
+    --------
+    >>> told = Corpus("told", provenance={"visual_cues": [0, 1]})  # state 1 is a cue
+    >>> one = Utterance("v1[0]", ["so"], np.ones((4, 2)), np.ones((6, 3)))
+    >>> one = replace(one, annotations={"visual_states": np.array([0, 1, 1, 0])})
+    >>> cue_marks(one, told, "visual").tolist()
+    [0, 1, 1, 0]
+    """
     valences = corpus.provenance.get(f"{stream}_cues")
     states = utterance.annotations.get(f"{stream}_states")
     if valences is None or states is None:
@@ -282,6 +339,16 @@ def measure_effects(
         ``id`` and ``subjects``, each with per stream ``effects``: for each code that occurs, the
         prediction minus the one without that code's frames; and ``cues``: null, or ``mass``,
         ``share``, and the same under the streams of others: ``control_mass``, ``control_share``.
+
+    Examples
+    --------
+    >>> from cenet_lib import Run, load_corpus
+    >>> run, corpus = Run("runs/mine"), load_corpus("data/mine")
+    >>> subject = Subject("mine", run.model, run.processor)
+    >>> measured = measure_effects([subject], corpus.test[0], corpus)
+    >>> occurring = np.unique(run.processor.codes(corpus.test[0], "visual"))
+    >>> list(measured["subjects"][0]["visual"]["effects"]) == [str(code) for code in occurring]
+    True
     """
     others = [other for other in others if other.id != utterance.id]
     others = others[:: max(1, len(others) // _CONTROLS)][:_CONTROLS]  # from all over the list
@@ -327,6 +394,18 @@ def cue_mass(
 
     The mass is the mean over words. Both are in [0, 1]; if attention did not care, they would be
     equal. ``None`` without cues, frames or attention.
+
+    Examples
+    --------
+    >>> from cenet_lib import Run, load_corpus
+    >>> run, corpus = Run("runs/mine"), load_corpus("data/mine")
+    >>> subject = Subject("mine", run.model, run.processor)
+    >>> told = Corpus("told", provenance={"visual_cues": [0, 1]})  # state 1 is a cue
+    >>> one = corpus.test[0]
+    >>> one = replace(one, annotations={"visual_states": np.ones(len(one.visual), int)})
+    >>> mass, share = cue_mass(subject, one, subject.read([one])[0], told, "visual")
+    >>> round(mass, 3), share  # every frame is a cue
+    (1.0, 1.0)
     """
     marks = cue_marks(utterance, corpus, stream)
     attention = getattr(reading, stream)
@@ -356,6 +435,20 @@ def attention_on_cues(
     ------
     CENetError
         If there are fewer than two utterances, or the corpus does not know its cues.
+
+    Examples
+    --------
+    >>> from cenet_lib import Run, load_corpus
+    >>> run, corpus = Run("runs/mine"), load_corpus("data/mine")
+    >>> subject = Subject("mine", run.model, run.processor)
+    >>> told = Corpus("told", provenance={"visual_cues": [0, 1]})  # state 1 is a cue
+    >>> utterances = [
+    ...     replace(one, annotations={"visual_states": np.arange(len(one.visual)) % 2})
+    ...     for one in corpus.test
+    ... ]
+    >>> table = attention_on_cues(subject, utterances, told)
+    >>> table["streams"].value_counts().to_dict()
+    {'own': 16, 'shuffled': 16}
     """
     if len(utterances) < 2:
         raise CENetError("to shuffle streams between utterances takes two utterances or more")
@@ -394,6 +487,14 @@ def describe_vocabulary(
         ``negative`` and ``positive`` (share of the frames of segments with such a label), ``lean``
         in [-1, 1] (their balance), ``nearest`` (id, text, label, frame), and for simulated data
         ``state`` and ``purity``. ``None`` without a vocabulary.
+
+    Examples
+    --------
+    >>> from cenet_lib import Run, load_corpus
+    >>> run, corpus = Run("runs/mine"), load_corpus("data/mine")
+    >>> described = describe_vocabulary(run.processor, corpus, "visual")
+    >>> described["k"], described["art"]
+    (4, ['AU1', 'AU4', 'AU6', 'AU12', 'AU25', 'AU43'])
     """
     vocabulary = processor.vocabularies[stream]
     if vocabulary is None:
@@ -488,13 +589,25 @@ def _usage(
 
 
 def pack(array: np.ndarray, dtype: str) -> dict:
-    """Return an array as ``{"dtype", "shape", "data"}``, the data in base64, little-endian."""
+    """Return an array as ``{"dtype", "shape", "data"}``, the data in base64, little-endian.
+
+    Examples
+    --------
+    >>> pack(np.array([1, 2]), "u1")
+    {'dtype': 'u1', 'shape': [2], 'data': 'AQI='}
+    """
     array = np.ascontiguousarray(array, dtype="<" + dtype)
     data = base64.b64encode(array.tobytes()).decode("ascii")
     return {"dtype": dtype, "shape": list(array.shape), "data": data}
 
 
 def unpack(packed: Mapping) -> np.ndarray:
-    """Return the array that `pack` packed."""
+    """Return the array that `pack` packed.
+
+    Examples
+    --------
+    >>> unpack(pack(np.eye(2), "f4")).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
     raw = base64.b64decode(packed["data"])
     return np.frombuffer(raw, dtype="<" + packed["dtype"]).reshape(packed["shape"])

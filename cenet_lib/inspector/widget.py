@@ -79,6 +79,14 @@ class AttentionInspector(anywidget.AnyWidget):
     ------
     CENetError
         If there is nothing to list, or a value set from Python does not exist.
+
+    Examples
+    --------
+    >>> inspector = AttentionInspector.from_run("runs/mine")
+    >>> inspector.code = ("visual", 2)
+    >>> inspector.code = ("visual", 9)
+    Traceback (most recent call last):
+    cenet_lib.errors.CENetError: the visual codes are 0 to 3; not 9
     """
 
     _esm = page_module()

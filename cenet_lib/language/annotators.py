@@ -3,7 +3,8 @@
 SentiLARE, the language model of the paper, reads three ids beside each word: its part of speech,
 its own polarity and that of the sentence. This module gives the first two for a list of words.
 
-There are two sources behind one interface:
+`cenet_lib.processor` asks for them when a model is to read them, `annotate_corpus` for a whole
+corpus at once. There are two dictionaries behind one interface:
 
 - ``"offline"`` needs no download: the tagger of the *pattern* library (in textblob) and the VADER
   lexicon (Hutto & Gilbert 2014, ICWSM).
@@ -57,6 +58,11 @@ class WordIds(NamedTuple):
         Verb 0, adjective 1, adverb 2, noun 3, other 4.
     polarity_ids : (n_words,) int64
         Negative 0, positive 1, neutral or unknown 2.
+
+    Examples
+    --------
+    >>> WordIds(pos_ids=np.array([1, 3]), polarity_ids=np.array([1, 2])).pos_ids.tolist()
+    [1, 3]
     """
 
     pos_ids: np.ndarray
@@ -64,12 +70,21 @@ class WordIds(NamedTuple):
 
 
 class Annotator(ABC):
-    """A source of word ids. Cheap to make: what it needs is loaded on first use.
+    """What makes word ids. It is cheap to build: what it needs is loaded on first use.
 
     Attributes
     ----------
     name : str
         `get_annotator` makes the same annotator from it again.
+
+    Examples
+    --------
+    >>> class EverythingIsANoun(Annotator):
+    ...     name = "nouns"
+    ...     def annotate_batch(self, sentences):
+    ...         return [WordIds(np.full(len(s), 3), np.full(len(s), 2)) for s in sentences]
+    >>> EverythingIsANoun().annotate(["great", "film"]).pos_ids.tolist()
+    [3, 3]
     """
 
     name: str
@@ -112,6 +127,8 @@ def get_annotator(name: str) -> Annotator:
 def pos_id(tag: str) -> int:
     """Return the part-of-speech id of a Penn Treebank tag.
 
+    Examples
+    --------
     >>> [pos_id(tag) for tag in ("VBZ", "JJR", "RB", "NNS", "WRB", "DT")]
     [0, 1, 2, 3, 4, 4]
     """
@@ -123,6 +140,8 @@ def pos_id(tag: str) -> int:
 def polarity_id(score: float) -> int:
     """Return the polarity id of a score: its sign, without a threshold.
 
+    Examples
+    --------
     >>> [polarity_id(score) for score in (-0.1, 0.1, 0)]
     [0, 1, 2]
     """
@@ -137,13 +156,15 @@ def as_written(words: Sequence[str]) -> list[str]:
     Transcripts are written in many ways: all in capitals, all in small letters, with punctuation
     on the words. Taggers learnt from newspapers; to them, "GREAT" is a name and "i" is a noun.
 
-    >>> as_written(["I", "LOVED", "IT!"])
-    ['I', 'loved', 'it']
-
     Raises
     ------
     CENetError
         If ``words`` is one text, or holds something that is not a word.
+
+    Examples
+    --------
+    >>> as_written(["I", "LOVED", "IT!"])
+    ['I', 'loved', 'it']
     """
     if isinstance(words, str):
         raise CENetError("words must be a list of words, not one text; split it")
@@ -163,6 +184,12 @@ class OfflineAnnotator(Annotator):
     """Pattern's tagger and the VADER lexicon: both come with Python packages.
 
     A word's polarity is the sign of its valence in the lexicon, whatever its part of speech.
+
+    Examples
+    --------
+    >>> ids = OfflineAnnotator().annotate(["an", "awful", "film"])
+    >>> ids.pos_ids.tolist(), ids.polarity_ids.tolist()
+    ([4, 1, 3], [2, 0, 2])
     """
 
     name = "offline"
@@ -194,7 +221,7 @@ class OfflineAnnotator(Annotator):
 
 
 class SentiWordNetAnnotator(Annotator):
-    """NLTK's tagger and SentiWordNet, senses weighted by their gloss: the paper's source.
+    """NLTK's tagger and SentiWordNet, senses weighted by their gloss: the paper's dictionary.
 
     A word's score is ``s = sum_j w_j (P_j - N_j)`` over the senses j of its lemma with its part of
     speech, with the weights of `gloss_weights`; its polarity is the sign of s. Words that are
@@ -206,12 +233,18 @@ class SentiWordNetAnnotator(Annotator):
     Parameters
     ----------
     encoder : Encoder, optional
-        By default a `SentenceEncoder`.
+        What embeds sentences and glosses; by default a `SentenceEncoder`.
 
     Raises
     ------
     CENetError
         On first use, if NLTK's data are not there.
+
+    Examples
+    --------
+    >>> annotator = SentiWordNetAnnotator()
+    >>> annotator.senses("the", POS_OTHER)  # no verb, adjective, adverb or noun
+    []
     """
 
     name = "sentiwordnet"
@@ -258,8 +291,8 @@ class SentiWordNetAnnotator(Annotator):
                 weights = gloss_weights(
                     similar @ sentence_vectors[index], [sense.rank for sense in senses]
                 )
-                score = weights @ [sense.balance for sense in senses]
-                results[index].polarity_ids[position] = polarity_id(score)
+                score = weights @ np.array([sense.balance for sense in senses])  # ()
+                results[index].polarity_ids[position] = polarity_id(float(score))
         return results
 
 
@@ -270,6 +303,12 @@ def own_word_ids(utterance: Utterance) -> WordIds | None:
     ------
     CENetError
         If there is not one id of either kind for each word, or an id is out of range.
+
+    Examples
+    --------
+    >>> frames, ids = np.zeros((1, 1)), {"pos_ids": [1, 3], "polarity_ids": [1, 2]}
+    >>> own_word_ids(Utterance("u", ["great", "film"], frames, frames, annotations=ids)).pos_ids
+    array([1, 3])
     """
     arrays = []
     for name, n_ids in (("pos_ids", POS_OTHER + 1), ("polarity_ids", POLARITY_NEUTRAL + 1)):
@@ -298,13 +337,22 @@ def annotate_corpus(
     Parameters
     ----------
     corpus : Corpus
+        The corpus, which stays as it is.
     annotator : Annotator
+        What makes the ids.
     batch_size : int
-        Utterances given to the annotator at a time.
+        How many utterances are given to the annotator at a time.
     progress : bool
-        Show a progress bar.
+        Whether to show a progress bar.
+
+    Examples
+    --------
+    >>> frames = np.zeros((1, 1))
+    >>> corpus = Corpus("tiny", train=[Utterance("u", ["great", "film"], frames, frames)])
+    >>> annotate_corpus(corpus, OfflineAnnotator()).train[0].annotations["pos_ids"]
+    array([1, 3])
     """
-    splits = {}
+    splits: dict[str, list[Utterance]] = {}
     made = 0
     with tqdm(total=len(corpus), desc="word ids", disable=not progress) as bar:
         for split, utterances in corpus.splits.items():
@@ -319,15 +367,8 @@ def annotate_corpus(
                 splits[split] += batch
                 made += len(bare)
                 bar.update(len(batch))
-    source = {"word_ids": f"{annotator.name}, {made} of {len(corpus)} utterances"}
-    return Corpus(
-        corpus.name,
-        **splits,
-        visual_names=corpus.feature_names["visual"],
-        acoustic_names=corpus.feature_names["acoustic"],
-        label_range=corpus.label_range,
-        provenance={**corpus.provenance, **(source if made else {})},
-    )
+    done = {"word_ids": f"{annotator.name}, {made} of {len(corpus)} utterances"}
+    return corpus.with_splits(**splits, provenance=done if made else None)
 
 
 def _word_ids(pos_ids: Iterable[int], polarity_ids: Iterable[int]) -> WordIds:

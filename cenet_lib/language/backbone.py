@@ -4,10 +4,12 @@ Any encoder of Transformer layers serves, as long as each layer has weights of i
 token may look at all others: BERT and its relatives, not ALBERT (one layer, run many times) and not
 GPT (whose first token sees only itself). The names of an encoder's parts say where its layers
 should be; whether they work as a `CENet` needs them, `cenet_lib.language.probe` finds out.
+`cenet_lib.model` and `cenet_lib.runs.preparation` ask here for an encoder and its parts.
 """
 
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import torch
 from huggingface_hub import HfApi
@@ -76,9 +78,14 @@ def hub_answers(name: str, timeout: float = 5) -> bool:
     Parameters
     ----------
     name : str
-        Folder, or name on the hub.
+        A folder, or a name on the hub.
     timeout : float
-        Seconds to wait for a connection or an answer.
+        How many seconds to wait for a connection or an answer.
+
+    Examples
+    --------
+    >>> hub_answers("models/mine")  # a folder
+    False
     """
     if Path(name).is_dir():
         return False
@@ -91,7 +98,7 @@ def hub_answers(name: str, timeout: float = 5) -> bool:
     return True
 
 
-def encoder_layers(backbone: nn.Module) -> nn.ModuleList:
+def encoder_layers(backbone: PreTrainedModel) -> nn.ModuleList:
     """Return the Transformer layers of an encoder, in order, as its names tell them.
 
     Raises
@@ -146,7 +153,7 @@ def after_attention(layer: nn.Module) -> nn.Module | None:
     return None
 
 
-def keep_first_token(module: nn.Module, inputs: tuple) -> tuple:
+def keep_first_token(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     """Cut all states (B, T, d) that enter ``module`` to those of the first token, (B, 1, d).
 
     A forward pre-hook for the module that `after_attention` finds.

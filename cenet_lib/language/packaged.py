@@ -1,4 +1,8 @@
-"""The language model that comes as a Python package: found without loading torch."""
+"""The language model that comes as a Python package: found without loading torch.
+
+`cenet_lib.language.backbone` loads it as ``"minilm"``, the default backbone, and
+`cenet_lib.language.sentiwordnet` embeds sentences with it.
+"""
 
 import importlib.util
 from pathlib import Path

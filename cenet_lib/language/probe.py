@@ -3,7 +3,7 @@
 The names of an encoder's parts (`cenet_lib.language.backbone`) promise more than they keep: XLNet's
 layers take tokens for utterances, XLM's attention sits in a list as whole layers do, and a model
 built on them would learn something else without a word. So the encoder is run on a few words, and
-what a `CENet` needs of it is measured.
+what a `CENet` needs of it is measured. `cenet_lib.model.CENet` does so when it is built.
 """
 
 import copy
@@ -32,7 +32,13 @@ class EncoderParts(NamedTuple):
         Where the last layer may go on with the first token alone, see `keep_first_token`. ``None``
         if there is no such place.
     takes_embeddings : bool
-        Word embeddings, given as ``inputs_embeds``, do what their ids do.
+        Whether word embeddings, given as ``inputs_embeds``, do what their ids do.
+
+    Examples
+    --------
+    >>> parts = EncoderParts(nn.ModuleList([nn.Identity()]), cut=None, takes_embeddings=True)
+    >>> len(parts.layers)
+    1
     """
 
     layers: nn.ModuleList
@@ -93,7 +99,7 @@ def probe(backbone: PreTrainedModel) -> EncoderParts:
                 f"{backbone.config.model_type} cannot be run on words alone "
                 f"({type(error).__name__}: {reason}); choose another encoder, such as BERT"
             ) from error
-        if cut is not None and not trial.may_be_cut():
+        if not trial.may_be_cut():
             cut = None
         return EncoderParts(layers, cut, trial.takes_embeddings())
 
@@ -205,6 +211,8 @@ class _Trial:
     def may_be_cut(self) -> bool:
         """Tell whether the first token's state stays when the last layer drops the others."""
         place = after_attention(self.layers[-1])
+        if place is None:
+            return False
         try:
             cut = self.run({place: keep_first_token}, input_ids=self.words)  # (B, 1, d)
         except Exception:  # whatever an encoder can raise

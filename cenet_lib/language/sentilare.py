@@ -11,6 +11,9 @@ pytorch-transformers 1.x::
     roberta.pooler.…                        not needed: the head reads the first token itself
     lm_head.…, senti_head.…, pos_head.…, pola_head.…      of pre-training, not needed
 
+`cenet_lib.model.CENet.from_backbone` opens such a folder as any other language model, and
+`cenet_lib.processor` takes its tokenizer.
+
 Source: Ke et al. 2020, "SentiLARE: Sentiment-Aware Language Representation Learning with Linguistic
 Knowledge" (EMNLP), section 3; thu-coai/SentiLARE.
 """
@@ -18,6 +21,7 @@ Knowledge" (EMNLP), section 3; thu-coai/SentiLARE.
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers.processors import TemplateProcessing
@@ -52,12 +56,19 @@ class LinguisticEmbeddings(nn.Module):
     Parameters
     ----------
     width : int
-        Of the language model's word embeddings.
+        Width of the language model's word embeddings.
     frozen_padding : bool
-        Give the rows that serve as padding no gradient, as the published code does: "other" word,
-        neutral word, unknown sentence.
+        Whether to give the rows that serve as padding no gradient, as the published code does:
+        "other" word, neutral word, unknown sentence.
 
     Source: Ke et al. 2020, section 3.
+
+    Examples
+    --------
+    >>> embeddings = LinguisticEmbeddings(width=8)
+    >>> ids = torch.tensor([[1, 3]])  # an adjective and a noun
+    >>> embeddings(ids, torch.tensor([[1, 2]]), None, like=ids).shape
+    torch.Size([1, 2, 8])
     """
 
     def __init__(self, width: int, frozen_padding: bool = False):
@@ -84,7 +95,22 @@ class LinguisticEmbeddings(nn.Module):
         sentence_polarity_ids: Tensor | None,
         like: Tensor,
     ) -> Tensor:
-        """Return the sum of the three embeddings, (B, T, width), for ids shaped as ``like``."""
+        """Return the sum of the three embeddings, (B, T, width).
+
+        Parameters
+        ----------
+        pos_ids, polarity_ids : (B, T) int
+            The ids of each token's word, see `cenet_lib.language.annotators`.
+        sentence_polarity_ids : (B, T) int or None
+            How many stars the sentence has, from 0 for one; by default 5, "unknown".
+        like : (B, T) int
+            What the ids that are left out are shaped as.
+
+        Raises
+        ------
+        CENetError
+            If the ids of the words are left out.
+        """
         if pos_ids is None or polarity_ids is None:
             raise CENetError(
                 "this model was built with linguistic=True: give pos_ids and polarity_ids, as a "
@@ -92,15 +118,22 @@ class LinguisticEmbeddings(nn.Module):
             )
         if sentence_polarity_ids is None:
             sentence_polarity_ids = torch.full_like(like, SENTENCE_POLARITY_UNKNOWN)
-        return (
+        known: Tensor = (
             self.pos(pos_ids)
             + self.polarity(polarity_ids)
             + self.sentence_polarity(sentence_polarity_ids)
-        )
+        )  # (B, T, width)
+        return known
 
 
 def is_sentilare(folder: str | Path) -> bool:
-    """Tell whether a folder holds a SentiLARE checkpoint, from the names of its weights."""
+    """Tell whether a folder holds a SentiLARE checkpoint, from the names of its weights.
+
+    Examples
+    --------
+    >>> is_sentilare("models/mine")
+    False
+    """
     return any(".pos_tag_embeddings." in name for name in weight_names(folder))
 
 
@@ -110,15 +143,23 @@ def load_sentilare(folder: str | Path) -> tuple[RobertaConfig, dict[str, Tensor]
     Returns
     -------
     config : RobertaConfig
+        What the language model is built from.
     weights : dict of str to Tensor
-        By the names of a `CENet` with a RoBERTa backbone and ``linguistic=True``: ``backbone.…``
-        and ``linguistic.…``. Every row is as it was trained, those that serve as padding too.
+        The weights by the names of a `CENet` with a RoBERTa backbone and ``linguistic=True``:
+        ``backbone.…`` and ``linguistic.…``. Every row is as it was trained, those that serve as
+        padding too.
 
     Raises
     ------
     CENetError
         If a file is missing, damaged or wants to run code, or if any weight is missing, not
         expected or of another shape; the message lists them all.
+
+    Examples
+    --------
+    >>> load_sentilare("models/mine")  # a BERT
+    Traceback (most recent call last):
+    cenet_lib.errors.CENetError: ... this is not a RoBERTa checkpoint
     """
     found = read_weights(folder)
     if any(name.startswith("roberta.encoder.CE.") for name in found):
@@ -138,6 +179,12 @@ def load_sentilare_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
     ------
     CENetError
         If vocab.json or merges.txt is missing or damaged.
+
+    Examples
+    --------
+    >>> load_sentilare_tokenizer("models/mine")
+    Traceback (most recent call last):
+    cenet_lib.errors.CENetError: models/mine/vocab.json: is missing; copy it from SentiLARE's folder
     """
     folder = Path(folder)
     for name in ("vocab.json", "merges.txt"):
@@ -162,25 +209,32 @@ def load_sentilare_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
     )
 
 
-def roberta_config(settings: Mapping, weights: Mapping[str, Tensor]) -> RobertaConfig:
-    """Make a RobertaConfig from settings in pytorch-transformers' terms and the weights' shapes.
+def roberta_config(described: Mapping[str, Any], weights: Mapping[str, Tensor]) -> RobertaConfig:
+    """Make a RobertaConfig from one in pytorch-transformers' terms and the weights' shapes.
 
-    What shapes tell may be left out of the settings; the rest takes RobertaConfig's defaults.
+    What shapes tell may be left out of the description; the rest takes RobertaConfig's defaults.
 
     Parameters
     ----------
-    settings : mapping
+    described : mapping
         ``num_attention_heads``, ``layer_norm_eps``, ``hidden_act``, ``hidden_dropout_prob``,
         ``attention_probs_dropout_prob``, …; what does not concern RoBERTa's layers is ignored.
     weights : mapping of str to Tensor
-        By the checkpoint's names.
+        The weights by the checkpoint's names.
 
     Raises
     ------
     CENetError
-        If settings and shapes contradict each other, or a weight that tells a size is missing.
+        If description and shapes contradict each other, or a weight that tells a size is missing.
+
+    Examples
+    --------
+    >>> roberta_config({"num_attention_heads": 2}, weights={})
+    Traceback (most recent call last):
+    cenet_lib.errors.CENetError: the weights hold no matrix \
+roberta.embeddings.word_embeddings.weight; this is not a RoBERTa checkpoint
     """
-    told = {}
+    told: dict[str, Any] = {}
     for name, (key, axis) in {
         "vocab_size": ("roberta.embeddings.word_embeddings.weight", 0),
         "hidden_size": ("roberta.embeddings.word_embeddings.weight", 1),
@@ -194,9 +248,9 @@ def roberta_config(settings: Mapping, weights: Mapping[str, Tensor]) -> RobertaC
     layers = [re.match(r"roberta\.encoder\.layer\.(\d+)\.", name) for name in weights]
     told["num_hidden_layers"] = 1 + max(int(layer[1]) for layer in layers if layer)
     for name, size in told.items():
-        if settings.get(name, size) != size:
+        if described.get(name, size) != size:
             raise CENetError(
-                f"config says {name} = {settings[name]}, the weights' shapes say {size}; "
+                f"config says {name} = {described[name]}, the weights' shapes say {size}; "
                 "config and weights are not of the same model"
             )
     kept = (
@@ -207,7 +261,8 @@ def roberta_config(settings: Mapping, weights: Mapping[str, Tensor]) -> RobertaC
         "attention_probs_dropout_prob",
         "initializer_range",
     )
-    config = RobertaConfig(**told, **{name: settings[name] for name in kept if name in settings})
+    told |= {name: described[name] for name in kept if name in described}
+    config = RobertaConfig(**told)
     if config.hidden_size % config.num_attention_heads:
         raise CENetError(
             f"{config.num_attention_heads} attention heads cannot share {config.hidden_size} "

@@ -5,6 +5,7 @@ each *sense* of a word a positive and a negative score; each sense has a definit
 Senses whose gloss resembles the sentence count for more (`gloss_weights`). That takes three tools:
 NLTK's tagger and lemmatiser with the table itself (`load_nltk_tools`), an encoder that turns texts
 into vectors (`SentenceEncoder`), and the glosses' vectors, kept on disk (`GlossVectors`).
+`cenet_lib.language.annotators.SentiWordNetAnnotator` puts them together.
 
 Source: Ke et al. 2020, "SentiLARE: Sentiment-Aware Language Representation Learning with Linguistic
 Knowledge" (EMNLP), section 3.1.
@@ -15,9 +16,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import CENetError
 from ..files import atomic_file, cache_folder, sha256
@@ -46,6 +48,11 @@ class Sense(NamedTuple):
         Positive minus negative score, in [-1, 1].
     gloss : str
         Its definition, without examples.
+
+    Examples
+    --------
+    >>> Sense(synset=1, rank=1, balance=0.75, gloss="very good").balance
+    0.75
     """
 
     synset: int
@@ -54,7 +61,7 @@ class Sense(NamedTuple):
     gloss: str
 
 
-def gloss_weights(cosines: np.ndarray, ranks: np.ndarray) -> np.ndarray:
+def gloss_weights(cosines: ArrayLike, ranks: ArrayLike) -> np.ndarray:
     """Return how much each sense of a word counts in a sentence; the weights sum to 1.
 
     ``softmax_j((cos_j + 1) / (2 rank_j))``: similar to the sentence, and frequent (SentiLARE, 3.1).
@@ -62,21 +69,22 @@ def gloss_weights(cosines: np.ndarray, ranks: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     cosines : (n_senses,) float
-        Between the vectors of the sentence and of each gloss.
+        The cosines between the vectors of the sentence and of each gloss.
     ranks : (n_senses,) int
         1 for the most frequent sense.
 
     Returns
     -------
     (n_senses,) float
+        The weights.
 
     Examples
     --------
     >>> gloss_weights(cosines=[0, 1], ranks=[1, 2]).tolist()  # rarer, but more like the sentence
     [0.5, 0.5]
     """
-    exponentials = np.exp((np.asarray(cosines) + 1) / (2 * np.asarray(ranks)))
-    return exponentials / exponentials.sum()
+    exponentials: np.ndarray = np.exp((np.asarray(cosines) + 1) / (2 * np.asarray(ranks)))
+    return exponentials / exponentials.sum()  # (n_senses,)
 
 
 def read_sentiwordnet(data: bytes) -> dict[tuple[str, str], list[Sense]]:
@@ -119,7 +127,18 @@ def read_sentiwordnet(data: bytes) -> dict[tuple[str, str], list[Sense]]:
 
 
 class Encoder(Protocol):
-    """Whatever turns texts into vectors."""
+    """Whatever turns texts into vectors.
+
+    Examples
+    --------
+    >>> class Lengths:
+    ...     identity = "lengths"
+    ...     def __call__(self, texts):
+    ...         return np.array([[float(len(text))] for text in texts])
+    >>> encoder: Encoder = Lengths()
+    >>> encoder(["good", "a film"]).tolist()
+    [[4.0], [6.0]]
+    """
 
     @property
     def identity(self) -> str:
@@ -142,6 +161,11 @@ class SentenceEncoder:
     ------
     CENetError
         On first use, if the model is not there.
+
+    Examples
+    --------
+    >>> SentenceEncoder()(["very good", "awful"]).shape
+    (2, 384)
     """
 
     batch_size = 64
@@ -165,7 +189,7 @@ class SentenceEncoder:
             ) from error
 
     @cached_property
-    def _parts(self) -> tuple:
+    def _parts(self) -> tuple[Any, Any]:
         from transformers import AutoModel, AutoTokenizer  # heavy, and not needed by every user
 
         try:
@@ -207,8 +231,19 @@ class GlossVectors:
     Parameters
     ----------
     encoder : Encoder
+        What embeds the glosses.
     digest : str
         SHA-256 of the dictionary. Another encoder or dictionary has a file of its own.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from unittest.mock import patch
+    >>> great = Sense(synset=1, rank=1, balance=0.75, gloss="very good")
+    >>> with tempfile.TemporaryDirectory() as cache, patch.dict(os.environ, CENET_CACHE=cache):
+    ...     vectors = GlossVectors(SentenceEncoder(), digest="of the dictionary")
+    ...     vectors([great])[1].shape
+    (384,)
     """
 
     def __init__(self, encoder: Encoder, digest: str):
@@ -239,6 +274,8 @@ class GlossVectors:
 def unit(vectors: np.ndarray) -> np.ndarray:
     """Return the vectors (n, d) scaled to length 1, so that a dot product is a cosine.
 
+    Examples
+    --------
     >>> unit(np.array([[3.0, 4.0]]))
     array([[0.6, 0.8]])
     """
@@ -251,13 +288,20 @@ class NLTKTools(NamedTuple):
     Attributes
     ----------
     tag : callable
-        Words -> (word, Penn Treebank tag) for each.
+        It takes words and returns (word, Penn Treebank tag) for each.
     lemmatize : callable
-        Word, part of speech (``"v"``, ``"a"``, ``"r"``, ``"n"``) -> lemma.
+        It takes a word and a part of speech (``"v"``, ``"a"``, ``"r"``, ``"n"``), and returns the
+        lemma.
     senses : dict
-        See `read_sentiwordnet`.
+        What `read_sentiwordnet` returns.
     digest : str
         SHA-256 of SentiWordNet's file.
+
+    Examples
+    --------
+    >>> tools = NLTKTools(tag=print, lemmatize=lambda word, pos: word, senses={}, digest="")
+    >>> tools.lemmatize("films", "n")
+    'films'
     """
 
     tag: Callable[[list[str]], list[tuple[str, str]]]
@@ -273,6 +317,16 @@ def load_nltk_tools() -> NLTKTools:
     ------
     CENetError
         If NLTK's data are missing, damaged, or open to other users.
+
+    Examples
+    --------
+    >>> from unittest.mock import patch
+    >>> with patch("nltk.data.path", []):
+    ...     load_nltk_tools()
+    Traceback (most recent call last):
+    cenet_lib.errors.CENetError: the annotator 'sentiwordnet' needs NLTK data: sentiwordnet, \
+wordnet, averaged_perceptron_tagger_eng. Download once:
+    ...
     """
     from nltk import data, pos_tag  # heavy, and not needed by every user
     from nltk.stem import WordNetLemmatizer

@@ -2,12 +2,14 @@
 
 Checkpoints of the published codes are pickles (``pytorch_model.bin``), and a pickle may run any
 program when it is opened. So they are read as weights only, which refuses everything but tensors.
+`cenet_lib.language.sentilare` and `cenet_lib.published` read and rename their checkpoints here.
 """
 
 import pickle
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -19,7 +21,13 @@ from ..files import read_json
 
 
 def weights_file(folder: str | Path) -> Path | None:
-    """Return the one file of weights in a folder, or ``None``."""
+    """Return the one file of weights in a folder, or ``None``.
+
+    Examples
+    --------
+    >>> weights_file("models/mine").name
+    'model.safetensors'
+    """
     for name in ("model.safetensors", "pytorch_model.bin"):
         if (path := Path(folder) / name).is_file():
             return path
@@ -33,6 +41,11 @@ def read_weights(folder: str | Path) -> dict[str, Tensor]:
     ------
     CENetError
         If there is no such file, it is damaged, or it holds anything but tensors.
+
+    Examples
+    --------
+    >>> read_weights("models/mine")["embeddings.word_embeddings.weight"].ndim
+    2
     """
     path = weights_file(folder)
     if path is None:
@@ -40,18 +53,23 @@ def read_weights(folder: str | Path) -> dict[str, Tensor]:
     return _read(path)
 
 
-def read_config(folder: str | Path) -> dict:
+def read_config(folder: str | Path) -> dict[str, Any]:
     """Read config.json of a folder.
 
     Raises
     ------
     CENetError
         If it is missing or damaged.
+
+    Examples
+    --------
+    >>> read_config("models/mine")["model_type"]
+    'bert'
     """
     return read_json(Path(folder) / "config.json", "copy it from the checkpoint's folder")
 
 
-def _read(path: Path, **options) -> dict[str, Tensor]:
+def _read(path: Path, **options: Any) -> dict[str, Tensor]:
     with _one_error(path):
         if path.suffix == ".safetensors":
             return load_file(path)
@@ -66,7 +84,12 @@ def _read(path: Path, **options) -> dict[str, Tensor]:
 def weight_names(folder: str | Path) -> Collection[str]:
     """Return the names of all weights in a folder; none if it has no such file.
 
-    Reads as little of the file as its format allows.
+    As little of the file is read as its format allows.
+
+    Examples
+    --------
+    >>> "embeddings.word_embeddings.weight" in weight_names("models/mine")
+    True
     """
     path = weights_file(folder)
     if path is None:
@@ -105,10 +128,17 @@ def renamed(
     Parameters
     ----------
     weights : mapping of str to Tensor
+        The weights by their old names.
     rules : mapping of str to str
-        From the beginning of an old name to that of the new one; the first that fits holds.
+        What the beginning of an old name becomes in the new one; the first rule that fits holds.
     not_needed : tuple of str
-        Beginnings of the names to leave out.
+        The beginnings of the names to leave out.
+
+    Examples
+    --------
+    >>> weights = {"roberta.pooler.bias": torch.zeros(2), "roberta.norm.bias": torch.zeros(2)}
+    >>> list(renamed(weights, {"roberta.": "backbone."}, not_needed=("roberta.pooler.",)))
+    ['backbone.norm.bias']
     """
     return {
         rename(name, rules): weight
@@ -118,13 +148,19 @@ def renamed(
 
 
 def rename(name: str, rules: Mapping[str, str]) -> str:
-    """Replace the beginning of a name by the first rule that fits, if any."""
+    """Replace the beginning of a name by the first rule that fits, if any.
+
+    Examples
+    --------
+    >>> rename("roberta.norm.bias", {"bert.": "", "roberta.": "backbone."})
+    'backbone.norm.bias'
+    """
     rule = next((old for old in rules if name.startswith(old)), "")
     return rules.get(rule, "") + name.removeprefix(rule)
 
 
 def check_names(
-    source: object,
+    where: object,
     weights: Mapping[str, Tensor],
     expected: Mapping[str, torch.Size],
     rules: Mapping[str, str],
@@ -132,6 +168,23 @@ def check_names(
     """Raise one `CENetError` that lists all weights that are missing, unexpected or misshapen.
 
     The message calls them as the checkpoint does, from whose names ``rules`` led to ours.
+
+    Parameters
+    ----------
+    where : object
+        What the message calls the place that the weights came from.
+    weights : mapping of str to Tensor
+        The weights by their new names.
+    expected : mapping of str to Size
+        Their shapes, as they should be.
+    rules : mapping of str to str
+        The rules that `renamed` went by.
+
+    Examples
+    --------
+    >>> check_names("here", {}, {"head.bias": torch.Size([1])}, {"classifier.": "head."})
+    Traceback (most recent call last):
+    cenet_lib.errors.CENetError: here: its weights do not fit: missing: classifier.bias
     """
     back = {new: old for old, new in rules.items()}
 
@@ -150,4 +203,4 @@ def check_names(
                 f"{tuple(expected[name])}"
             )
     if problems:
-        raise CENetError(f"{source}: its weights do not fit: {'; '.join(problems)}")
+        raise CENetError(f"{where}: its weights do not fit: {'; '.join(problems)}")

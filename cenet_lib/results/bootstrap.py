@@ -3,11 +3,15 @@
 The test split is one draw of utterances; another draw would give another number. The bootstrap
 draws utterances from the split with replacement, many times, and looks at how the number moves. It
 does not see what another *seed* would change: for that, train several.
+
+It resamples the functions of `cenet_lib.metrics`; `cenet_lib.results.experiments` and the command
+``evaluate`` tell its intervals.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..metrics import MOSI_METRICS, Metric, metrics_of, validated
 
@@ -18,8 +22,8 @@ _CHUNK = 2**16
 
 
 def interval(
-    labels: Sequence[float],
-    predictions: Sequence[float],
+    labels: ArrayLike,
+    predictions: ArrayLike,
     label_range: tuple[float, float] = (-3.0, 3.0),
     *,
     n: int = 1000,
@@ -44,7 +48,7 @@ def interval(
     Returns
     -------
     dict of str to (low, high)
-        NaN where the metric is defined on none of the resamples.
+        Both ends are NaN where the metric is defined on none of the resamples.
 
     Raises
     ------
@@ -67,6 +71,15 @@ def mean_interval(
 ) -> tuple[float, float]:
     """Return a percentile interval of the mean of some values, (N,).
 
+    Parameters
+    ----------
+    values : (N,)
+        One value per utterance, for example its absolute error.
+    n, level, seed
+        They are what `interval` takes.
+
+    Examples
+    --------
     >>> mean_interval(np.array([2.0, 2.0, 2.0]))
     (2.0, 2.0)
     """
@@ -76,7 +89,7 @@ def mean_interval(
 
 
 def paired_difference(
-    labels: Sequence[float],
+    labels: ArrayLike,
     predictions: np.ndarray,
     baseline: np.ndarray,
     *,
@@ -94,17 +107,14 @@ def paired_difference(
         True intensities.
     predictions, baseline : (S, N)
         One row per seed, or (N,) for one seed; metrics are averaged over seeds.
-    n : int
-        Number of resamples.
-    level : float
-        Share of the resamples that lie inside the interval.
-    seed : int
-        Start of the random draws.
+    n, level, seed
+        They are what `interval` takes.
 
     Returns
     -------
     dict of str to (difference, low, high)
-        For ``mae``, ``corr`` and ``acc2_non0``; the difference is predictions minus baseline.
+        The metrics are ``mae``, ``corr`` and ``acc2_non0``; the difference is predictions minus
+        baseline.
 
     Raises
     ------

@@ -2,6 +2,9 @@
 
 A code is a point among frames, not a frame. To see what it stands for, one looks at the real frames
 nearest to it, and at the utterances that they come from.
+
+It reads vocabularies (`cenet_lib.vocabulary`) and utterances; `cenet_lib.results.plots` draws the
+tables, and the inspector shows the frames.
 """
 
 from collections.abc import Sequence
@@ -10,9 +13,9 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import silhouette_score
 
-from ..frames import Sample, batches
+from ..frames import Frames, FrameSequences, Sample, batches
 from ..utterance import Utterance
-from ..vocabulary import FeatureVocabulary, FrameSequences, one_thread
+from ..vocabulary import FeatureVocabulary, one_thread
 
 
 class NearestFrames:
@@ -21,8 +24,9 @@ class NearestFrames:
     Parameters
     ----------
     n_codes : int
+        The size k of the vocabulary.
     n : int
-        Frames kept for each code, each from another utterance.
+        How many frames are kept for each code, each from another utterance.
 
     Examples
     --------
@@ -71,7 +75,9 @@ def describe_codes(
     Parameters
     ----------
     vocabulary : FeatureVocabulary
+        A vocabulary that was fitted on the frames of this stream.
     train, valid : sequences of Utterance
+        The utterances that it was fitted on, and others.
     stream : str
         ``"visual"`` or ``"acoustic"``.
 
@@ -140,7 +146,7 @@ def usage_entropy(counts: np.ndarray) -> float:
 
 @one_thread
 def compare_sizes(
-    frames,
+    frames: Frames,
     sizes: Sequence[int] = (2, 4, 8, 12, 16, 24, 32, 48),
     *,
     sample: int = 2000,
@@ -151,11 +157,13 @@ def compare_sizes(
     Parameters
     ----------
     frames : (n, d) array, or an iterable of (n_i, d) arrays that can be iterated repeatedly
-        The train split's.
+        The frames of the train split.
     sizes : sequence of int
+        The sizes k to try.
     sample : int
-        Frames for the silhouette, whose cost grows with their square.
+        The number of frames for the silhouette, whose cost grows with their square.
     random_state : int
+        The seed of the vocabularies and of the sample.
 
     Returns
     -------

@@ -2,16 +2,20 @@
 
 Every run is kept under a name made of everything that decides it, so that a comparison that was
 stopped goes on, and one that grows only trains what is new. A run that fails is a row that says so.
+`cenet_lib.training` trains, `cenet_lib.results.bootstrap` says how sure a difference is, and
+`cenet_lib.results.plots` draws.
+
 Selection is on valid only. What selection on test, as in the published code, would have reported is
 shown beside it, because the difference is a lesson.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,9 +33,11 @@ from .plots import metric_by_variant, theme
 
 # What makes a difference to a fusion only, to every one or to those whose class names it.
 _OF_EVERY_FUSION = ("streams", "lr_fusion")
-_OF_SOME_FUSION = ("injection_layer", "attention_scale", "mask_padding", "pad_frames_to")
-_OF_SOME_FUSION += ("n_visual_codes", "n_acoustic_codes")
 _OF_VOCABULARIES = ("n_visual_codes", "n_acoustic_codes")  # together: "k"
+_OF_SOME_FUSION = (
+    *("injection_layer", "attention_scale", "mask_padding", "pad_frames_to"),
+    *_OF_VOCABULARIES,
+)
 # What cannot change the result of any run.
 _OF_MACHINE = ("device", "save_every", "wandb")
 METRICS = ("mae", "corr", "acc2_has0", "acc2_non0", "f1_non0", "acc5", "acc7")
@@ -52,6 +58,12 @@ class Comparison:
         the difference to words only with its interval: ``…_gain``, ``…_gain_low``, ``…_gain_high``.
     varying : list of str
         The settings that vary, without the seed.
+
+    Examples
+    --------
+    >>> runs = pd.DataFrame({"fusion": ["ce"], "seed": [0], "status": ["done"]})
+    >>> Comparison(runs, summary=pd.DataFrame(), varying=["fusion"]).runs["status"].tolist()
+    ['done']
     """
 
     runs: pd.DataFrame
@@ -60,7 +72,7 @@ class Comparison:
 
 
 def configurations(
-    axes: Mapping[str, Sequence], base: Mapping | None = None
+    axes: Mapping[str, Sequence[Any]], base: Mapping[str, Any] | None = None
 ) -> list[TrainingSettings]:
     """Return every combination of the axes' values, without those that come to the same.
 
@@ -71,6 +83,8 @@ def configurations(
     base : mapping, optional
         Settings that all share.
 
+    Examples
+    --------
     >>> axes = {"fusion": ["none", "ce"], "attention_scale": [1.0, 8.0]}
     >>> [(s.fusion, s.attention_scale) for s in configurations(axes)]
     [('none', 8.0), ('ce', 1.0), ('ce', 8.0)]
@@ -97,20 +111,20 @@ def _without_idle_settings(settings: TrainingSettings) -> TrainingSettings:
 def compare(
     corpus: Corpus,
     folder: str | Path,
-    axes: Mapping[str, Sequence],
-    base: Mapping | None = None,
+    axes: Mapping[str, Sequence[Any]],
+    base: Mapping[str, Any] | None = None,
     *,
     source: str | None = None,
-    report=print,
+    report: Callable[[str], object] = print,
 ) -> Comparison:
     """Train every combination of the axes' values, or take what is there; write and return tables.
 
     Parameters
     ----------
     corpus : Corpus
-        With a test split that has labels.
+        A corpus whose test split has labels.
     folder : str or Path
-        Gets ``runs.csv``, ``summary.csv``, ``comparison.png`` and a folder per run.
+        The folder that gets ``runs.csv``, ``summary.csv``, ``comparison.png`` and a folder per run.
     axes : mapping of setting to values
         Include ``seed`` for a spread, and the fusion ``"none"`` for the difference to words only.
     base : mapping, optional
@@ -118,12 +132,25 @@ def compare(
     source : str, optional
         What `load_corpus` took.
     report : callable
-        Told how it goes.
+        What is told how it goes, a line at a time.
 
     Raises
     ------
     CENetError
         If the corpus has no test split, or a combination is no valid setting.
+
+    Examples
+    --------
+    >>> from cenet_lib import load_corpus
+    >>> base = {"backbone": "models/mine", "n_visual_codes": 3, "n_acoustic_codes": 3, "epochs": 1}
+    >>> compare(
+    ...     load_corpus("data/mine"), "runs/fusions", {"fusion": ["none", "ce"]}, base
+    ... ).summary["fusion"].tolist()
+    1/2 none-seed0-...
+    epoch 1/1 ...
+    2/2 ce-seed0-...
+    epoch 1/1 ...
+    ['none', 'ce']
     """
     corpus.split("test")
     folder = Path(folder)
@@ -136,12 +163,7 @@ def compare(
         row = {**{name: _value(settings, name) for name in varying}, "seed": settings.seed}
         report(f"\n{number}/{len(grid)} {target.name}")
         try:
-            if is_finished(target):
-                run = Run(target)
-            elif (target / "config.json").is_file():
-                run = resume(target, corpus)
-            else:
-                run = train(corpus, target, settings, source=source)
+            run = _trained(corpus, target, settings, source)
         except Interrupted:
             raise
         except (CENetError, RuntimeError) as error:
@@ -161,12 +183,33 @@ def compare(
     return Comparison(table, summary, varying)
 
 
+def _trained(corpus: Corpus, folder: Path, settings: TrainingSettings, source: str | None) -> Run:
+    """Open the run in a folder, go on with it, or train it, whatever is left to do."""
+    if is_finished(folder):
+        return Run(folder)
+    if (folder / "config.json").is_file():
+        return resume(folder, corpus)
+    return train(corpus, folder, settings, source=source)
+
+
 def run_folder(
     folder: Path, settings: TrainingSettings, fingerprint: str, varying: Sequence[str] = ()
 ) -> Path:
     """Return where a run of these settings lies among others, or would lie.
 
     The end of its name decides, so that two comparisons in one folder share runs, whatever varies.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of all runs.
+    settings, fingerprint, varying
+        They are what `run_name` takes.
+
+    Examples
+    --------
+    >>> run_folder(Path("runs"), TrainingSettings(), fingerprint="5f0c").parent.name
+    'runs'
     """
     name = run_name(settings, fingerprint, varying)
     known = sorted(folder.glob(f"*-{name.rpartition('-')[2]}"))
@@ -174,7 +217,22 @@ def run_folder(
 
 
 def run_name(settings: TrainingSettings, fingerprint: str, varying: Sequence[str] = ()) -> str:
-    """Return a name that is readable at its front and unique by its end."""
+    """Return a name that is readable at its front and unique by its end.
+
+    Parameters
+    ----------
+    settings : TrainingSettings
+        The settings of the run.
+    fingerprint : str
+        The corpus's, see `Corpus.fingerprint`.
+    varying : sequence of str
+        The settings whose values stand at the front.
+
+    Examples
+    --------
+    >>> run_name(TrainingSettings(fusion="late", seed=3), "5f0c", ["fusion"])
+    'late-seed3-...'
+    """
     decides = {k: v for k, v in asdict(settings).items() if k not in _OF_MACHINE}
     content = json.dumps([decides, fingerprint], sort_keys=True)
     digest = hashlib.sha256(content.encode()).hexdigest()[:10]
@@ -183,29 +241,39 @@ def run_name(settings: TrainingSettings, fingerprint: str, varying: Sequence[str
     return f"{front}-seed{settings.seed}-{digest}".lstrip("-")
 
 
-def _value(settings: TrainingSettings, name: str):
+def _value(settings: TrainingSettings, name: str) -> Any:
     return getattr(settings, _OF_VOCABULARIES[0] if name == "k" else name)
 
 
 def _results(run: Run) -> dict[str, float]:
     row = {f"{split}_{m}": run.metrics[split][m] for split in ("valid", "test") for m in METRICS}
     if "test_mae" in run.history:
-        best = run.history.loc[run.history["test_mae"].idxmin()]
+        best = run.history.iloc[run.history["test_mae"].argmin()]
         row |= {f"test_chosen_on_test_{m}": best[f"test_{m}"] for m in METRICS}
     seconds, epoch = run.metrics["seconds"], run.metrics["best_epoch"]
     return {**row, "best_epoch": epoch, "seconds": seconds}
 
 
-def summary_table(runs: Sequence[tuple[dict, Run]], varying: Sequence[str]) -> pd.DataFrame:
+def summary_table(
+    runs: Sequence[tuple[Mapping[str, Any], Run]], varying: Sequence[str]
+) -> pd.DataFrame:
     """Return mean and spread per configuration, and the difference to words only.
 
     Parameters
     ----------
     runs : sequence of (row, Run)
-        The row holds the varying settings and the seed.
+        The finished runs; the row of each holds the varying settings and the seed.
     varying : sequence of str
+        The settings that vary, without the seed.
+
+    Examples
+    --------
+    >>> run = Run("runs/mine")
+    >>> row = {"fusion": "ce", "seed": run.config["settings"]["seed"]}
+    >>> summary_table([(row, run)], ["fusion"])["n"].tolist()  # one seed
+    [1]
     """
-    groups: dict[tuple, dict[int, Run]] = {}
+    groups: dict[tuple[Any, ...], dict[int, Run]] = {}
     for row, run in runs:
         groups.setdefault(tuple(row[name] for name in varying), {})[row["seed"]] = run
     words_only = next((by_seed for by_seed in groups.values() if _is_words_only(by_seed)), None)
@@ -217,22 +285,29 @@ def summary_table(runs: Sequence[tuple[dict, Run]], varying: Sequence[str]) -> p
             entry[f"{metric}_mean"] = results[f"test_{metric}"].mean()
             entry[f"{metric}_std"] = results[f"test_{metric}"].std(ddof=1)
         if "test_chosen_on_test_mae" in results:
-            gain = results["test_mae"] - results["test_chosen_on_test_mae"]
-            entry["optimism_mae"] = gain.mean()
-        shared = [seed for seed in by_seed if words_only is not None and seed in words_only]
-        if shared and by_seed is not words_only:
-            labels, predictions = _test_predictions([by_seed[seed] for seed in shared])
-            _, baseline = _test_predictions([words_only[seed] for seed in shared])
-            for metric, (gain, low, high) in paired_difference(
-                labels, predictions, baseline
-            ).items():
-                entry |= {f"{metric}_gain": gain}
-                entry |= {f"{metric}_gain_low": low, f"{metric}_gain_high": high}
+            optimism = results["test_mae"] - results["test_chosen_on_test_mae"]
+            entry["optimism_mae"] = optimism.mean()
+        if words_only is not None and by_seed is not words_only:
+            entry |= _gains(by_seed, words_only)
         table.append(entry)
     return pd.DataFrame(table)
 
 
-def _is_words_only(by_seed: dict[int, Run]) -> bool:
+def _gains(by_seed: Mapping[int, Run], words_only: Mapping[int, Run]) -> dict[str, float]:
+    """Return how much better runs are than those on words only, over the seeds that both have."""
+    shared = [seed for seed in by_seed if seed in words_only]
+    if not shared:
+        return {}
+    labels, predictions = _test_predictions([by_seed[seed] for seed in shared])
+    _, baseline = _test_predictions([words_only[seed] for seed in shared])
+    gains: dict[str, float] = {}
+    for metric, (gain, low, high) in paired_difference(labels, predictions, baseline).items():
+        gains |= {f"{metric}_gain": gain}
+        gains |= {f"{metric}_gain_low": low, f"{metric}_gain_high": high}
+    return gains
+
+
+def _is_words_only(by_seed: Mapping[int, Run]) -> bool:
     run = next(iter(by_seed.values()))
     return fusion_class(run.config["settings"]["fusion"]) is None
 
@@ -244,7 +319,16 @@ def _test_predictions(runs: Sequence[Run]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def format_summary(comparison: Comparison) -> str:
-    """Return the summary as a Markdown table, ready for a README."""
+    """Return the summary as a Markdown table, ready for a README.
+
+    Examples
+    --------
+    >>> scores = {"mae": 0.7, "corr": 0.8, "acc2_has0": 0.82, "acc2_non0": 0.84}
+    >>> row = {"fusion": "ce", "n": 1, **{f"{name}_mean": x for name, x in scores.items()}}
+    >>> runs = pd.DataFrame({"status": ["done"]})
+    >>> print(format_summary(Comparison(runs, pd.DataFrame([row]), ["fusion"])).splitlines()[-1])
+    | ce | 1 | 0.700 | 0.800 | 0.820 | 0.840 |  |  |
+    """
     summary, varying = comparison.summary, comparison.varying
     titles = {"mae": "MAE", "corr": "Corr", "acc2_has0": "Acc-2 has0", "acc2_non0": "Acc-2 non0"}
     header = [*varying, "seeds", *titles.values(), "MAE − words only [95 %]", "optimism in MAE"]
@@ -265,7 +349,22 @@ def format_summary(comparison: Comparison) -> str:
 
 @theme()
 def draw(runs: pd.DataFrame, varying: Sequence[str]) -> Figure:
-    """Return a figure of MAE and Corr on test: each seed of each configuration, and their mean."""
+    """Return a figure of MAE and Corr on test: each seed of each configuration, and their mean.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        A row per run, as in `Comparison`.
+    varying : sequence of str
+        The settings that vary, without the seed.
+
+    Examples
+    --------
+    >>> metrics = {"test_mae": [0.98, 0.69], "test_corr": [0.6, 0.8]}
+    >>> figure = draw(pd.DataFrame({"fusion": ["none", "ce"], **metrics}), ["fusion"])
+    >>> [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    ['none', 'ce']
+    """
     names = runs[list(varying)].astype(str).agg(", ".join, axis=1) if varying else "run"
     table = runs.assign(configuration=names)
     n = table["configuration"].nunique()

@@ -6,12 +6,14 @@ printer. Each function draws into the Axes given, or into a new one; the theme h
 and matplotlib's settings are afterwards what they were before. To draw everything of a notebook in
 the same theme, call `set_theme` once.
 
+The tables come from a run's folder (`cenet_lib.runs`) and from the other modules of this room.
 A table without rows, or without a column that a figure needs, is refused with a `CENetError`.
 Examples write ``pd`` for pandas.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -20,6 +22,7 @@ import pandas as pd
 import seaborn as sns
 from cycler import cycler
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 from scipy import stats
 
 from ..errors import CENetError
@@ -36,7 +39,10 @@ _THEME = {
     "legend.frameon": False,
     "patch.force_edgecolor": False,
 }
-_DOTS = {"linestyle": "none", "err_kws": {"linewidth": 2}}  # means that no line connects
+_DOTS: dict[str, Any] = {
+    "linestyle": "none",
+    "err_kws": {"linewidth": 2},
+}  # means that no line connects
 # What a metric's axis says, with its unit.
 _LABELS = {
     "mae": "mean absolute error (intensity)",
@@ -50,8 +56,9 @@ _LABELS = {
 }
 
 
-def theme() -> AbstractContextManager[None]:
-    """Return a context in which figures get the course's colours, fonts and frames.
+@contextmanager
+def theme() -> Iterator[None]:
+    """Give the course's looks to all that is drawn in a block, or in a function as its decorator.
 
     Axes take most of their looks when they are made, so make them inside.
 
@@ -62,7 +69,8 @@ def theme() -> AbstractContextManager[None]:
     >>> ax.spines["top"].get_visible()
     False
     """
-    return mpl.rc_context(_THEME)
+    with mpl.rc_context(_THEME):
+        yield
 
 
 def set_theme() -> None:
@@ -121,8 +129,9 @@ def learning_curves(history: pd.DataFrame, ax: Axes | None = None, metric: str =
     history = history.assign(**{name: _scale(metric) * history[name] for name in columns.values()})
     ax = _draw_epochs(history, columns, ax or _new_axes(), (BLUE, GREY))
     chosen = history[history["chosen"].astype(bool)]
-    ring = {"markersize": 12, "fillstyle": "none", "markeredgewidth": 1.5, "color": ORANGE}
-    ax.plot("epoch", columns["valid"], "o", data=chosen, label="chosen on valid", **ring)
+    ring: dict[str, Any] = {"markersize": 12, "fillstyle": "none", "markeredgewidth": 1.5}
+    where = chosen["epoch"], chosen[columns["valid"]]
+    ax.plot(*where, "o", label="chosen on valid", color=ORANGE, **ring)
     ax.set_ylabel(_LABELS.get(metric, metric))
     ax.legend()
     return ax
@@ -202,12 +211,12 @@ def confusion_by_class(
     intensities = known[["label", "prediction"]]
     if bound is None:
         names = {-1: "negative", 0: "neutral", 1: "positive"}
-        classes = np.sign(intensities.round(1)).astype(int)
+        classes = intensities.round(1).apply(np.sign).astype(int)
     else:
         names = {c: f"{c:+d}".replace("-", "−") if c else "0" for c in range(-bound, bound + 1)}
         classes = intensities.clip(-bound, bound).round().astype(int)
     counts = pd.crosstab(classes["label"], classes["prediction"])
-    counts = counts.reindex(index=names, columns=names, fill_value=0)
+    counts = counts.reindex(index=list(names), columns=list(names), fill_value=0)
     n = counts.sum(axis=1)
     percent = 100 * counts.div(n, axis=0)
     rows = [f"{name} ({n[c]})" for c, name in names.items()]
@@ -242,7 +251,7 @@ def error_by_length(predictions: pd.DataFrame, ax: Axes | None = None, groups: i
     ['2–3\\n(2)', '5–7\\n(2)']
     """
     known = _known(predictions, ["words", "label", "prediction"], "error_by_length")
-    length = known["words"].str.split().str.len()
+    length = known["words"].map(lambda text: len(text.split()))
     error = (known["prediction"] - known["label"]).abs()
     group = pd.qcut(length, groups, duplicates="drop")
     spans = length.groupby(group, observed=True).agg(["min", "max", "size"])
@@ -270,7 +279,7 @@ def metric_by_variant(
     by : str
         The column that tells variants apart.
     metric : str
-        For example ``test_mae`` or ``test_acc2_non0``.
+        The column that is drawn, for example ``test_mae`` or ``test_acc2_non0``.
 
     Examples
     --------
@@ -384,7 +393,8 @@ def word_polarity(words: pd.DataFrame, ax: Axes | None = None, most: int = 12) -
     looks = {"errorbar": None, "saturation": 1, "edgecolor": "white"}
     sns.barplot(x=shown.to_numpy(), y=names, **side, **looks, ax=ax)
     for bar in ax.patches:
-        bar.set_hatch("///" if bar.get_width() < 0 else None)
+        if isinstance(bar, Rectangle) and bar.get_width() < 0:
+            bar.set_hatch("///")
     ax.axvline(0, color=GREY, linewidth=0.8)
     ax.set(xlabel="polarity (negative ← 0 → positive)", ylabel="")
     return ax
@@ -405,7 +415,7 @@ def attention_entropy(
         ``epoch``, ``<split>_visual_entropy`` and ``<split>_acoustic_entropy`` in bits. With a
         ``seed`` column, the mean, and a band from the lowest to the highest.
     n_codes : int, optional
-        Also mark log₂ of it: the entropy of attention that does not choose.
+        If given, log₂ of it is marked as well: the entropy of attention that does not choose.
 
     Examples
     --------
@@ -433,9 +443,9 @@ def _draw_epochs(
     curves = curves.melt("epoch", list(columns), var_name="curve")
     several = history["epoch"].duplicated().any()
     looks = {"style": "curve", "markers": ["o", "s"], "palette": list(colors)}
-    looks["errorbar"] = ("pi", 100) if several else None
-    sns.lineplot(curves, x="epoch", y="value", hue="curve", **looks, ax=ax)
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    band = ("pi", 100) if several else None
+    sns.lineplot(curves, x="epoch", y="value", hue="curve", errorbar=band, **looks, ax=ax)
+    ax.locator_params(axis="x", integer=True)
     return ax
 
 

@@ -1,4 +1,8 @@
-"""Batches of sentences of similar length, the same on one process or many."""
+"""Batches of sentences of similar length, the same on one process or many.
+
+`cenet_lib.runs.preparation` makes them for the train split; `cenet_lib.training.train_epoch` goes
+through the parts of a process.
+"""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -18,6 +22,11 @@ class Part(NamedTuple):
         Positions of its utterances in the train split.
     weight : float
         What its mean loss counts in the batch's: 1 if all parts are of the same size.
+
+    Examples
+    --------
+    >>> Part(rows=[3, 1], weight=1.0).rows
+    [3, 1]
     """
 
     rows: list[int]
@@ -34,19 +43,20 @@ class LengthGroupedBatches:
     Parameters
     ----------
     lengths : sequence of int
-        Tokens of each utterance.
+        The number of tokens of each utterance.
     batch_size : int
-        Utterances per optimizer step, over all processes.
+        How many utterances make an optimizer step, over all processes.
     group : bool
-        Sort by length within windows of 50 batches; otherwise batches are random.
+        Whether to sort by length within windows of 50 batches; otherwise batches are random.
     drop_last : bool
-        Leave out the rest that does not fill a batch. Otherwise all batches are nearly equal in
-        size, so that no step hears one lonely utterance.
+        Whether to leave out the rest that does not fill a batch. Otherwise all batches are nearly
+        equal in size, so that no step hears one lonely utterance.
     seed : int
+        Where the random numbers start.
     rank, world : int
-        Number of this process, and how many there are.
+        The number of this process, from 0, and how many there are.
     accumulate : int
-        Parts that each process makes of its share, one after the other, to save memory.
+        How many parts each process makes of its share, one after the other, to save memory.
 
     Raises
     ------
@@ -57,7 +67,7 @@ class LengthGroupedBatches:
     --------
     >>> batches = LengthGroupedBatches([5, 9, 5, 9, 6, 8], batch_size=2)
     >>> [sorted(part.rows) for part in batches.parts(epoch=0)]
-    [[1, 3], [4, 5], [0, 2]]
+    [[0, 2], [4, 5], [1, 3]]
     """
 
     def __init__(

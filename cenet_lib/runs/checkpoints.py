@@ -5,6 +5,9 @@ A checkpoint is a folder ``checkpoints/checkpoint-STEP`` of the run. It holds wh
 ``training.json`` (`TrainingState`), and last ``manifest.json`` with the hash of every other file.
 Without its manifest a checkpoint does not count, so one that was being written when the power went
 is passed over, and so is one that was damaged later.
+
+`cenet_lib.training` saves one after each epoch, or more often, and begins with the newest one when
+it resumes.
 """
 
 import math
@@ -32,15 +35,24 @@ class TrainingState:
 
     Attributes
     ----------
-    epoch : int
-        Epochs that are finished, evaluated and in the history.
-    step : int
-        Optimizer steps taken, over all epochs.
     steps_per_epoch : int
+        How many optimizer steps make an epoch.
+    epoch : int
+        How many epochs are finished, evaluated and in the history.
+    step : int
+        How many optimizer steps were taken, over all epochs.
     history : list of dict
         What was measured after each finished epoch.
     seen : list of (labels, predictions)
         What the model said in training to the batches of the epoch under way, on this process.
+
+    Examples
+    --------
+    >>> state = TrainingState(steps_per_epoch=4, step=9)
+    >>> for mae in (1.2, 0.9):
+    ...     state.finish_epoch({"valid_mae": mae})
+    >>> state.best_epoch(), state.step_in_epoch
+    (2, 1)
     """
 
     steps_per_epoch: int
@@ -51,7 +63,7 @@ class TrainingState:
 
     @property
     def step_in_epoch(self) -> int:
-        """Steps taken in the epoch under way."""
+        """How many steps were taken in the epoch under way."""
         return self.step - self.epoch * self.steps_per_epoch
 
     def finish_epoch(self, row: dict[str, float]) -> None:
@@ -72,7 +84,13 @@ class TrainingState:
 
 
 def checkpoint_of(folder: Path, step: int) -> Path:
-    """Return where the checkpoint after so many steps lies in a run's folder, or would lie."""
+    """Return where the checkpoint after so many steps lies in a run's folder, or would lie.
+
+    Examples
+    --------
+    >>> checkpoint_of(Path("runs/mine"), 40).as_posix()
+    'runs/mine/checkpoints/checkpoint-40'
+    """
     return folder / "checkpoints" / f"checkpoint-{step}"
 
 
@@ -80,12 +98,24 @@ def share_plain_weights(accelerator: Accelerator) -> None:
     """Let checkpoints name the weights as the plain model does, without wrappers' prefixes.
 
     So a run can be resumed on another number of processes.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import torch
+    >>> accelerator = Accelerator(cpu=True)
+    >>> share_plain_weights(accelerator)
+    >>> _ = accelerator.prepare(torch.nn.Linear(2, 1))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = accelerator.save_state(folder)
+    ...     (Path(folder) / "model.safetensors").is_file()
+    True
     """
 
-    def save(models: list, weights: list, folder: str) -> None:
+    def save(models: list[Any], weights: list[Any], folder: str) -> None:
         weights[:] = [accelerator.get_state_dict(_plain(accelerator, model)) for model in models]
 
-    def load(models: list, folder: str) -> None:
+    def load(models: list[Any], folder: str) -> None:
         models[:] = [_plain(accelerator, model) for model in models]
 
     accelerator.register_save_state_pre_hook(save)
@@ -101,10 +131,28 @@ def save_checkpoint(folder: Path, accelerator: Accelerator, state: TrainingState
 
     The newest checkpoint and the best one are kept; as long as they are the same, the one before.
 
+    Parameters
+    ----------
+    folder : Path
+        Folder of the run.
+    accelerator : Accelerator
+        It holds the model, the optimizer and the schedule.
+    state : TrainingState
+        Where training stands.
+
     Raises
     ------
     CENetError
         If the disk refuses; then nothing half-written is left, and the last checkpoint stays.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     state = TrainingState(steps_per_epoch=4, step=3)
+    ...     save_checkpoint(Path(folder), Accelerator(cpu=True), state)
+    ...     newest_whole_checkpoint(Path(folder)).name
+    'checkpoint-3'
     """
     checkpoint = checkpoint_of(folder, state.step)
     try:
@@ -127,7 +175,17 @@ def save_checkpoint(folder: Path, accelerator: Accelerator, state: TrainingState
 
 
 def load_checkpoint(checkpoint: Path, accelerator: Accelerator) -> TrainingState:
-    """Put everything back as `save_checkpoint` found it, on all processes together."""
+    """Put everything back as `save_checkpoint` found it, on all processes together.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> accelerator = Accelerator(cpu=True)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_checkpoint(Path(folder), accelerator, TrainingState(steps_per_epoch=4, step=3))
+    ...     load_checkpoint(checkpoint_of(Path(folder), 3), accelerator).step
+    3
+    """
     accelerator.load_state(str(checkpoint))
     state = _read_state(checkpoint)
     if not accelerator.is_main_process:
@@ -146,7 +204,16 @@ def _read_state(checkpoint: Path) -> TrainingState:
 
 
 def seal(checkpoint: Path) -> None:
-    """Mark a checkpoint as whole: write down the hash of each of its files, as its last file."""
+    """Mark a checkpoint as whole: write down the hash of each of its files, as its last file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     seal(Path(folder))
+    ...     [path.name for path in Path(folder).iterdir()]
+    ['manifest.json']
+    """
     hashes = {p.name: sha256(p) for p in sorted(checkpoint.iterdir()) if p.name != _MANIFEST}
     write_json(checkpoint / _MANIFEST, hashes)
 
@@ -160,7 +227,12 @@ def newest_whole_checkpoint(folder: Path) -> Path | None:
     Returns
     -------
     Path or None
-        ``None`` if training has to begin anew.
+        The checkpoint; ``None`` if training has to begin anew.
+
+    Examples
+    --------
+    >>> newest_whole_checkpoint(Path("runs/mine")) is None  # a finished run keeps none
+    True
     """
     found = (folder / "checkpoints").glob("checkpoint-*")
     for checkpoint in sorted(found, key=_step, reverse=True):

@@ -7,6 +7,9 @@ metrics.json       of the chosen checkpoint, on valid and test; written last
 predictions.csv    every utterance: id, split, words, label, prediction
 learning_curves.png, predictions.png
 checkpoints/       while it trains
+
+`cenet_lib.training` makes the folder and locks it, `cenet_lib.runs.outcome` writes most of it, and
+whoever looks at a finished run opens it with `Run`.
 """
 
 from collections.abc import Iterator
@@ -14,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from filelock import FileLock, Timeout
@@ -31,15 +35,28 @@ _MEND = "train the run anew"
 class Run:
     """A finished run, opened from its folder. Model and processor load when first used.
 
+    Parameters
+    ----------
+    folder : str or Path
+        The folder that `train` wrote.
+
     Raises
     ------
     CENetError
         If the folder holds no finished run.
+
+    Examples
+    --------
+    >>> run = Run("runs/mine")
+    >>> sorted(run.metrics)
+    ['best_epoch', 'parameters', 'seconds', 'test', 'train', 'valid']
+    >>> run.predictions.columns.tolist()
+    ['id', 'split', 'words', 'label', 'prediction']
     """
 
     folder: Path
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "folder", Path(self.folder))
         if is_finished(self.folder):
             return
@@ -50,12 +67,12 @@ class Run:
         raise CENetError(f"{self.folder}: is not a finished run (metrics.json is missing); {mend}")
 
     @cached_property
-    def config(self) -> dict:
+    def config(self) -> dict[str, Any]:
         """Settings, corpus and versions."""
         return read_json(self.folder / "config.json", _MEND)
 
     @cached_property
-    def metrics(self) -> dict:
+    def metrics(self) -> dict[str, Any]:
         """Metrics by split, as saved at the end of training."""
         return read_json(self.folder / "metrics.json", _MEND)
 
@@ -86,7 +103,13 @@ class Run:
 
 
 def is_finished(folder: Path) -> bool:
-    """Tell whether a run wrote its last file."""
+    """Tell whether a run wrote its last file.
+
+    Examples
+    --------
+    >>> is_finished(Path("runs/mine")), is_finished(Path("runs/absent"))
+    (True, False)
+    """
     return (folder / "metrics.json").is_file()
 
 
@@ -98,6 +121,13 @@ def locked(folder: Path) -> Iterator[None]:
     ------
     CENetError
         If another process holds it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, locked(Path(folder)):
+    ...     print("no other process trains this run now")
+    no other process trains this run now
     """
     lock = FileLock(folder / ".lock")
     try:

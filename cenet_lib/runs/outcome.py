@@ -1,10 +1,14 @@
-"""What a run leaves when it is finished: model, history, predictions, figures, metrics."""
+"""What a run leaves when it is finished: model, history, predictions, figures, metrics.
+
+`cenet_lib.training` calls `describe_run` at the beginning and `write_outcome` at the end of a run;
+`cenet_lib.runs.folder.Run` opens what they wrote.
+"""
 
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
@@ -22,11 +26,29 @@ from ..results import plots
 from ..settings import TrainingSettings
 from ..utterance import SPLITS, STREAMS
 from .checkpoints import TrainingState
-from .tracking import WandbTracker
+
+if TYPE_CHECKING:
+    from .tracking import WandbTracker
 
 
 def describe_run(corpus: Corpus, settings: TrainingSettings, source: str) -> dict[str, Any]:
-    """Return what ``config.json`` holds: settings, corpus and versions."""
+    """Return what ``config.json`` holds: settings, corpus and versions.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        The corpus as it was loaded.
+    settings : TrainingSettings
+        What decides the run.
+    source : str
+        What `load_corpus` took.
+
+    Examples
+    --------
+    >>> described = describe_run(Corpus("tiny"), TrainingSettings(), source="data/tiny")
+    >>> described["settings"]["fusion"], described["corpus"]["source"]
+    ('ce', 'data/tiny')
+    """
     return {
         "settings": asdict(settings),
         "corpus": {
@@ -51,7 +73,7 @@ def write_outcome(
     corpus: Corpus,
     state: TrainingState,
     seconds: float,
-    tracker: WandbTracker | None = None,
+    tracker: "WandbTracker | None" = None,
 ) -> None:
     """Write the results of the chosen weights; look at the test split for the first time.
 
@@ -60,14 +82,30 @@ def write_outcome(
     folder : Path
         Folder of the run.
     model : CENet
-        With the weights of the chosen epoch.
+        The model, with the weights of the chosen epoch.
     processor : CENetProcessor
+        The processor that it was trained with.
     corpus : Corpus
-        As the model saw it in training.
+        The corpus as the model saw it in training.
     state : TrainingState
+        Where training stands: at its end.
     seconds : float
         How long the training took.
     tracker : WandbTracker, optional
+        What is told about the results as well.
+
+    Examples
+    --------
+    >>> from cenet_lib import Run, load_corpus
+    >>> before = Run("runs/mine")
+    >>> row = {"epoch": 1, "train_mae": 1.1, "valid_mae": 1.2}
+    >>> state = TrainingState(steps_per_epoch=4, epoch=1, step=4, history=[row])
+    >>> folder = Path("runs/copy")
+    >>> folder.mkdir()
+    >>> corpus = load_corpus("data/mine")
+    >>> write_outcome(folder, before.model, before.processor, corpus, state, seconds=9.5)
+    >>> Run(folder).metrics["seconds"]
+    9.5
     """
     with quiet_transformers():
         model.save_pretrained(folder / "model")
@@ -96,7 +134,15 @@ def write_outcome(
 
 
 def history_table(state: TrainingState) -> pd.DataFrame:
-    """Return one row per epoch: metrics by split, entropy of attention, learning rates, chosen."""
+    """Return one row per epoch: metrics by split, entropy of attention, learning rates, chosen.
+
+    Examples
+    --------
+    >>> rows = [{"epoch": 1, "valid_mae": 1.2}, {"epoch": 2, "valid_mae": 0.9}]
+    >>> table = history_table(TrainingState(steps_per_epoch=4, epoch=2, history=rows))
+    >>> table["chosen"].tolist()
+    [False, True]
+    """
     table = pd.DataFrame(state.history)
     metrics = ["mse", *TITLES, *(f"{stream}_entropy" for stream in STREAMS)]
     columns = ["epoch", *(f"{split}_{m}" for split in SPLITS for m in metrics)]
@@ -106,6 +152,7 @@ def history_table(state: TrainingState) -> pd.DataFrame:
 
 
 def _draw(history: pd.DataFrame, predictions: pd.DataFrame, folder: Path) -> Sequence[Path]:
+    """Draw the figures of a run, on test if there is one; return where they were written."""
     test = predictions[predictions["split"] == "test"]
     shown = test if len(test) else predictions[predictions["split"] == "valid"]
     written = []

@@ -2,7 +2,7 @@
 
 The streams that the model may see are chosen, utterances are encoded, the model is built, and the
 optimizer gets a learning rate per part: `prepare` does it in this order, and `cenet_lib.training`
-goes on from there.
+goes on from there. Each step is a function of its own below it.
 """
 
 from collections.abc import Sequence
@@ -39,21 +39,34 @@ class Training:
     Attributes
     ----------
     settings : TrainingSettings
+        What decides the run.
     corpus : Corpus
-        As the model may see it: with the chosen streams, and annotated if asked for.
+        The corpus as the model may see it: with the chosen streams, and annotated if asked for.
     processor : CENetProcessor
+        It was fitted on the train split.
     encoded : dict of str to list
         What the processor makes of the labelled utterances of ``train``, ``valid`` and, if it is
         watched, ``test``; valid and test sorted by length.
     accelerator : Accelerator
-        Knows the device, the precision and the other processes.
+        It knows the device, the precision and the other processes.
     model : Module
         The model as the accelerator wraps it, to be trained.
     plain_model : CENet
         The same model without wrappers, to be evaluated and saved.
     optimizer : Optimizer
+        AdamW, with a group of parameters per part, see `parameter_groups`.
     scheduler : LRScheduler
+        It moves the learning rates after each step.
     batches : LengthGroupedBatches
+        Which utterances of the train split share a step.
+
+    Examples
+    --------
+    >>> from cenet_lib import load_corpus
+    >>> settings = TrainingSettings("models/mine", n_visual_codes=3, n_acoustic_codes=3)
+    >>> training = prepare(load_corpus("data/mine"), settings)
+    >>> training.learning_rates()  # before the first step, which begins the rise from 0
+    {'lr_backbone': 0.0, 'lr_fusion': 0.0, 'lr_head': 0.0}
     """
 
     settings: TrainingSettings
@@ -79,16 +92,25 @@ def prepare(corpus: Corpus, settings: TrainingSettings, *, progress: bool = Fals
     Parameters
     ----------
     corpus : Corpus
-        With non-empty train and valid splits.
+        A corpus whose train and valid splits are not empty.
     settings : TrainingSettings
+        What decides the run.
     progress : bool
-        Show bars where it takes long.
+        Whether to show bars where it takes long.
 
     Raises
     ------
     CENetError
         If the corpus cannot be trained on, the settings do not fit it or the language model, or the
         device cannot compute with the precision asked for.
+
+    Examples
+    --------
+    >>> from cenet_lib import load_corpus
+    >>> settings = TrainingSettings("models/mine", n_visual_codes=3, n_acoustic_codes=3)
+    >>> training = prepare(load_corpus("data/mine"), settings)
+    >>> list(training.encoded), training.plain_model.config.n_visual_codes
+    (['train', 'valid'], 3)
     """
     accelerator = make_accelerator(settings)
     seen = select_streams(corpus, settings)
@@ -103,28 +125,13 @@ def prepare(corpus: Corpus, settings: TrainingSettings, *, progress: bool = Fals
         split: [{**processor(u), "id": u.id} for u in bar(utterances, f"encode {split}", progress)]
         for split, utterances in labelled.items()
     }
-    lengths = [len(features["input_ids"]) for features in encoded["train"]]
-    batches = LengthGroupedBatches(
-        lengths,
-        settings.batch_size,
-        group=settings.group_by_length,
-        drop_last=settings.drop_last,
-        seed=settings.seed,
-        rank=accelerator.process_index,
-        world=accelerator.num_processes,
-        accumulate=settings.accumulate,
-    )
     for split in needed[1:]:
         encoded[split].sort(key=lambda features: len(features["input_ids"]))
+    lengths = [len(features["input_ids"]) for features in encoded["train"]]
+    batches = make_batches(lengths, settings, accelerator)
     if settings.gradient_checkpointing:
         model.activation_checkpointing_enable()
-    optimizer = torch.optim.AdamW(
-        parameter_groups(model, settings), eps=settings.adam_epsilon, fused=True
-    )
-    n_steps = settings.epochs * len(batches)
-    scheduler = get_linear_schedule_with_warmup(
-        optimizer, int(np.ceil(settings.warmup * n_steps)), n_steps
-    )
+    optimizer, scheduler = make_optimizer(model, settings, settings.epochs * len(batches))
     wrapped, optimizer, scheduler = accelerator.prepare(model, optimizer, scheduler)
     return Training(
         settings,
@@ -147,6 +154,11 @@ def make_accelerator(settings: TrainingSettings) -> Accelerator:
     ------
     CENetError
         If the device cannot compute with the precision asked for.
+
+    Examples
+    --------
+    >>> make_accelerator(TrainingSettings(device="cpu")).device
+    device(type='cpu')
     """
     AcceleratorState._reset_state(reset_partial_state=True)  # of a run before, in this process
     check_precision(settings)
@@ -164,7 +176,15 @@ def make_accelerator(settings: TrainingSettings) -> Accelerator:
 
 
 def check_precision(settings: TrainingSettings) -> None:
-    """Raise a `CENetError` if the device cannot compute with the precision asked for."""
+    """Raise a `CENetError` if the device cannot compute with the precision asked for.
+
+    Examples
+    --------
+    >>> check_precision(TrainingSettings(device="cpu", precision="fp16"))
+    Traceback (most recent call last):
+    cenet_lib.errors.CENetError: precision fp16 is not possible on this device (cpu); choose bf16 \
+or fp32, or a computer with a GPU
+    """
     device = "cpu"
     if settings.device != "cpu":
         device = accelerate.PartialState().device.type
@@ -182,7 +202,16 @@ def check_precision(settings: TrainingSettings) -> None:
 
 
 def build(corpus: Corpus, settings: TrainingSettings) -> tuple[CENetProcessor, CENet]:
-    """Fit the processor on the train split and put an untrained model on the backbone."""
+    """Fit the processor on the train split and put an untrained model on the backbone.
+
+    Examples
+    --------
+    >>> from cenet_lib import load_corpus
+    >>> settings = TrainingSettings("models/mine", n_visual_codes=3, n_acoustic_codes=3)
+    >>> processor, model = build(load_corpus("data/mine"), settings)
+    >>> processor.n_codes("visual"), model.config.fusion
+    (3, 'ce')
+    """
     fusion = fusion_class(settings.fusion)
     processor = CENetProcessor.fit(
         corpus,
@@ -222,6 +251,15 @@ def freeze(model: CENet, n_layers: int) -> None:
     ------
     CENetError
         If the backbone has fewer layers.
+
+    Examples
+    --------
+    >>> from transformers import BertConfig
+    >>> from cenet_lib import CENetConfig
+    >>> model = CENet(CENetConfig(backbone=BertConfig(hidden_size=12, num_hidden_layers=2)))
+    >>> freeze(model, n_layers=1)
+    >>> [layer.output.dense.weight.requires_grad for layer in encoder_layers(model.backbone)]
+    [False, True]
     """
     if n_layers == 0:
         return
@@ -238,25 +276,96 @@ def select_streams(corpus: Corpus, settings: TrainingSettings) -> Corpus:
     ``"visual"`` and ``"acoustic"`` take the other stream's frames away. ``"shuffled"`` deals the
     frames to other utterances of the same split: what is then gained over words alone is no more
     than added parameters give.
+
+    Examples
+    --------
+    >>> frames = np.ones((4, 2))
+    >>> corpus = Corpus("tiny", train=[Utterance("u", ["fine"], visual=frames, acoustic=frames)])
+    >>> select_streams(corpus, TrainingSettings(streams="visual")).train[0]
+    Utterance('u', 'fine', visual (4, 2), acoustic (0, 2), no label)
     """
     if settings.streams == "both":
         return corpus
     rng = np.random.default_rng(settings.seed)
-    splits = {}
-    for split in SPLITS:
-        utterances = corpus.splits[split]
-        order = rng.permutation(len(utterances))
-        changed = []
-        for i, utterance in enumerate(utterances):
-            if settings.streams == "shuffled":
-                other = utterances[int(order[i])]
-                frames = {stream: other.frames(stream) for stream in STREAMS}
-            else:
-                lost = next(s for s in STREAMS if s != settings.streams)
-                frames = {lost: utterance.frames(lost)[:0]}
-            changed.append(utterance.with_frames(**frames))
-        splits[split] = changed
-    return corpus.with_splits(**splits)
+    train, valid, test = (
+        _with_streams(corpus.splits[split], settings.streams, rng) for split in SPLITS
+    )
+    return corpus.with_splits(train, valid, test)
+
+
+def _with_streams(
+    utterances: Sequence[Utterance], streams: str, rng: np.random.Generator
+) -> list[Utterance]:
+    """Return utterances of a split with the streams that `select_streams` leaves them."""
+    order = rng.permutation(len(utterances))
+    changed = []
+    for i, utterance in enumerate(utterances):
+        if streams == "shuffled":
+            other = utterances[int(order[i])]
+            frames = {stream: other.frames(stream) for stream in STREAMS}
+        else:
+            lost = next(stream for stream in STREAMS if stream != streams)
+            frames = {lost: utterance.frames(lost)[:0]}
+        changed.append(utterance.with_frames(**frames))
+    return changed
+
+
+def make_batches(
+    lengths: Sequence[int], settings: TrainingSettings, accelerator: Accelerator
+) -> LengthGroupedBatches:
+    """Deal utterances, by their lengths in tokens, out to the steps, the parts and the processes.
+
+    Examples
+    --------
+    >>> settings = TrainingSettings(device="cpu", batch_size=2)
+    >>> len(make_batches([5, 9, 5, 9, 6], settings, make_accelerator(settings)))
+    3
+    """
+    return LengthGroupedBatches(
+        lengths,
+        settings.batch_size,
+        group=settings.group_by_length,
+        drop_last=settings.drop_last,
+        seed=settings.seed,
+        rank=accelerator.process_index,
+        world=accelerator.num_processes,
+        accumulate=settings.accumulate,
+    )
+
+
+def make_optimizer(
+    model: CENet, settings: TrainingSettings, n_steps: int
+) -> tuple[torch.optim.Optimizer, LRScheduler]:
+    """Return AdamW, and a schedule in which learning rates rise from 0 and fall to 0 again.
+
+    Parameters
+    ----------
+    model : CENet
+        The model whose weights are to be trained.
+    settings : TrainingSettings
+        What decides the run: ``warmup`` is the share of the steps in which the rates rise.
+    n_steps : int
+        The optimizer steps of the whole run.
+
+    Examples
+    --------
+    >>> from transformers import BertConfig
+    >>> from cenet_lib import CENetConfig
+    >>> model = CENet(CENetConfig(backbone=BertConfig(hidden_size=12, num_hidden_layers=2)))
+    >>> optimizer, scheduler = make_optimizer(model, TrainingSettings(warmup=0.5), n_steps=4)
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     rates.append(scheduler.get_last_lr()[0])
+    ...     optimizer.step()
+    ...     scheduler.step()
+    >>> rates
+    [0.0, 5e-05, 0.0001, 5e-05]
+    """
+    optimizer = torch.optim.AdamW(
+        parameter_groups(model, settings), eps=settings.adam_epsilon, fused=True
+    )
+    n_warmup = int(np.ceil(settings.warmup * n_steps))
+    return optimizer, get_linear_schedule_with_warmup(optimizer, n_warmup, n_steps)
 
 
 def parameter_groups(model: CENet, settings: TrainingSettings) -> list[dict[str, Any]]:
@@ -264,6 +373,14 @@ def parameter_groups(model: CENet, settings: TrainingSettings) -> list[dict[str,
 
     The parts are ``backbone`` (with the linguistic embeddings), ``fusion`` and ``head``; frozen
     parameters are in none.
+
+    Examples
+    --------
+    >>> from transformers import BertConfig
+    >>> from cenet_lib import CENetConfig
+    >>> model = CENet(CENetConfig(backbone=BertConfig(hidden_size=12, num_hidden_layers=2)))
+    >>> [group["name"] for group in parameter_groups(model, TrainingSettings())][:2]
+    ['backbone/decay', 'backbone/no decay']
     """
     rates = {
         "backbone": settings.lr_backbone,
@@ -285,6 +402,7 @@ def parameter_groups(model: CENet, settings: TrainingSettings) -> list[dict[str,
 
 
 def _labelled(corpus: Corpus, split: str) -> Sequence[Utterance]:
+    """Return the utterances of a split that have a label, of which there must be one."""
     utterances = [u for u in corpus.split(split) if u.label is not None]
     if not utterances:
         raise CENetError(

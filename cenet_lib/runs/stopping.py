@@ -1,18 +1,27 @@
-"""Stopping on request: Ctrl-C and a friendly kill end a training between two steps."""
+"""Stopping on request: Ctrl-C and a friendly kill end a training between two steps.
+
+`cenet_lib.training` runs its loop in the block of a `StopSignals` and asks it after each step.
+"""
 
 import signal
 import threading
 from types import FrameType
+from typing import Any
 
 import torch
 from accelerate import Accelerator
 
 
 class StopSignals:
-    """Listens for SIGINT (Ctrl-C) and SIGTERM while its block runs.
+    """It listens for SIGINT (Ctrl-C) and SIGTERM while its block runs.
 
     The signal only raises a flag, so the step under way is finished and saved; a second signal ends
     the process at once. Only a main thread can listen.
+
+    Attributes
+    ----------
+    requested : bool
+        Whether a signal has come.
 
     Examples
     --------
@@ -25,7 +34,7 @@ class StopSignals:
 
     def __init__(self) -> None:
         self.requested = False
-        self._before: dict[int, object] = {}
+        self._before: dict[int, Any] = {}  # what was to happen on each signal
 
     def __enter__(self) -> "StopSignals":
         if threading.current_thread() is threading.main_thread():
@@ -42,7 +51,7 @@ class StopSignals:
 
     def _restore(self) -> None:
         while self._before:
-            signal.signal(*self._before.popitem())  # type: ignore[arg-type]  # as it was given
+            signal.signal(*self._before.popitem())
 
     def agreed(self, accelerator: Accelerator) -> bool:
         """Tell whether any process was asked to stop: all must stop at the same step."""

@@ -462,7 +462,7 @@ print(f"80 utterances each: {honest[-1]:.1f} honest, {leaky[-1]:.1f} with the le
 # %% [markdown]
 # The leaky number promises codes that fit better than they will fit the next person. With much data
 # the two come closer. With little, or with many codes, they are far apart. Keeping to the rule
-# costs nothing: **fit on train, only transform the others.**
+# costs nothing: **fit on train, only apply to the others.**
 
 # %% [markdown]
 # ## Padding is not a gesture

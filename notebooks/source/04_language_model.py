@@ -36,7 +36,7 @@ from cenet_lib.course.exercises import check
 from cenet_lib.course.lesson import recorded, shorten, show
 from cenet_lib.language.sentiwordnet import gloss_weights
 from cenet_lib.results.plots import metric_by_variant, set_theme
-from cenet_lib.training import freeze
+from cenet_lib.runs.preparation import freeze
 
 set_theme()
 
@@ -360,8 +360,8 @@ check("inject", inject)
 # The package must do this inside a model that others wrote, without copying its code. PyTorch has
 # a place for that: a *forward pre-hook*, a function that is called with a layer's inputs just
 # before the layer runs, and may change them. In `model.py` it is `_enhance_input`, five lines
-# long. Thus the language model keeps the names of its weights, and any encoder with a list of
-# layers will do.
+# long. Thus the language model keeps the names of its weights, and nearly any encoder with a list
+# of layers will do. (It is tried out when the model is built.)
 #
 # A layer that is not there is an error, not a silent nothing:
 

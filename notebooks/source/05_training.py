@@ -158,16 +158,19 @@ show(figure, "Learning rates over 123 steps: a short warm-up of 10 %, and one of
 #
 # The loop of the package is `train_epoch` in `cenet_lib/training.py`. It is a page long, and half
 # of that page is about what a first loop need not know: several devices, half precision, going on
-# in the middle of an epoch. Here is the other half. We take 96 utterances, in batches of 16.
+# in the middle of an epoch. Here is the other half. We take 96 utterances, in batches of 16, and
+# compute on the CPU.
 
 # %%
 whole = load_corpus("demo")
-few = whole.with_splits(whole.train[:96], whole.valid[:32], whole.test[:32])
-settings = TrainingSettings(epochs=1, batch_size=16, head_dropout=0.0)
+n = fast(96, 48)
+few = whole.with_splits(whole.train[:n], whole.valid[:32], whole.test[:32])
+settings = TrainingSettings(epochs=1, batch_size=16, head_dropout=0.0, device="cpu")
 
 # %% [markdown]
 # *Dropout* sets a random tenth of many numbers to 0 while training, so that no unit can rely on
-# another. Two programs never draw the same random numbers. To compare them, we switch it off.
+# another. Two loops that draw in another order leave out other numbers. To compare them, we switch
+# it off.
 
 
 # %%
@@ -185,10 +188,10 @@ model, encoded = ready.model, ready.encoded["train"]
 print(f"{len(encoded)} encoded utterances in {len(ready.batches)} batches")
 
 # %% [markdown]
-# What stands ready are the encoded utterances, an untrained model, and the batches. They hold
-# sentences of similar length, so that little is padding; which batch comes when is random.
-# `parameter_groups` sorts the weights by learning rate. Then the same five lines, again and again:
-# predict, find the gradient, clip it, step, forget the gradient.
+# Of what stands ready we take the encoded utterances, the untrained model and the batches. A batch
+# holds sentences of similar length, so that little is padding; which batch comes when is random.
+# The optimizer we make ourselves: `parameter_groups` sorts the weights by learning rate. Then the
+# same five lines, again and again: predict, find the gradient, clip it, step, forget the gradient.
 
 # %%
 groups = parameter_groups(model, settings)
@@ -218,8 +221,8 @@ print("losses:", np.round(losses, 2))
 # The first step has the learning rate 0, so it changes nothing: a small waste that comes with this
 # schedule (and with the published one).
 #
-# Now the loop of the package, from the same start. In `state.seen` it keeps the
-# labels and the predictions of each batch.
+# Now the loop of the package, from the same start. In `state.seen` it keeps the labels and the
+# predictions of each batch.
 
 # %%
 other = fresh()

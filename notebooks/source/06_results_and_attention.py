@@ -29,7 +29,7 @@ from sklearn.metrics import f1_score
 from cenet_lib import AttentionInspector, TrainingSettings, evaluate_predictions, load_corpus
 from cenet_lib.course.exercises import check
 from cenet_lib.course.lesson import fast, recorded, shorten, show, trained
-from cenet_lib.inspector.records import Source, attention_on_cues, measure_effects, without
+from cenet_lib.inspector.records import Subject, attention_on_cues, measure_effects, without
 from cenet_lib.results.bootstrap import interval, paired_difference
 from cenet_lib.results.plots import (
     confusion_by_class,
@@ -326,7 +326,7 @@ show(
 # middling ones and good ones, as the words-only model sees them.
 
 # %%
-model = Source("CENet", cenet.model, cenet.processor)
+model = Subject("CENet", cenet.model, cenet.processor)
 wanted = np.linspace(-3, 3, 7)
 order = np.argsort(y_words)
 chosen = [int(order[int(q * (len(order) - 1))]) for q in (0.02, 0.5, 0.95)]
@@ -457,7 +457,7 @@ show(
 
 # %%
 reading = model.read([utterance])[0]
-effects = measure_effects([model], utterance, corpus)["sources"][0]["visual"]["effects"]
+effects = measure_effects([model], utterance, corpus)["subjects"][0]["visual"]["effects"]
 attention = np.nanmean(reading.visual[:-1], axis=0)  # (k+1,), mean over the words
 pd.DataFrame(
     [(int(code), attention[int(code)], effect) for code, effect in effects.items()],

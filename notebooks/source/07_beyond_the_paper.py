@@ -30,7 +30,7 @@ from torch import nn
 from cenet_lib import CrossModalEnhancement, TrainingSettings, load_corpus
 from cenet_lib.course.exercises import check
 from cenet_lib.course.lesson import fast, recorded, shorten, show, trained
-from cenet_lib.inspector.records import Source, without
+from cenet_lib.inspector.records import Subject, without
 from cenet_lib.results.plots import metric_by_variant, set_theme
 
 set_theme()
@@ -55,7 +55,8 @@ set_theme()
 # average frame, through a small layer, is added to what the head reads. No word ever sees a frame.
 #
 # Everything else is the same: language model, head, settings, seeds. In the package they are one
-# switch, `fusion`, and about forty lines each, in `fusion.py`.
+# switch, `fusion`, and about forty lines each, in `fusion.py`. A way of your own joins them with
+# `register_fusion`; the [README](../README.md) has one of a dozen lines.
 
 # %% [markdown]
 # Three seeds each on `demo`, made beforehand:
@@ -382,7 +383,7 @@ show(figure, "Accuracy: codes exactly one half, neighbours little more, codes by
 corpus = shorten(load_corpus("demo"))
 cenet = trained(corpus, TrainingSettings(watch_test=True))
 words = trained(corpus, TrainingSettings(fusion="none", watch_test=True))
-model = Source("CENet", cenet.model, cenet.processor)
+model = Subject("CENet", cenet.model, cenet.processor)
 test = list(corpus.test)
 y = np.array([u.label for u in test])
 
@@ -615,4 +616,4 @@ check("worst_group", worst_group)
 # down before you try.
 #
 # **Next** Your own project. The [README](../README.md) says how to bring MOSI or MOSEI and a GPU,
-# and how to add a reader, an encoder or a way of fusion.
+# and [CONTRIBUTING](../CONTRIBUTING.md) how to add a reader, an encoder or a way of fusion.

@@ -63,8 +63,8 @@ def memory() -> dict[str, float]:
 
 def measure(task: str, source: Path, store: Path) -> dict[str, float]:
     """Run one task in this process."""
-    from cenet_lib.corpora import load_corpus
     from cenet_lib import Corpus
+    from cenet_lib.corpora import load_corpus
 
     before = memory()
     start = time.perf_counter()

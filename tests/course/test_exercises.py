@@ -12,7 +12,7 @@ import torch
 
 from cenet_lib.course import exercises
 from cenet_lib.course.exercises import check, framework, grade
-from cenet_lib.course.exercises.framework import Wrong, expect
+from cenet_lib.course.exercises.framework import Wrong, expect, parts
 
 MODULES = [
     importlib.import_module(f"answers.{path.stem}")
@@ -124,7 +124,7 @@ def test_an_unknown_name_lists_the_known():
         check("no_such_exercise", 1)
 
 
-def test_compare_accepts_any_wrapping():
+def test_expect_accepts_any_wrapping():
     want = np.array([[1.0, 2.0]])
     for got in (want, [[1, 2]], torch.tensor([[1.0, 2.0]]), [torch.tensor([1.0, 2.0])]):
         expect(got, want)
@@ -142,10 +142,17 @@ def test_compare_accepts_any_wrapping():
         ([2.0, 1.0], "swapped"),
     ],
 )
-def test_compare_says_what_differs(got, hint):
+def test_expect_says_what_differs(got, hint):
     with pytest.raises(Wrong) as error:
         expect(got, [1.0, 2.0], {"You swapped them.": [2.0, 1.0]})
     assert hint in str(error.value)
+
+
+def test_parts_are_counted():
+    assert parts([1, "b"], 2, "Return two.") == (1, "b")
+    for single in (1.0, np.float64(1), torch.tensor(1.0), [1], (1, 2, 3)):
+        with pytest.raises(Wrong, match=r"^Return two\.$"):
+            parts(single, 2, "Return two.")
 
 
 def test_two_checks_cannot_share_a_name():

@@ -1,4 +1,4 @@
-"""What the notebooks share: fast mode, and figures with alternative texts."""
+"""What the notebooks share: fast mode, figures with alternative texts, runs and comparisons."""
 
 import dataclasses
 
@@ -8,7 +8,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from cenet_lib import CENetError, TrainingSettings
+from cenet_lib import CENetError, Run, TrainingSettings
 from cenet_lib.course import lesson
 from cenet_lib.course.lesson import FAST_SIZES, fast, recorded, shorten, show, trained
 
@@ -17,6 +17,15 @@ from cenet_lib.course.lesson import FAST_SIZES, fast, recorded, shorten, show, t
 def shell():
     yield InteractiveShell.instance()
     InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def settings(small_backbone, tmp_path, monkeypatch):
+    """Return settings of a quick training, and keep runs in an empty cache."""
+    monkeypatch.setenv("CENET_CACHE", str(tmp_path))
+    return TrainingSettings(
+        backbone=str(small_backbone), n_visual_codes=4, n_acoustic_codes=3, epochs=1, device="cpu"
+    )
 
 
 @pytest.mark.parametrize("of", ["figure", "axes"])
@@ -54,11 +63,7 @@ def test_fast_mode_takes_less_data(monkeypatch):
     assert short.feature_names == corpus.feature_names
 
 
-def test_a_model_is_trained_once(small_corpus, small_backbone, tmp_path, monkeypatch):
-    monkeypatch.setenv("CENET_CACHE", str(tmp_path))
-    settings = TrainingSettings(
-        backbone=str(small_backbone), n_visual_codes=4, n_acoustic_codes=3, epochs=1, device="cpu"
-    )
+def test_a_model_is_trained_once(small_corpus, settings, tmp_path):
     run = trained(small_corpus, settings)
     assert run.folder.is_relative_to(tmp_path)
     metrics = (run.folder / "metrics.json").stat().st_mtime_ns
@@ -69,11 +74,19 @@ def test_a_model_is_trained_once(small_corpus, small_backbone, tmp_path, monkeyp
     assert other.folder != run.folder
 
 
-def test_a_stopped_lesson_goes_on(small_corpus, small_backbone, tmp_path, monkeypatch):
-    monkeypatch.setenv("CENET_CACHE", str(tmp_path))
-    settings = TrainingSettings(
-        backbone=str(small_backbone), n_visual_codes=4, n_acoustic_codes=3, epochs=1, device="cpu"
-    )
+def test_a_run_that_cannot_be_opened_is_trained_anew(small_corpus, settings):
+    run = trained(small_corpus, settings)
+    saved = run.folder / "model" / "cenet_processor.json"
+    content = saved.read_text(encoding="utf-8")
+    saved.write_text(content.replace('"reads"', '"frames"'), encoding="utf-8")  # its older name
+    with pytest.raises(CENetError, match="train the run anew"):
+        Run(run.folder).processor  # noqa: B018
+    again = trained(small_corpus, settings)
+    assert saved.read_text(encoding="utf-8") == content
+    pd.testing.assert_frame_equal(again.predictions, run.predictions)
+
+
+def test_a_stopped_lesson_goes_on(small_corpus, settings):
     run = trained(small_corpus, settings)
     before = run.predictions
     (run.folder / "metrics.json").unlink()  # as if it had been stopped before the end

@@ -127,20 +127,29 @@ def test_drift_is_found(tmp_path, monkeypatch):
     source = tmp_path / "source" / SOURCES[0].name
     source.parent.mkdir()
     text = SOURCES[0].read_text(encoding="utf-8")
-    source.write_text(text.replace("# # 1 ·", "# # 1 · Changed:", 1), encoding="utf-8")
-    for path in (STUDENT[0], SOLVED[0]):
-        copy = tmp_path / path.relative_to(NOTEBOOKS)
-        copy.parent.mkdir(exist_ok=True)
-        copy.write_bytes(path.read_bytes())
+    source.write_text(text, encoding="utf-8")
     monkeypatch.setattr(build, "HERE", tmp_path)
     monkeypatch.setattr(build, "SOLUTIONS", tmp_path / "solutions")
+    for path, notebook in build.versions(source).items():
+        path.parent.mkdir(exist_ok=True)
+        executed = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        for count, cell in enumerate(executed, start=1):
+            cell.execution_count = count
+        nbformat.write(notebook, path)
+    assert build.drift(source) == []
+    source.write_text(text.replace("# # 1 ·", "# # 1 · Changed:", 1), encoding="utf-8")
     assert [line.split(": ")[1] for line in build.drift(source)] == [
         "cell 0 is not as in its source"
     ] * 2
     source.write_text(text, encoding="utf-8")
-    assert build.drift(source) == []
-    (tmp_path / STUDENT[0].name).unlink()
-    assert build.drift(source) == [f"{STUDENT[0].name}: is missing"]
+    student = nbformat.read(tmp_path / STUDENT[0].name, as_version=4)
+    student.cells[-2].execution_count = None
+    nbformat.write(student, tmp_path / STUDENT[0].name)
+    (tmp_path / "solutions" / STUDENT[0].name).unlink()
+    assert build.drift(source) == [
+        f"{STUDENT[0].name}: was not executed from top to bottom",
+        f"solutions/{STUDENT[0].name}: is missing",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -292,6 +301,20 @@ def test_every_glossary_term_is_linked_from_somewhere():
         anchor for _, text in _documents() for anchor in re.findall(r"GLOSSARY\.md#([\w-]+)", text)
     }
     assert anchors(NOTEBOOKS / "GLOSSARY.md") - linked - {"glossary"} == set()
+
+
+def test_every_work_that_the_package_cites_is_among_the_references():
+    cited = {
+        f"{name} {year}"
+        for path in (ROOT / "cenet_lib").rglob("*.py")
+        for name, year in re.findall(
+            r"\b([A-Z][a-z]+)(?:\s+et al\.|\s+(?:and|&)\s+[A-Z][a-z]+)?\s+\(?((?:19|20)\d\d)\b",
+            path.read_text(encoding="utf-8"),
+        )
+    }
+    references = (NOTEBOOKS / "REFERENCES.md").read_text(encoding="utf-8")
+    assert {"Wang 2023", "Sculley 2010", "Hutto 2014"} <= cited
+    assert cited - set(re.findall(r"^## (.+)$", references, re.M)) == set()
 
 
 def anchors(page: Path) -> set[str]:

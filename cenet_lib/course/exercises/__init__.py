@@ -1,8 +1,5 @@
 """Self-checks for the notebooks' exercises.
 
->>> check("padding_share", ...)
-○ padding_share: not tried yet
-
 A notebook calls `check`, which prints a verdict and never raises, so that the notebook runs on. The
 instructor's copy calls `grade`, which raises, on other numbers than `check` used.
 

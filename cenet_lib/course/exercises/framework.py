@@ -9,35 +9,73 @@ An exercise is a function ``(answer, rng)`` under a name::
         expect(answer(lengths), share, {"That is the share of REAL frames. …": 1 - share})
 
 It draws its own numbers from ``rng``, calls the student's function like any other, and raises
-`Wrong` with a hint; `expect` does so for numbers and arrays. It may return a remark that the
-student sees when the answer is right. The student may work in NumPy, torch or plain Python, with
-loops or without: only the values count.
+`Wrong` with a hint; `expect` does so for numbers and arrays, `parts` for a result of several parts.
+It may return a remark that the student sees when the answer is right. The student may work in
+NumPy, torch or plain Python, with loops or without: only the values count.
 """
 
 import copy
 import dis
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Any
 
 import numpy as np
 
-_CHECKS: dict[str, Callable] = {}
+# Takes the answer and random numbers; returns a remark on a right answer, raises `Wrong` otherwise.
+Check = Callable[[Any, np.random.Generator], str | None]
+_CHECKS: dict[str, Check] = {}
 
 
 class Wrong(AssertionError):
-    """The answer is wrong; the message is a hint for the student."""
+    """The answer is wrong; the message is a hint for the student.
+
+    Examples
+    --------
+    >>> expect([2, 1], [1, 1])
+    Traceback (most recent call last):
+        ...
+    cenet_lib.course.exercises.framework.Wrong: The result differs in 1 of 2 places: ...
+    """
 
 
 class NotTried(Exception):
-    """The exercise cell is as it was handed out."""
+    """The exercise cell is as it was handed out.
+
+    Examples
+    --------
+    >>> def padding_share(lengths):
+    ...     ...
+    >>> check("padding_share", padding_share)
+    ○ padding_share: not tried yet
+    """
 
 
-def exercise(name: str) -> Callable:
-    """Register a function ``(answer, rng)`` as the check of the exercise ``name``."""
+def exercise(name: str) -> Callable[[Check], Check]:
+    """Register a function ``(answer, rng)`` as the check of the exercise ``name``.
 
-    def register(function: Callable) -> Callable:
+    Raises
+    ------
+    ValueError
+        If there is a check of that name already.
+
+    Examples
+    --------
+    >>> from unittest.mock import patch
+    >>> with patch.dict(_CHECKS):  # forgets the check afterwards
+    ...     @exercise("double")
+    ...     def double(answer, rng):
+    ...         expect(answer(3), 6, {"That is the square.": 9})
+    >>> double(lambda number: number**2, np.random.default_rng(0))
+    Traceback (most recent call last):
+        ...
+    cenet_lib.course.exercises.framework.Wrong: That is the square.
+    """
+
+    def register(function: Check) -> Check:
         if name in _CHECKS:
             raise ValueError(f"there are two checks for the exercise {name!r}")
         _CHECKS[name] = function
@@ -47,7 +85,13 @@ def exercise(name: str) -> Callable:
 
 
 def names() -> list[str]:
-    """Return the names of all exercises."""
+    """Return the names of all exercises.
+
+    Examples
+    --------
+    >>> "padding_share" in names()
+    True
+    """
     _load()
     return sorted(_CHECKS)
 
@@ -60,6 +104,18 @@ def check(name: str, answer: object) -> None:
     name : str
     answer : function or value
         Whatever the exercise asks for; ``...`` as long as it has not been tried.
+
+    Raises
+    ------
+    KeyError
+        If there is no exercise of that name.
+
+    Examples
+    --------
+    >>> check("padding_share", ...)
+    ○ padding_share: not tried yet
+    >>> check("padding_share", lambda lengths: lengths.mean() / lengths.max())
+    ✗ padding_share: That is the share of REAL frames; the share of padding is the rest.
     """
     try:
         remark = _run(name, answer, seed=0)
@@ -78,6 +134,12 @@ def grade(name: str, answer: object) -> None:
     ------
     AssertionError
         If the answer is wrong or was not tried.
+    KeyError
+        If there is no exercise of that name.
+
+    Examples
+    --------
+    >>> grade("padding_share", lambda lengths: 1 - lengths.mean() / lengths.max())
     """
     try:
         _run(name, answer, seed=1)
@@ -86,6 +148,7 @@ def grade(name: str, answer: object) -> None:
 
 
 def _run(name: str, answer: object, seed: int) -> str | None:
+    """Return the check's remark on a right answer; raise `Wrong` or `NotTried` otherwise."""
     _load()
     if name not in _CHECKS:
         raise KeyError(f"there is no exercise {name!r}; there are {', '.join(sorted(_CHECKS))}")
@@ -120,14 +183,14 @@ class _Guarded:
     def __init__(self, function: Callable):
         self.function = function
 
-    def __call__(self, *arguments):
+    def __call__(self, *arguments: Any) -> Any:
         try:
             result = self.function(*copy.deepcopy(arguments))
         except NotImplementedError:
             raise NotTried from None
         except Exception as error:
-            place = traceback.extract_tb(error.__traceback__)[1:] or [None]
-            line = f" in the line `{place[0].line}`" if place[0] and place[0].line else ""
+            places = traceback.extract_tb(error.__traceback__)[1:]
+            line = f" in the line `{places[0].line}`" if places and places[0].line else ""
             raise Wrong(f"It stops with {type(error).__name__}: {error}{line}.") from error
         if result is ... or result is NotImplemented:
             raise NotTried
@@ -156,39 +219,73 @@ def expect(
         What is compared, for the hints.
     rtol, atol : float
         As in `numpy.isclose`; wide enough for an answer in float32.
+
+    Raises
+    ------
+    Wrong
+        With the hint of the mistake that was made, or else with where the two differ.
+
+    Examples
+    --------
+    >>> expect([1, 2], np.array([1.0, 2.0]))
+    >>> try:
+    ...     expect([2, 1], [1, 2], {"They are swapped.": [2, 1]})
+    ... except Wrong as hint:
+    ...     print(hint)
+    They are swapped.
     """
-    got, want = _as_array(got, what), np.asarray(want)
-    if want.ndim == 0 and got.size == 1:
-        got = got.reshape(())
+    found, wanted = _as_array(got, what), np.asarray(want)
+    if wanted.ndim == 0 and found.size == 1:
+        found = found.reshape(())
 
-    def agrees(other) -> bool:
+    def agrees(other: object) -> bool:
         other = np.asarray(other)
-        return got.shape == other.shape and np.allclose(got, other, rtol, atol, equal_nan=True)
+        return found.shape == other.shape and np.allclose(found, other, rtol, atol, equal_nan=True)
 
-    if agrees(want):
+    if agrees(wanted):
         return
     for hint, value in (mistakes or {}).items():
         if agrees(value):
             raise Wrong(hint)
-    if got.shape != want.shape:
-        raise Wrong(f"{what} has shape {got.shape}; expected {want.shape}.")
-    bad = ~np.isclose(got, want, rtol, atol, equal_nan=True)
+    if found.shape != wanted.shape:
+        raise Wrong(f"{what} has shape {found.shape}; expected {wanted.shape}.")
+    bad = ~np.isclose(found, wanted, rtol, atol, equal_nan=True)
+    raise Wrong(f"{what} {_first_difference(found, wanted, bad)}")
+
+
+def _first_difference(got: np.ndarray, want: np.ndarray, bad: np.ndarray) -> str:
+    """Say in what two arrays of one shape differ; ``bad`` marks the places."""
     if np.isnan(got[bad]).any():
-        raise Wrong(f"{what} contains NaN. Where may 0/0, ∞ − ∞ or log 0 come from?")
+        return "contains NaN. Where may 0/0, ∞ − ∞ or log 0 come from?"
     if want.ndim == 0:
-        raise Wrong(f"{what} is {got:.6g}; expected {want:.6g}.")
+        return f"is {got:.6g}; expected {want:.6g}."
     first = tuple(int(i) for i in np.argwhere(bad)[0])
     place = first[0] if len(first) == 1 else first
-    raise Wrong(
-        f"{what} differs in {bad.sum()} of {bad.size} places: at {place} it is "
+    return (
+        f"differs in {bad.sum()} of {bad.size} places: at {place} it is "
         f"{got[first]:.6g}; expected {want[first]:.6g}."
     )
+
+
+def parts(result: object, number: int, hint: str) -> tuple[Any, ...]:
+    """Return the parts of a result that should have several; raise `Wrong` with a hint otherwise.
+
+    Examples
+    --------
+    >>> mean, deviation = parts([1.5, 0.5], 2, "Return two numbers.")
+    """
+    found: tuple[Any, ...] = ()
+    with suppress(TypeError):  # a single number, for example
+        found = tuple(result)  # type: ignore[arg-type]  # whatever a student returns
+    if len(found) != number:
+        raise Wrong(hint)
+    return found
 
 
 def _as_array(value: object, what: str) -> np.ndarray:
     """Return numbers in any wrapping as a NumPy array."""
 
-    def plain(item):
+    def plain(item: Any) -> Any:
         if hasattr(item, "detach"):  # a torch tensor, without importing torch
             return item.detach().cpu().numpy()
         if isinstance(item, list | tuple):

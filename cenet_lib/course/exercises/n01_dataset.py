@@ -47,11 +47,17 @@ def _masked_mean(answer, rng):
         },
         what="The mean",
     )
+    _mean_beside_other_padding(answer, frames, lengths)
+    _mean_of_nothing(answer, frames)
+
+
+def _mean_beside_other_padding(answer, frames, lengths):
+    """Padding need not be zero."""
     filled = frames.copy()
-    filled[1, 2:] = 99  # padding need not be zero
+    filled[1, 2:] = 99
     expect(
         answer(filled, lengths),
-        want,
+        frames.sum(1) / lengths[:, None],
         {
             "It is right only while the padding is zero. Leave the padded frames out of the sum.": (
                 filled.sum(1) / lengths[:, None]
@@ -59,8 +65,13 @@ def _masked_mean(answer, rng):
         },
         what="The mean with padding other than 0",
     )
+
+
+def _mean_of_nothing(answer, frames):
+    lengths = np.array([6, 0, 4])
     with np.errstate(invalid="ignore"):
-        got = answer(frames, np.array([6, 0, 4]))
+        got = answer(frames, lengths)
+    want = frames.sum(1) / np.maximum(lengths, 1)[:, None]
     want[1] = 0
     nan = want.copy()
     nan[1] = np.nan
@@ -94,6 +105,11 @@ def _align_to_words(answer, rng):
         },
         what="The aligned array",
     )
+    _word_without_a_frame(answer, frames, times)
+    _frame_on_a_border(answer, frames, times)
+
+
+def _word_without_a_frame(answer, frames, times):
     empty = np.array([[0.0, 0.3], [0.31, 0.32]])
     want = np.stack([frames[:3].mean(0), np.zeros(3)])
     nan = want.copy()
@@ -106,6 +122,9 @@ def _align_to_words(answer, rng):
         {"A word so short that no frame falls into it gives NaN. Return zeros for it.": nan},
         what="The array with a very short word",
     )
+
+
+def _frame_on_a_border(answer, frames, times):
     edge = np.array([[0.0, 0.25], [0.25, 0.4]])  # the frame at .25 begins the second word
     expect(
         answer(frames, times, edge),

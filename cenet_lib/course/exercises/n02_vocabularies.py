@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .framework import Wrong, exercise, expect
+from .framework import exercise, expect, parts
 
 
 @exercise("nearest_code")
@@ -92,6 +92,10 @@ def _standardize(answer, rng):
         what="The result",
         rtol=0.02,  # a deviation with n - 1 is as good
     )
+    _constant_channel(answer, train, other)
+
+
+def _constant_channel(answer, train, other):
     train[:, 2], other[:, 2] = 5, [5, 5, 5, 5, 5, 6]
     want = (other - train.mean(0)) / np.where(train.std(0) == 0, 1, train.std(0))
     infinite = want.copy()
@@ -142,11 +146,8 @@ def _running_statistics(answer, rng):
     sizes = (2, 11, 5, 30)
     chunks = [rng.normal(i, 1 + i, (n, 3)).astype(np.float32) for i, n in enumerate(sizes)]
     frames = np.concatenate(chunks).astype(float)
-    got = answer(_Once(chunks))
-    try:
-        mean, deviation = got
-    except (TypeError, ValueError):
-        raise Wrong("Return two arrays: the mean and the standard deviation.") from None
+    hint = "Return two arrays: the mean and the standard deviation."
+    mean, deviation = parts(answer(_Once(chunks)), 2, hint)
     expect(
         mean,
         frames.mean(0),
@@ -160,7 +161,13 @@ def _running_statistics(answer, rng):
         },
         what="The mean",
     )
-    weights = np.array(sizes) / sum(sizes)
+    _running_deviation(deviation, chunks)
+    return "With it, any number of frames fits into memory."
+
+
+def _running_deviation(deviation, chunks):
+    frames = np.concatenate(chunks).astype(float)
+    weights = np.array([len(chunk) for chunk in chunks]) / len(frames)
     within = np.sqrt(weights @ np.stack([c.var(0) for c in chunks]))
     expect(
         deviation,
@@ -178,7 +185,6 @@ def _running_statistics(answer, rng):
         what="The standard deviation",
         rtol=0.02,  # a deviation with n - 1 is as good
     )
-    return "With it, any number of frames fits into memory."
 
 
 class _Once:

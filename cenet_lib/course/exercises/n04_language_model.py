@@ -38,42 +38,13 @@ def _ids_of_pieces(answer, rng):
 
 @exercise("word_polarity")
 def _word_polarity(answer, rng):
-    # Each case has one answer, and tells one way to go wrong from the right one.
-    cases = [  # cosines, ranks, positive, negative, what another result means
-        ([0.0, 1.0], [1, 2], [0.25, 0], [0, 0.75], "the example on paper is negative"),
-        (
-            [0.0, 0.0, 0.0],
-            [1, 2, 3],
-            [0.5, 0, 0],
-            [0, 0.3, 0.3],
-            "ranks count: frequent senses weigh more. Do you divide by 2 · rank?",
-        ),
-        (
-            [0.9, -0.9],
-            [1, 1],
-            [0.5, 0],
-            [0, 0.9],
-            "cosines count: the sense that resembles the sentence weighs more",
-        ),
-        (
-            [1.0, -1.0],
-            [1, 4],
-            [0.2, 0],
-            [0, 0.6],
-            "the weights are a softmax: e to the power of a_j. With a_j itself as the weight, a "
-            "sense with a cosine of −1 would count for nothing",
-        ),
-        ([0.5, -0.2], [1, 2], [0, 0], [0, 0], "a score of exactly 0 gives the id 2"),
-    ]
-    for cosines, ranks, positive, negative, hint in cases:
-        if hint.startswith("cosines"):  # not always the same numbers
-            positive = [float(rng.uniform(0.5, 0.55)), 0]
-        arrays = [np.array(v, dtype=float) for v in (cosines, ranks, positive, negative)]
-        balance = arrays[2] - arrays[3]
-        weights = np.exp((arrays[0] + 1) / (2 * arrays[1]))
+    for cosines, ranks, positive, negative, hint in _cases_of_polarity(rng):
+        senses = [np.array(v, dtype=float) for v in (cosines, ranks, positive, negative)]
+        balance = senses[2] - senses[3]
+        weights = np.exp((senses[0] + 1) / (2 * senses[1]))
         score = float(weights @ balance)
         want = 2 if score == 0 else int(score > 0)
-        got = answer(*arrays)
+        got = answer(*senses)
         if np.size(got) != 1:
             raise Wrong("Return one id for the word: sum over its senses first.")
         got = float(np.asarray(got).reshape(()))
@@ -89,6 +60,40 @@ def _word_polarity(answer, rng):
         raise Wrong(f"For cosines {cosines} and ranks {ranks} it says {got:g}: {hint}.")
 
 
+def _cases_of_polarity(rng):
+    """Return cosines, ranks, positive and negative scores, and what a wrong id means.
+
+    Each case has one answer, and tells one way to go wrong from the right one.
+    """
+    a_little = float(rng.uniform(0.5, 0.55))  # not always the same numbers
+    return [
+        ([0.0, 1.0], [1, 2], [0.25, 0], [0, 0.75], "the example on paper is negative"),
+        (
+            [0.0, 0.0, 0.0],
+            [1, 2, 3],
+            [0.5, 0, 0],
+            [0, 0.3, 0.3],
+            "ranks count: frequent senses weigh more. Do you divide by 2 · rank?",
+        ),
+        (
+            [0.9, -0.9],
+            [1, 1],
+            [a_little, 0],
+            [0, 0.9],
+            "cosines count: the sense that resembles the sentence weighs more",
+        ),
+        (
+            [1.0, -1.0],
+            [1, 4],
+            [0.2, 0],
+            [0, 0.6],
+            "the weights are a softmax: e to the power of a_j. With a_j itself as the weight, a "
+            "sense with a cosine of −1 would count for nothing",
+        ),
+        ([0.5, -0.2], [1, 2], [0, 0], [0, 0], "a score of exactly 0 gives the id 2"),
+    ]
+
+
 def _is_swapped(answer) -> bool:
     """Tell whether one sense, good or bad beyond doubt, gets the opposite id."""
     one, zero = np.ones(1), np.zeros(1)
@@ -102,48 +107,51 @@ def _inject(answer, rng):
     def layer(number):
         return lambda x: 2 * x + shifts[number]
 
-    layers = [layer(number) for number in range(4)]
-
     def enhance(x):
         return x * x + 1
 
-    def run(where, x, times="once"):
-        for number, step in enumerate(layers):
-            if number in where:
-                x = enhance(x)
-            x = step(x)
-        return enhance(x) if len(layers) in where else x
-
+    layers = [layer(number) for number in range(4)]
     x = rng.normal(0, 1, (3, 2))
     for i in (1, 0, 3):
-        expect(
-            answer(layers, enhance, i, x),
-            run({i}, x),
-            {
-                "You never call enhance.": run(set(), x),
-                "It comes after layer i; it should come before.": run({i + 1}, x),
-                "It comes one layer too early: layers are counted from 0.": (
-                    run({i - 1}, x) if i else np.nan
-                ),
-                "It is called before every layer. Only before layer i.": run(set(range(4)), x),
-                "It is called before layer i and all after it. Only once.": run(
-                    set(range(i, 4)), x
-                ),
-                "Layer i itself is left out: first enhance, then the layer.": _without_layer(
-                    layers, enhance, i, x
-                ),
-                "You stop at layer i. The layers after it must run too.": _up_to(
-                    layers, enhance, i, x
-                ),
-                "enhance gets the input of layer 0, not what enters layer i.": _of_the_input(
-                    layers, enhance, i, x
-                )
-                if i
-                else np.nan,
-            },
-            what=f"With i = {i}, the result",
-        )
+        want = _enhanced_before({i}, layers, enhance, x)
+        mistakes = _wrong_injections(layers, enhance, i, x)
+        expect(answer(layers, enhance, i, x), want, mistakes, what=f"With i = {i}, the result")
     return "This is what the hook in model.py does."
+
+
+def _wrong_injections(layers, enhance, i, x):
+    """Return what typical mistakes give, under the hint to print."""
+
+    def before(where):
+        return _enhanced_before(where, layers, enhance, x)
+
+    mistakes = {
+        "You never call enhance.": before(set()),
+        "It comes after layer i; it should come before.": before({i + 1}),
+        "It is called before every layer. Only before layer i.": before(set(range(4))),
+        "It is called before layer i and all after it. Only once.": before(set(range(i, 4))),
+        "Layer i itself is left out: first enhance, then the layer.": _without_layer(
+            layers, enhance, i, x
+        ),
+        "You stop at layer i. The layers after it must run too.": _up_to(layers, enhance, i, x),
+    }
+    if i:
+        mistakes |= {
+            "It comes one layer too early: layers are counted from 0.": before({i - 1}),
+            "enhance gets the input of layer 0, not what enters layer i.": _of_the_input(
+                layers, enhance, i, x
+            ),
+        }
+    return mistakes
+
+
+def _enhanced_before(where, layers, enhance, x):
+    """Return the states after all layers, enhanced before those in ``where``; 4 is the end."""
+    for number, step in enumerate(layers):
+        if number in where:
+            x = enhance(x)
+        x = step(x)
+    return enhance(x) if len(layers) in where else x
 
 
 def _without_layer(layers, enhance, i, x):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .framework import Wrong, exercise, expect
+from .framework import Wrong, exercise, expect, parts
 
 
 @exercise("schedule")
@@ -41,27 +41,18 @@ def _schedule(answer, rng):
         raise Wrong("Without any warm-up (n_warmup = 0), step 0 has the full rate, 1.")
 
 
+# The arguments t, lr, decay, beta1, beta2 and eps of `adamw_step`: all large enough to be seen.
+_STEP = (3, 0.5, 0.1, 0.9, 0.999, 0.3)
+
+
 @exercise("adamw_step")
 def _adamw_step(answer, rng):
     w, g, m = rng.normal(0, 1, (3, 5))
     v = rng.uniform(0.1, 1, 5)
-    t, lr, decay, b1, b2, eps = 3, 0.5, 0.1, 0.9, 0.999, 0.3  # all large enough to be seen
-
-    def step(m_new, v_new, *, correct=True, root=True, inside=False, eps=eps):
-        m_hat = m_new / (1 - b1**t) if correct else m_new
-        v_hat = v_new / (1 - b2**t) if correct else v_new
-        size = np.sqrt(v_hat + eps) if inside else (np.sqrt(v_hat) if root else v_hat) + eps
-        return m_hat / size
-
+    t, _, decay, b1, b2, _ = _STEP
     m_new, v_new = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g**2
-    g_l2 = g + decay * w
-    m_l2 = b1 * m + (1 - b1) * g_l2
-    kept = w - lr * decay * w
-    result = answer(w, g, m, v, t, lr, decay, b1, b2, eps)
-    try:
-        got_w, got_m, got_v = result
-    except (TypeError, ValueError):
-        raise Wrong("Return three things: w, m and v.") from None
+    result = answer(w, g, m, v, *_STEP)
+    got_w, got_m, got_v = parts(result, 3, "Return three things: w, m and v.")
     expect(
         got_m,
         m_new,
@@ -70,7 +61,7 @@ def _adamw_step(answer, rng):
             "m and v are swapped, or m got the square of the gradient.": v_new,
             "You returned m̂; return m, before the correction.": m_new / (1 - b1**t),
             "The decay went into the gradient, and so into m. That is Adam with L2; AdamW takes it "
-            "from the weight itself.": m_l2,
+            "from the weight itself.": b1 * m + (1 - b1) * (g + decay * w),
             "m has not moved: it takes in a little of g.": m,
         },
         what="m",
@@ -86,25 +77,39 @@ def _adamw_step(answer, rng):
         },
         what="v",
     )
+    _adamw_weight(got_w, w, (m, v), (m_new, v_new))
+
+
+def _adamw_weight(got, w, before, after):
+    """Compare the new weight; ``before`` and ``after`` are m and v around the step."""
+    t, lr, decay, b1, b2, eps = _STEP
+
+    def step(m, v, *, correct=True, root=True, inside=False, eps=eps):
+        m_hat = m / (1 - b1**t) if correct else m
+        v_hat = v / (1 - b2**t) if correct else v
+        size = np.sqrt(v_hat + eps) if inside else (np.sqrt(v_hat) if root else v_hat) + eps
+        return m_hat / size
+
+    kept = w - lr * decay * w
     expect(
-        got_w,
-        kept - lr * step(m_new, v_new),
+        got,
+        kept - lr * step(*after),
         {
             "The corrections 1 − βᵗ are missing. Early on, m and v are too small without them.": (
-                kept - lr * step(m_new, v_new, correct=False)
+                kept - lr * step(*after, correct=False)
             ),
             "Is your ε inside the square root? It belongs outside.": (
-                kept - lr * step(m_new, v_new, inside=True)
+                kept - lr * step(*after, inside=True)
             ),
-            "The square root of v̂ is missing.": kept - lr * step(m_new, v_new, root=False),
-            "The weight decay is missing.": w - lr * step(m_new, v_new),
+            "The square root of v̂ is missing.": kept - lr * step(*after, root=False),
+            "The weight decay is missing.": w - lr * step(*after),
             "The decay must be scaled by the learning rate: η λ w.": (
-                w - decay * w - lr * step(m_new, v_new)
+                w - decay * w - lr * step(*after)
             ),
-            "ε is missing.": kept - lr * step(m_new, v_new, eps=0),
-            "You used m and v of before this step.": kept - lr * step(m, v),
-            "The step goes uphill: subtract it.": kept + lr * step(m_new, v_new),
-            "The learning rate is missing.": kept - step(m_new, v_new),
+            "ε is missing.": kept - lr * step(*after, eps=0),
+            "You used m and v of before this step.": kept - lr * step(*before),
+            "The step goes uphill: subtract it.": kept + lr * step(*after),
+            "The learning rate is missing.": kept - step(*after),
         },
         what="w",
     )

@@ -7,11 +7,7 @@ from .framework import Wrong, exercise, expect
 
 @exercise("acc2_twice")
 def _acc2_twice(answer, rng):
-    y = np.round(rng.normal(0, 1.5, 40), 1)
-    y_hat = np.round(y + rng.normal(0, 1, 40), 1)
-    y[:7], y_hat[7:10] = 0, 0  # zero labels, and predictions of exactly 0
-    y_hat[:7] = [-0.4, -0.2, 0.3, -1, 0.5, -0.1, -0.6]
-    y[7:10] = [-1.0, -0.5, -1.2]
+    y, y_hat = _with_zeros(rng)
     some = y != 0
     has0 = ((y_hat >= 0) == (y >= 0)).mean()
     non0 = ((y_hat > 0) == (y > 0))[some].mean()
@@ -50,6 +46,16 @@ def _acc2_twice(answer, rng):
         },
         what="(has0, non0)",
     )
+
+
+def _with_zeros(rng):
+    """Return labels and predictions (40,), among them labels and predictions of exactly 0."""
+    y = np.round(rng.normal(0, 1.5, 40), 1)
+    y_hat = np.round(y + rng.normal(0, 1, 40), 1)
+    y[:7], y_hat[7:10] = 0, 0
+    y_hat[:7] = [-0.4, -0.2, 0.3, -1, 0.5, -0.1, -0.6]
+    y[7:10] = [-1.0, -0.5, -1.2]
+    return y, y_hat
 
 
 @exercise("acc7")
@@ -91,11 +97,9 @@ def _paired_bootstrap(answer, rng):
     a, b = hard + rng.uniform(0, 0.3, 60), hard + rng.uniform(0.1, 0.4, 60)
     draws = rng.integers(0, 60, (200, 60))
     resampled = (a - b)[draws].mean(1)
-    low, high = np.quantile(resampled, [0.025, 0.975])
-    mean = (a - b).mean()
-    std = resampled.std()
+    mean, std = (a - b).mean(), resampled.std()
+    low, high = _ends(resampled)
     apart = a[draws].mean(1) - b[draws[::-1]].mean(1)
-    over_utterances = np.quantile(a - b, [0.025, 0.975])
     result = answer(a, b, draws)
     if np.shape(result) != (3,):
         raise Wrong("Return three numbers: the difference, and both ends of its interval.")
@@ -106,38 +110,30 @@ def _paired_bootstrap(answer, rng):
             "It is a − b; you took b − a.": [-mean, -high, -low],
             "The ends are swapped: low first.": [mean, high, low],
             "The ends are quantiles of the DIFFERENCES between utterances. Take those of the MEAN "
-            "over each resample.": [mean, *over_utterances],
-            "That is an interval of 90 %: cut 2.5 % at each end.": [
-                mean,
-                *np.quantile(resampled, [0.05, 0.95]),
-            ],
-            "You took the mean ± two standard deviations. Close, but take the quantiles.": [
-                mean,
-                mean - 2 * std,
-                mean + 2 * std,
-            ],
-            "You took the mean ± 1.96 standard deviations. Close, but take the quantiles.": [
-                mean,
-                mean - 1.96 * std,
-                mean + 1.96 * std,
-            ],
+            "over each resample.": [mean, *_ends(a - b)],
+            "That is an interval of 90 %: cut 2.5 % at each end.": [mean, *_ends(resampled, 0.05)],
+            "You took the mean ± two standard deviations. Close, but take the quantiles.": (
+                mean + std * np.array([0, -2, 2])
+            ),
+            "You took the mean ± 1.96 standard deviations. Close, but take the quantiles.": (
+                mean + std * np.array([0, -1.96, 1.96])
+            ),
             "You drew other utterances for a than for b, so what makes a sentence hard no longer "
-            "cancels. Use the same draw for both.": [mean, *np.quantile(apart, [0.025, 0.975])],
+            "cancels. Use the same draw for both.": [mean, *_ends(apart)],
             "You took the mean over the resamples (axis 0). There is one mean per resample: axis "
-            "1.": [mean, *np.quantile((a - b)[draws].mean(0), [0.025, 0.975])],
+            "1.": [mean, *_ends((a - b)[draws].mean(0))],
             "The ends belong to the difference of two single intervals; pair first, then take the "
-            "quantiles.": [
-                mean,
-                *(
-                    np.quantile(a[draws].mean(1), [0.025, 0.975])
-                    - np.quantile(b[draws].mean(1), [0.025, 0.975])
-                ),
-            ],
+            "quantiles.": [mean, *(_ends(a[draws].mean(1)) - _ends(b[draws].mean(1)))],
         },
         what="(difference, low, high)",
         rtol=1e-5,
     )
     return "Pairing makes the interval narrow: what is hard for both cancels."
+
+
+def _ends(values, cut=0.025):
+    """Return both ends of what is left when a share of the values is cut off on each side."""
+    return np.quantile(values, [cut, 1 - cut])
 
 
 @exercise("cue_mass")

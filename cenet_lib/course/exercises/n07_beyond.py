@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .framework import Wrong, exercise, expect
+from .framework import Wrong, exercise, expect, parts
 
 
 @exercise("is_it_better")
@@ -16,12 +16,11 @@ def _is_it_better(answer, rng):
         (np.array([0.1, 0.02, 0.09, 0.01, 0.08]), 2.78),  # only with √n, and only paired
         (np.array([0.1, 0.19, 0.28]), 4.0),  # only with ddof=0
     ]
-    said, rules = [], {}
+    said, believed = [], []
     for difference, t in cases:
-        n = len(difference)
-        b = shared[:n]
+        b = shared[: len(difference)]
         a = b + difference
-        mean, s = difference.mean(), difference.std(ddof=1)
+        mean = difference.mean()
         result = answer(a, b, t)
         if np.shape(result) != (2,):
             raise Wrong("Return two things: the mean difference, and True or False.")
@@ -36,30 +35,37 @@ def _is_it_better(answer, rng):
             what="The mean difference",
         )
         said.append(bool(result[1]))
-        half = t * s / np.sqrt(n)
-        apart = np.sqrt(a.var(ddof=1) + b.var(ddof=1))
-        for hint, believes in {
-            "": abs(mean) > half,
-            "The difference may be negative too; compare its size.": mean > half,
-            "The difference may be positive too; compare its size.": mean < -half,
-            "In s, divide by n − 1: ddof=1.": abs(mean) > t * difference.std() / np.sqrt(n),
-            "The factor t is missing.": abs(mean) > s / np.sqrt(n),
-            "√n is missing: the MEAN of n differences varies less than one.": abs(mean) > t * s,
-            "Take s of the DIFFERENCES: they are paired.": abs(mean) > t * apart / np.sqrt(n),
-            "It is upside down: True if the interval does NOT contain 0.": abs(mean) <= half,
-        }.items():
-            rules.setdefault(hint, []).append(bool(believes))
-    right = rules.pop("")
+        believed.append(_believed(a, b, difference, t))
+    right = [rules.pop("") for rules in believed]
     if said == right:
         return
-    hint = next((hint for hint, believed in rules.items() if believed == said), None)
+    for hint in believed[0]:
+        if said == [rules[hint] for rules in believed]:
+            raise Wrong(hint)
     place = next(i for i, (one, other) in enumerate(zip(said, right)) if one != other)
     difference, t = cases[place]
     raise Wrong(
-        hint
-        or f"For the differences {np.round(difference, 3).tolist()} and t = {t} you say "
+        f"For the differences {np.round(difference, 3).tolist()} and t = {t} you say "
         f"{said[place]}; expected {right[place]}."
     )
+
+
+def _believed(a, b, difference, t):
+    """Return what typical wrong rules say, under the hint to print; the right one under ""."""
+    mean, s, root = difference.mean(), difference.std(ddof=1), np.sqrt(len(difference))
+    half = t * s / root
+    apart = np.sqrt(a.var(ddof=1) + b.var(ddof=1))
+    rules = {
+        "": abs(mean) > half,
+        "The difference may be negative too; compare its size.": mean > half,
+        "The difference may be positive too; compare its size.": mean < -half,
+        "In s, divide by n − 1: ddof=1.": abs(mean) > t * difference.std() / root,
+        "The factor t is missing.": abs(mean) > s / root,
+        "√n is missing: the MEAN of n differences varies less than one.": abs(mean) > t * s,
+        "Take s of the DIFFERENCES: they are paired.": abs(mean) > t * apart / root,
+        "It is upside down: True if the interval does NOT contain 0.": abs(mean) <= half,
+    }
+    return {hint: bool(says) for hint, says in rules.items()}
 
 
 @exercise("counts_by_third")
@@ -158,16 +164,13 @@ def _worst_group(answer, rng):
     errors, groups = errors[order], groups[order]
     means = {name: errors[groups == name].mean() for name in sizes}
     result = answer(errors, groups, 5)
-    try:
-        name, mean = result
-    except (TypeError, ValueError):
-        raise Wrong("Return two things: the group's name and its mean error.") from None
+    name, mean = parts(result, 2, "Return two things: the group's name and its mean error.")
     enough = {other: value for other, value in means.items() if sizes[other] >= 5}
     if str(name) == "carla":
         raise Wrong("carla has 2 utterances; groups with fewer than `at_least` are left out.")
     if str(name) == "anna":
         raise Wrong("anna has the largest single error, not the largest mean.")
-    if str(name) == min(enough, key=enough.get):
+    if str(name) == min(enough, key=enough.__getitem__):
         raise Wrong("That is the best group; look for the largest error.")
     if str(name) != "ben":
         raise Wrong(f"It says {name}; the largest mean is ben's.")

@@ -25,6 +25,11 @@ def page_module() -> str:
     """Return the page as one JavaScript module, whose default export is an anywidget.
 
     The function ``mount(element, data)`` in its scope shows an exported page.
+
+    Examples
+    --------
+    >>> page_module().rstrip().endswith("export default { render };")
+    True
     """
     return "\n".join(_joinable(_read(f"{name}.js")) for name in MODULES)
 
@@ -37,6 +42,12 @@ def page_html(data: Mapping) -> str:
     data : mapping
         ``corpus``, and by id of the utterance ``records`` and ``effects``; and ``state``: the
         ``utterance``, ``word``, ``code`` and ``view`` to begin with.
+
+    Examples
+    --------
+    >>> page = page_html({"corpus": {"name": "<mine>"}})
+    >>> "u003cmine>" in page, "<mine>" in page
+    (True, False)
     """
     # "<" as an escape: no text of a corpus can end the script element or begin another one.
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
