@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 import cenet_lib
+from cenet_lib import fusion, progress, settings
 
 PACKAGE = Path(cenet_lib.__file__).parent
 PROJECT = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
@@ -45,7 +46,12 @@ def own(small_corpus, small_backbone, small_run, tmp_path_factory) -> Path:
 @pytest.fixture
 def here(own, monkeypatch):
     monkeypatch.chdir(own)
+    # Nobody watches, whatever other tests imported; and what an example registers is forgotten.
+    monkeypatch.setattr(progress, "somebody_watches", lambda: False)
+    monkeypatch.setattr(fusion, "_FUSIONS", dict(fusion._FUSIONS))
+    names = list(settings.FUSION_NAMES)
     yield own
+    settings.FUSION_NAMES[:] = names
     plt.close("all")
 
 

@@ -409,6 +409,7 @@ def test_a_registered_class_trains_predicts_and_is_compared(mean_face, small_bac
     assert len(configurations(axes)) == 1  # it has no scale
 
 
+@pytest.mark.slow
 def test_the_command_line_knows_it_by_a_module(small_corpus, small_backbone, tmp_path):
     source = inspect.getsource(MeanFace)
     (tmp_path / "my_fusion.py").write_text(

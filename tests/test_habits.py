@@ -109,10 +109,11 @@ def test_tools_belong_to_the_tested_set(tool):
 
 
 def test_markers_and_plugins_of_pytest_exist():
-    [[_, expression], [option, _]] = arguments("pytest")
+    quick, whole = arguments("pytest")
     markers = [line.split(":")[0] for line in PROJECT["tool"]["pytest"]["ini_options"]["markers"]]
-    assert expression.removeprefix("not ") in markers
-    assert option == "-n"
+    assert quick[2] == "-m"
+    assert quick[3].removeprefix("not ") in markers
+    assert quick[:2] == whole == ["-n", "2"]
     assert is_pinned("pytest-xdist")
 
 

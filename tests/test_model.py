@@ -318,6 +318,7 @@ def test_what_is_no_encoder_of_separate_layers_is_refused(config, message):
 # One encoder stands for all
 
 
+@pytest.mark.slow
 def test_compiled_whole():
     model, inputs = build("bert", still=True), batch()
     expected = gradients(model, **inputs)
@@ -504,6 +505,7 @@ def test_no_language_model_there(tmp_path):
             load_backbone(place)
 
 
+@pytest.mark.slow
 def test_a_saved_model_predicts_offline_in_a_new_process(tmp_path):
     model, inputs = CENet.from_backbone("minilm").eval(), batch()
     inputs = {k: v for k, v in inputs.items() if k in ("input_ids", "attention_mask")}

@@ -52,6 +52,7 @@ def test_utterances_without_frames_still_get_predictions(small_run):
     assert table["prediction"][0] != table["prediction"][1]
 
 
+@pytest.mark.slow
 def test_saved_run_predicts_offline_in_a_new_process(small_run):
     code = (
         "import sys; from cenet_lib import Run, load_corpus, predict\n"

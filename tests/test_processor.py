@@ -385,6 +385,7 @@ def test_a_byte_level_tokenizer(roberta, vocabularies):
 # files
 
 
+@pytest.mark.slow
 def test_the_same_in_a_new_process_without_a_network(
     tokenizer, vocabularies, roberta, small_corpus, tmp_path
 ):

@@ -65,6 +65,7 @@ def test_chosen_epoch_is_the_best_on_valid_and_its_weights_are_saved(small_run, 
     np.testing.assert_allclose(table["prediction"], saved, atol=2e-6)
 
 
+@pytest.mark.slow
 def test_streams_help_and_shuffled_streams_do_not(small_run, tmp_path):
     corpus = make_corpus(sizes=(192, 48, 96))  # of fewer, chance decides
     common = {**small_run.config["settings"], "lr_backbone": 3e-4, "epochs": 12}

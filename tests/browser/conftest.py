@@ -31,6 +31,7 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if Path(item.fspath).parent == Path(__file__).parent:
             item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.slow)  # each waits for a browser, and some for Jupyter
 
 
 def chromium() -> str | None:

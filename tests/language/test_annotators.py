@@ -556,6 +556,7 @@ def paper(real):
     return SentiWordNetAnnotator()
 
 
+@pytest.mark.slow
 def test_real_words(paper):
     ids = paper.annotate(["The", "food", "was", "great", "but", "the", "film", "terrible"])
     assert ids.pos_ids.tolist() == [4, 3, 0, 1, 4, 4, 3, 1]
@@ -581,6 +582,7 @@ def test_our_table_is_nltks(paper, word, pos, letter):
         assert synset.synset.definition().startswith(gloss)
 
 
+@pytest.mark.slow
 def test_polarities_follow_the_labels_of_real_speech(real, paper):
     from cenet_lib.corpora import load_corpus
 

@@ -13,7 +13,10 @@ from small import make_backbone
 
 from cenet_lib import Run
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gloo and signals as on Unix")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="gloo and signals as on Unix"),
+]
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
 TORCHRUN += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]

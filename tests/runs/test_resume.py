@@ -13,7 +13,10 @@ import pytest
 
 from cenet_lib import CENetError, Run, TrainingSettings, resume, train
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL and a fork server")
+pytestmark = [
+    pytest.mark.slow,  # together: each trains in processes of its own
+    pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL and a fork server"),
+]
 
 # A server that has imported everything and has no threads yet: each fork is a fresh process.
 CONTEXT = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")

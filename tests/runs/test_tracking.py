@@ -88,6 +88,7 @@ def test_config_and_project(offline):
     assert config["corpus"]["fingerprint"] == run.config["corpus"]["fingerprint"]
 
 
+@pytest.mark.slow
 def test_online_without_a_login_goes_on_offline(small_corpus, small_backbone, tmp_path):
     code = (
         "import sys; from cenet_lib import *\n"
