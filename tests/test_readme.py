@@ -1,5 +1,7 @@
 """The README: its example of a fusion trains, its commands and its links are good."""
 
+import ast
+import importlib
 import re
 import shlex
 from pathlib import Path
@@ -85,3 +87,16 @@ def test_every_benchmark_is_in_the_table():
     )
     assert all(script == named for script, named in rows)
     assert sorted(script for script, _ in rows) == sorted(p.name for p in BENCHMARKS.glob("b*.py"))
+
+
+@pytest.mark.parametrize("script", sorted(BENCHMARKS.glob("*.py")), ids=lambda path: path.stem)
+def test_a_benchmark_imports_what_there_is(script):
+    """A script that runs once a month must not be what tells us that a name has moved."""
+    imports = [
+        (node.module, alias.name)
+        for node in ast.walk(ast.parse(script.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("cenet_lib")
+        for alias in node.names
+    ]
+    missing = [name for name in imports if not hasattr(importlib.import_module(name[0]), name[1])]
+    assert missing == []

@@ -28,8 +28,8 @@ import torch
 from torch import Tensor, nn
 from transformers import RobertaConfig
 
-from cenet_lib.language.backbone import after_attention, encoder_layers
-from cenet_lib.model import CENet, CENetConfig, _keep_first_token
+from cenet_lib.language.backbone import after_attention, encoder_layers, keep_first_token
+from cenet_lib.model import CENet, CENetConfig
 
 B, N, K, LONGEST, WORDS = 64, 500, 16, 50, 50_265
 BATCHES = 5  # that stand for an epoch
@@ -60,6 +60,8 @@ WAYS = (
 
 class OverPositions(nn.Module):
     """CE as published: it takes the codes themselves, which are handed over beside the model."""
+
+    reads, stands, attends_over = "counts", "before layer", "frames"
 
     def __init__(self, ce: nn.Module):
         super().__init__()
@@ -143,7 +145,7 @@ class Bench:
         self.over_positions.codes = (batch["visual_codes"], batch["acoustic_codes"])
         hooks = []
         if way.first_token_only:  # as the config's setting does
-            hooks.append(self.last.register_forward_pre_hook(_keep_first_token))
+            hooks.append(self.last.register_forward_pre_hook(keep_first_token))
         try:
             return self.model(**given)
         finally:
