@@ -408,9 +408,12 @@ seeds.assign(mean=seeds.mean(axis=1), std=seeds.std(axis=1)).round(3)
 room = tempfile.TemporaryDirectory()
 place = Path(room.name)
 few.save(place / "few")
-command = [sys.executable, "-m", "cenet_lib", "train", "--corpus", place / "few", "--epochs", "4"]
+command = [sys.executable, "-m", "cenet_lib", "train", "--corpus", place / "few"]
+epochs = fast(4, 2)
 victim = subprocess.Popen(
-    [*command, "--out", place / "killed"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    [*command, "--epochs", str(epochs), "--out", place / "killed"],
+    stdout=subprocess.DEVNULL,
+    stderr=subprocess.DEVNULL,
 )
 saved = place / "killed" / "checkpoints"
 while not list(saved.glob("checkpoint-*/manifest.json")):
@@ -422,7 +425,8 @@ print("killed:", victim.wait() != 0)
 # %%
 with redirect_stdout(io.StringIO()):
     resumed = resume(place / "killed")
-    peaceful = train(Corpus.load(place / "few"), place / "peaceful", TrainingSettings(epochs=4))
+    settings = TrainingSettings(epochs=epochs)
+    peaceful = train(Corpus.load(place / "few"), place / "peaceful", settings)
 difference = (resumed.predictions["prediction"] - peaceful.predictions["prediction"]).abs().max()
 print(f"largest difference of any prediction: {difference}")
 assert difference < 1e-4
