@@ -15,7 +15,8 @@ To understand the method, read these files in this order; each is short and has 
 
 Beside them ``settings.py`` (all that decides a run), ``published.py`` (the authors' checkpoints),
 ``frames.py`` (frames on their way from a corpus into a vocabulary), ``store.py`` (a corpus on
-disk), and plumbing: ``errors.py``, ``files.py``, ``progress.py``.
+disk), ``shards.py`` (a collection in many of them), and plumbing: ``errors.py``, ``terminal.py``,
+``files.py``, ``progress.py``, ``jobs.py``.
 
 The rooms hold the rest: ``corpora`` (a reader per file format, and ``demo``), ``language``
 (encoders, their weights, dictionaries), ``runs`` (what a run leaves and how it goes on),

@@ -5,6 +5,7 @@ option of ``train`` and ``compare`` is made from each setting.
 """
 
 import argparse
+import errno
 import os
 import sys
 import tempfile
@@ -12,10 +13,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from .errors import CENetError, Interrupted
 from .settings import TrainingSettings, setting_kinds
+from .terminal import one_line, printable_output
 
 EXAMPLES = """examples:
   python -m cenet_lib check                            is everything installed?
@@ -52,29 +54,50 @@ def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):  # an old console knows no arrows; it shall get a "?"
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    options = _parser().parse_args(arguments)
-    if os.environ.get("RANK", "0") != "0":  # of several processes, one speaks
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, for the rest of the process
     try:
-        _import_plugins(getattr(options, "plugin", None) or ())
-        command = import_module(f".commands.{options.command}", "cenet_lib")
-        return command.run(options) or 0
+        options = _parser().parse_args(arguments)
+        if os.environ.get("RANK", "0") != "0":  # of several processes, one speaks
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115, for the rest of the process
+        with printable_output():
+            _import_plugins(getattr(options, "plugin", None) or ())
+            command = import_module(f".commands.{options.command}", "cenet_lib")
+            status = command.run(options) or 0
+            sys.stdout.flush()  # here, where a full disk can be told
+            return status
     except Interrupted as stop:
-        print(stop, file=sys.stderr)
+        print(one_line(str(stop)), file=sys.stderr)
         return 130
     except CENetError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of our output, say `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
+    except OSError as error:  # of files it is told as a `CENetError`; what is left is the output
+        if error.errno != errno.ENOSPC:
+            raise
+        _drop_output()
+        print("error: the disk that the output goes to is full; make room on it", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
 
 
+def _drop_output() -> None:
+    """Let what still waits to be printed go nowhere, so that it is not tried again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong as everything else here does: in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise CENetError(f"{message}; see {self.prog} --help")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m cenet_lib",
         description="Multimodal sentiment analysis with CENet: words, voice and face.",
         epilog=EXAMPLES,
@@ -101,67 +124,158 @@ def _check(check: argparse.ArgumentParser) -> None:
 def _data(data: argparse.ArgumentParser) -> None:
     actions = data.add_subparsers(required=True, dest="action", metavar="action")
     info = actions.add_parser("info", help="print what is in a corpus")
-    info.add_argument("path", nargs="?", default="demo", help=CORPUS)
+    info.add_argument("path", type=_some_text, nargs="?", default="demo", help=CORPUS)
+    _add_reading(info)
     convert = actions.add_parser("convert", help="write the safe, memory-mapped form")
-    convert.add_argument("source", help=CORPUS)
-    convert.add_argument("destination", type=Path, help="a new folder")
+    convert.add_argument("source", type=_some_text, help=CORPUS)
+    convert.add_argument("destination", type=_some_path, help="a new folder")
+    _add_reading(convert)
     convert.add_argument(
         "--linguistic",
-        choices=("offline", "sentiwordnet"),
-        help="also look up part-of-speech and polarity ids, and keep them with the words",
+        choices=("offline", "sentiwordnet", "stanford"),
+        help="also look up part-of-speech and polarity ids, and keep them with the words; ids that "
+        "came with the corpus give way",
     )
+    convert.add_argument(
+        "--stanford-folder", type=Path, help="where the Stanford tagger lies (CENET_STANFORD)"
+    )
+    codes = actions.add_parser(
+        "codes", help="fit vocabularies on a collection in many stores, and count its codes"
+    )
+    codes.add_argument(
+        "shards", type=_some_text, nargs="+", help="folders of stored corpora, or patterns"
+    )
+    codes.add_argument("destination", type=_some_path, help="a folder for vocabularies and counts")
+    codes.add_argument(
+        "--k", type=_at_least_one, default=16, metavar="INT", help="size of both vocabularies (16)"
+    )
+    _add_jobs(codes)
     validate = actions.add_parser("validate", help="list what is wrong; exit 1 if anything is")
-    validate.add_argument("path", help="a file or a folder")
+    validate.add_argument("path", type=_some_text, help="a file or a folder")
+    _add_label_range(validate)
+    _add_video_from(validate)
 
 
 def _train(train: argparse.ArgumentParser) -> None:
-    train.add_argument("--corpus", default="demo", help=CORPUS)
+    train.add_argument(
+        "--corpus", type=_some_text, help=f"{CORPUS} (demo); with --resume, where it is now"
+    )
+    _add_reading(train)
     # Not "--run": torchrun would take it for a short form of its own options.
-    train.add_argument("--out", type=Path, help="run folder to write (runs/CORPUS-FUSION)")
+    train.add_argument("--out", type=_some_path, help="run folder to write (runs/CORPUS-FUSION)")
     train.add_argument("--recipe", help="settings by name: demo, mosi, mosei, …; or a YAML file")
-    train.add_argument("--resume", type=Path, metavar="RUN", help="go on with a stopped run")
+    train.add_argument("--resume", type=_some_path, metavar="RUN", help="go on with a stopped run")
     _add_settings(train)
     _add_plugin(train)
 
 
 def _compare(compare: argparse.ArgumentParser) -> None:
-    compare.add_argument("--corpus", default="demo", help=CORPUS)
-    compare.add_argument("--out", type=Path, required=True, help="folder of the comparison")
+    compare.add_argument("--corpus", type=_some_text, default="demo", help=CORPUS)
+    _add_reading(compare)
+    compare.add_argument("--out", type=_some_path, required=True, help="folder of the comparison")
     compare.add_argument("--recipe", help="settings that all share, by name or YAML file")
     compare.add_argument(
-        "--k", type=int, nargs="+", metavar="INT", help="size of both vocabularies"
+        "--k",
+        type=int,
+        nargs="+",
+        action="extend",
+        default=argparse.SUPPRESS,
+        metavar="INT",
+        help="size of both vocabularies",
     )
     _add_settings(compare, several=tuple(setting.name for setting in fields(TrainingSettings)))
     _add_plugin(compare)
 
 
 def _evaluate(evaluate: argparse.ArgumentParser) -> None:
-    evaluate.add_argument("--run", type=Path, required=True, help="a run folder")
-    evaluate.add_argument("--corpus", help="another corpus than the run's own predictions")
+    evaluate.add_argument("--run", type=_some_path, required=True, help="a run folder")
+    evaluate.add_argument(
+        "--corpus", type=_some_text, help="another corpus than the run's own predictions"
+    )
+    _add_reading(evaluate)
     evaluate.add_argument("--split", default="test", choices=("train", "valid", "test"))
     _add_plugin(evaluate)
 
 
 def _predict(predict: argparse.ArgumentParser) -> None:
-    predict.add_argument("--run", type=Path, required=True, help="a run folder")
-    predict.add_argument("--corpus", required=True, help=CORPUS)
-    predict.add_argument("--out", type=Path, help="a new CSV file; default: print")
+    predict.add_argument("--run", type=_some_path, required=True, help="a run folder")
+    predict.add_argument("--corpus", type=_some_text, required=True, help=CORPUS)
+    _add_reading(predict)
+    predict.add_argument("--out", type=_some_path, help="a new CSV file; default: print")
+    predict.add_argument(
+        "--raw",
+        action="store_true",
+        help="ids and words as they are; by default a spreadsheet takes none for a formula",
+    )
     _add_plugin(predict)
 
 
 def _inspect(inspect: argparse.ArgumentParser) -> None:
-    inspect.add_argument("run", type=Path, help="a run folder")
-    inspect.add_argument("--out", type=Path, required=True, help="a new HTML file")
-    inspect.add_argument("--corpus", help="another corpus than the run's own")
-    inspect.add_argument("--utterances", type=int, default=50, help="how many to put in (50)")
-    inspect.add_argument("--compare", metavar="RUN2", type=Path, help="a second run, beside it")
+    inspect.add_argument("run", type=_some_path, help="a run folder")
+    inspect.add_argument("--out", type=_some_path, required=True, help="a new HTML file")
+    inspect.add_argument("--corpus", type=_some_text, help="another corpus than the run's own")
+    _add_reading(inspect)
+    inspect.add_argument(
+        "--utterances",
+        type=_at_least_one,
+        default=50,
+        metavar="INT",
+        help="how many to put in (50)",
+    )
+    inspect.add_argument(
+        "--compare", metavar="RUN2", type=_some_path, help="a second run, beside it"
+    )
     _add_plugin(inspect)
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    """Add how a corpus is to be read."""
+    _add_label_range(parser)
+    parser.add_argument(
+        "--skip-bad",
+        action="store_true",
+        help="leave out segments that do not fit, and list them, instead of an error",
+    )
+    _add_video_from(parser)
+
+
+def _add_jobs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--jobs",
+        type=_at_least_one,
+        default=1,
+        metavar="INT",
+        help="how many processes work at a time; they share the cores (1)",
+    )
+    parser.add_argument(
+        "--dask", metavar="ADDRESS", help="let the workers of this Dask scheduler do the work"
+    )
+
+
+def _add_label_range(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--label-range",
+        type=float,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help="the lowest and highest label of your own data (-3 3; for CH-SIMS -1 1)",
+    )
+
+
+def _add_video_from(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--video-from",
+        metavar="REGEX",
+        help="what finds the recording in a segment's id, or its first group does, such as "
+        "'^(.+)-part' (a rule that fits the ids)",
+    )
 
 
 def _add_plugin(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plugin",
         nargs="+",
+        action="extend",
         metavar="MODULE",
         help="Python modules of your own to import first, such as one that registers a fusion",
     )
@@ -169,6 +283,11 @@ def _add_plugin(parser: argparse.ArgumentParser) -> None:
 
 def _import_plugins(modules: Iterable[str]) -> None:
     for module in modules:
+        if not all(part.isidentifier() for part in module.split(".")):
+            raise CENetError(
+                f"--plugin {module!r}: is no name of a module; give the name of a Python file in "
+                "this folder, without its .py"
+            )
         try:
             import_module(module)
         except ModuleNotFoundError as error:
@@ -181,23 +300,60 @@ def _import_plugins(modules: Iterable[str]) -> None:
 
 
 def _add_settings(parser: argparse.ArgumentParser, several: tuple[str, ...] = ("seed",)) -> None:
-    """Add an option per setting; some take several values."""
+    """Add an option per setting; some take several values.
+
+    What is not given is not among the options, because ``None`` is a value that some settings have.
+    """
     for setting in fields(TrainingSettings):
         kinds = [kind for kind in setting_kinds(setting.name) if kind is not type(None)]
-        help = f"{setting.metadata['help']} ({setting.default})"
-        options: dict[str, Any] = {"help": help.replace("%", "%%"), "default": None}
+        optional = len(kinds) < len(setting_kinds(setting.name))
+        default = "none" if setting.default is None else setting.default
+        help = f"{setting.metadata['help']} ({default})"
+        options: dict[str, Any] = {"help": help.replace("%", "%%"), "default": argparse.SUPPRESS}
         if kinds == [bool]:
             options["action"] = argparse.BooleanOptionalAction
         else:
-            options |= {"type": kinds[0], "metavar": kinds[0].__name__.upper()}
+            kind = _or_none(kinds[0]) if optional else kinds[0]
+            metavar = kinds[0].__name__.upper() + ("|none" if optional else "")
+            options |= {"type": kind, "metavar": metavar}
         if setting.name in several and kinds != [bool]:
-            options |= {"nargs": "+"}
+            options |= {"nargs": "+", "action": "extend"}
         choices = setting.metadata["choices"]
         if isinstance(choices, tuple):
-            options |= {"choices": choices, "metavar": None}
+            named = (*choices, "none") if optional else choices
+            options |= {"choices": (*choices, None) if optional else choices}
+            options |= {"metavar": f"{{{','.join(named)}}}"}
         elif choices:  # a list may grow: a plugin can register more
             options["help"] += f"; one of {', '.join(choices)}, or a plugin's"
         parser.add_argument(f"--{setting.name.replace('_', '-')}", **options)
+
+
+def _or_none(kind: type) -> Callable[[str], Any]:
+    """Return what reads a value that may be ``none``, as when a recipe's is to be taken back."""
+
+    def read(text: str) -> Any:
+        return None if text.lower() == "none" else kind(text)
+
+    read.__name__ = kind.__name__  # argparse says it of a value that it refuses
+    return read
+
+
+def _some_text(text: str) -> str:
+    """Return what was given, which a shell makes empty where a variable was never set."""
+    if not text:
+        raise argparse.ArgumentTypeError("is empty; leave the option out, or give a name")
+    return text
+
+
+def _some_path(text: str) -> Path:
+    return Path(_some_text(text))
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is too few; it must be at least 1")
+    return number
 
 
 # By name: a summary, an example, and what adds the options.

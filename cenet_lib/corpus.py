@@ -14,7 +14,7 @@ import numpy as np
 
 from .errors import CENetError
 from .store import Outline, StoredUtterances, read_store, write_store
-from .utterance import SPLITS, STREAMS, Utterance
+from .utterance import SPLITS, STREAMS, Utterance, checked_range
 
 
 class Corpus:
@@ -44,8 +44,8 @@ class Corpus:
     Raises
     ------
     CENetError
-        If an id occurs twice, utterances differ in their number of channels, or a label is out of
-        range.
+        If an id occurs twice, utterances differ in their number of channels, a label is out of
+        range, or the range is not two finite numbers.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class Corpus:
     ):
         self.name = name
         self.splits: dict[str, Sequence[Utterance]] = {"train": train, "valid": valid, "test": test}
-        self.label_range = (float(label_range[0]), float(label_range[1]))
+        self.label_range = checked_range(label_range, name)
         self.provenance = dict(provenance or {})
         names = {"visual": visual_names, "acoustic": acoustic_names}
         self.feature_names = {
@@ -236,6 +236,18 @@ it is needed here
             )
         return self.splits[name]
 
+    def outlines(self, split: str) -> Iterator[Outline]:
+        """Yield what is known of the utterances of a split without reading their frames.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> one = Utterance("v1[0]", ["so"], np.ones((4, 2)), np.ones((6, 3)))
+        >>> [outline.label for outline in Corpus("tiny", [one]).outlines("train")]
+        [None]
+        """
+        return _outlines(self.splits[split])
+
     def items(self) -> Iterator[tuple[str, Utterance]]:
         """Yield the name of the split and the utterance, for all utterances split by split."""
         for split, utterances in self.splits.items():
@@ -256,7 +268,7 @@ it is needed here
         return next((u.frames(stream).shape[1] for u in self), 0)
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 over all ids, words, labels and frames, as 64 hexadecimal digits.
+        """Return the SHA-256 over all ids, words, labels, frames and word ids, in hexadecimal.
 
         The same data have the same fingerprint, in whatever form the corpus is kept.
         """
@@ -268,6 +280,12 @@ it is needed here
                 frames = np.ascontiguousarray(utterance.frames(stream))
                 digest.update(repr(frames.shape).encode())
                 digest.update(frames.data)
+            # What a model reads beside them. Other annotations decide nothing.
+            for name in sorted({"pos_ids", "polarity_ids"} & utterance.annotations.keys()):
+                ids = np.asarray(utterance.annotations[name])
+                digest.update(
+                    repr((name, ids.shape, ids.tolist())).encode("utf-8", "surrogatepass")
+                )
         return digest.hexdigest()
 
     def save(self, folder: str | Path) -> None:

@@ -23,14 +23,15 @@ Papers mix the four about signs, so an "Acc-2" without its convention says littl
 CENet code calls ``acc2_has0`` "non0"; and MAG drops zeros before MAE and Corr too.)
 
 For labels in [-1, 1] (CH-SIMS) the classes are cut at fixed points, and each holds its upper edge:
-``acc2`` and ``f1`` at 0, ``acc3`` at ±0.1, ``acc5`` at ±0.1 and ±0.7.
+``acc2`` and ``f1`` at 0, ``acc3`` at ±0.1, ``acc5`` at ±0.1 and ±0.7. There are two conventions for
+the rest: ``mae`` and ``corr`` see every prediction as it is; ``mae_mmsa`` and ``corr_mmsa`` clip
+it to [-1, 1] first, as the benchmark MMSA does, and so compare with its tables.
 
 What is not defined is NaN, never a guess: Corr when either side is constant or N = 1, the ``non0``
 pair when every label is zero.
 
-The classes are those of the benchmark MMSA (thuiar/MMSA, ``utils/metricsTop.py``; Mao et al. 2022),
-which computes one set of predictions at a time, and clips those for CH-SIMS before MAE and Corr;
-here MAE and Corr see every prediction as it is.
+The classes are those of MMSA (thuiar/MMSA, ``utils/metricsTop.py``; Mao et al. 2022), which
+computes one set of predictions at a time.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -133,6 +134,26 @@ def acc7(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
     return _same_intensity(y, y_hat, 3)
 
 
+def mae_mmsa(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
+    """Return CH-SIMS's `mae` as MMSA computes it: of values that are clipped to [-1, 1].
+
+    >>> mae_mmsa(np.array([-1.0, 0.0, 0.5]), np.array([[-1.0, 0.0, 0.5], [-3.0, 0.0, 2.0]]))
+    array([0.        , 0.16666667])
+    """
+    return mae(*_clipped(y, y_hat))
+
+
+def corr_mmsa(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
+    """Return CH-SIMS's `corr` as MMSA computes it: of values that are clipped to [-1, 1].
+
+    It is NaN where a side does not vary once it is clipped.
+
+    >>> corr_mmsa(np.array([-1.0, 0.0, 1.0]), np.array([[-1.0, 0.0, 7.0], [2.0, 3.0, 4.0]]))
+    array([ 1., nan])
+    """
+    return corr(*_clipped(y, y_hat))
+
+
 def sims_acc2(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
     """Return CH-SIMS's share of the same class of two: up to 0, and above it.
 
@@ -214,6 +235,10 @@ def _same_intensity(y: np.ndarray, y_hat: np.ndarray, bound: int) -> np.ndarray:
     return _agreement(*(np.round(np.clip(v, -bound, bound)) for v in (y, y_hat)))
 
 
+def _clipped(y: np.ndarray, y_hat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.clip(y, -1, 1), np.clip(y_hat, -1, 1)
+
+
 def _same_bin(y: np.ndarray, y_hat: np.ndarray, edges: Sequence[float]) -> np.ndarray:
     """Compare classes of which number j holds the values in (edge j-1, edge j]."""
     return _agreement(*(np.digitize(v, edges, right=True) for v in (y, y_hat)))
@@ -243,6 +268,8 @@ MOSI_METRICS: Mapping[str, Metric] = {
 SIMS_METRICS: Mapping[str, Metric] = {
     "mae": mae,
     "corr": corr,
+    "mae_mmsa": mae_mmsa,
+    "corr_mmsa": corr_mmsa,
     "acc2": sims_acc2,
     "f1": sims_f1,
     "acc3": sims_acc3,
@@ -252,6 +279,8 @@ SIMS_METRICS: Mapping[str, Metric] = {
 TITLES = {
     "mae": "MAE",
     "corr": "Corr",
+    "mae_mmsa": "MAE (MMSA)",
+    "corr_mmsa": "Corr (MMSA)",
     "acc2_has0": "Acc-2 (has0)",
     "f1_has0": "F1 (has0)",
     "acc2_non0": "Acc-2 (non0)",
@@ -273,7 +302,7 @@ def metrics_of(label_range: tuple[float, float]) -> Mapping[str, Metric]:
         Lowest and highest label. Up to ±1: the metrics of CH-SIMS; beyond: those of MOSI and MOSEI.
 
     >>> list(metrics_of((-1.0, 1.0)))
-    ['mae', 'corr', 'acc2', 'f1', 'acc3', 'acc5']
+    ['mae', 'corr', 'mae_mmsa', 'corr_mmsa', 'acc2', 'f1', 'acc3', 'acc5']
     """
     return SIMS_METRICS if max(abs(end) for end in label_range) <= 1 else MOSI_METRICS
 
@@ -344,16 +373,21 @@ def _numbers(name: str, values: ArrayLike) -> np.ndarray:
         raise CENetError(f"{name} are not numbers ({error})") from error
 
 
-def format_metrics(metrics: Mapping[str, float]) -> str:
+def format_metrics(metrics: Mapping[str, float | None]) -> str:
     """Return one line: ``MAE 0.713  Corr 0.798  Acc-2 (has0) 84.0 % …``.
 
-    >>> format_metrics({"mae": 0.713, "acc2_has0": 0.84})
-    'MAE 0.713  Acc-2 (has0) 84.0 %'
+    What is not defined is NaN, and ``None`` where it comes from a JSON file.
+
+    >>> format_metrics({"mae": 0.713, "corr": None, "acc2_has0": 0.84})
+    'MAE 0.713  Corr not defined  Acc-2 (has0) 84.0 %'
     """
     parts = []
     for name, title in TITLES.items():
         if name in metrics:
             value = metrics[name]
-            is_share = name.startswith(("acc", "f1"))
-            parts.append(f"{title} {100 * value:.1f} %" if is_share else f"{title} {value:.3f}")
+            if value is None or np.isnan(value):
+                told = "not defined"
+            else:
+                told = f"{100 * value:.1f} %" if name.startswith(("acc", "f1")) else f"{value:.3f}"
+            parts.append(f"{title} {told}")
     return "  ".join(parts)

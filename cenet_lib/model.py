@@ -28,10 +28,19 @@ from transformers.utils import ModelOutput
 
 from .errors import CENetError
 from .fusion import FrameBatch, Fusion, build_fusion
-from .language.backbone import keep_first_token, load_backbone, resolve_backbone
+from .language.backbone import backbone_folder, keep_first_token, load_backbone
+from .language.described import check_sizes, harmless
 from .language.probe import probe
 from .language.sentilare import LinguisticEmbeddings, is_sentilare, load_sentilare
-from .language.weights import check_names
+from .language.weights import (
+    check_names,
+    check_values,
+    config_file,
+    first_line,
+    read_config,
+    read_weights,
+    weight_shapes,
+)
 from .published import RULES, STATE_DICT, read_published
 
 
@@ -179,7 +188,7 @@ class CENet(PreTrainedModel):
 
     def __init__(self, config: CENetConfig):
         super().__init__(config)
-        self.backbone = AutoModel.from_config(config.backbone)
+        self.backbone = AutoModel.from_config(config.backbone, trust_remote_code=False)
         if getattr(self.backbone, "pooler", None) is not None:
             self.backbone.pooler = None  # the head below reads the first token itself
         words = self.backbone.get_input_embeddings()
@@ -223,8 +232,9 @@ class CENet(PreTrainedModel):
         Parameters
         ----------
         backbone : str or Path
-            ``"minilm"`` (packaged, no download), a folder, or a model hub's name. From a folder
-            with SentiLARE, its linguistic embeddings come along, unless ``linguistic=False``.
+            ``"minilm"`` (packaged, no download), a folder, its file of weights, or a model hub's
+            name. From a folder with SentiLARE, its linguistic embeddings come along, unless
+            ``linguistic=False``.
         **options
             Attributes of `CENetConfig`.
 
@@ -234,7 +244,7 @@ class CENet(PreTrainedModel):
         >>> model.config.backbone.num_hidden_layers
         6
         """
-        backbone = resolve_backbone(backbone)
+        backbone = backbone_folder(backbone)
         config: PreTrainedConfig
         if is_sentilare(backbone):
             config, weights = load_sentilare(backbone)
@@ -257,11 +267,25 @@ class CENet(PreTrainedModel):
     def from_pretrained(cls, *args: Any, **kwargs: Any) -> "CENet":
         """Load a saved model, see `transformers.PreTrainedModel.from_pretrained`.
 
+        Nothing in the folder is ever executed, of its configuration only what describes the model
+        is heeded, and every weight must be there, fit and be a number.
+
         The weights move from the mapped file into memory of their own. There they are aligned as
         those of the model that was saved, so predictions are the same to the last bit; and the file
         can be replaced while the model lives, which Windows would refuse.
+
+        Raises
+        ------
+        CENetError
+            If a file is missing or damaged, or weights and configuration do not fit.
         """
-        loaded = super().from_pretrained(*args, **kwargs)
+        folder, *rest = args or (kwargs.pop("pretrained_model_name_or_path", None),)
+        if folder is not None:
+            place = backbone_folder(folder, "CENet")
+            config = kwargs.pop("config", None) or _saved_config(place)
+            weights = _saved_weights(place, config)
+            kwargs |= {"config": config, "state_dict": weights, "trust_remote_code": False}
+        loaded = super().from_pretrained(None, *rest, **kwargs)
         model = loaded[0] if isinstance(loaded, tuple) else loaded  # with output_loading_info=True
         for parameter in model.parameters():
             parameter.data = parameter.data.clone()
@@ -280,6 +304,7 @@ class CENet(PreTrainedModel):
         ----------
         source : folder or mapping of str to Tensor
             A folder with config.json and pytorch_model.bin (or model.safetensors), or a state dict.
+            A wrapper's name in front of all weights, such as ``module.``, is taken off.
         config : mapping, optional
             What it was built from, in the terms of the published RobertaConfig:
             ``num_attention_heads``, ``layer_norm_eps``, ``hidden_act``, dropouts, …. What the
@@ -534,6 +559,36 @@ def _enhance_input(layer: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...] | Non
         return None
     text, *rest = inputs
     return (layer.enhance(text), *rest)
+
+
+def _saved_config(place: Path) -> CENetConfig:
+    """Read what a saved model was built from, without trust in the file."""
+    file = config_file(place)
+    described = harmless(read_config(place))
+    if described.pop("model_type", None) != "cenet" or "backbone" not in described:
+        raise CENetError(f"{file}: describes no CENet; train the run anew")
+    check_sizes(file, described, weight_shapes(place))
+    try:
+        return CENetConfig(**described)
+    except Exception as error:  # whatever a configuration makes of damaged values
+        reason = " ".join(str(error).split())
+        raise CENetError(f"{file}: is damaged ({reason}); train the run anew") from error
+
+
+def _saved_weights(place: Path, config: CENetConfig) -> dict[str, Tensor]:
+    """Read the weights of a saved model, after a look at whether they fit."""
+    try:
+        with torch.device("meta"):  # shapes only
+            expected = {name: w.shape for name, w in CENet(config).state_dict().items()}
+    except Exception as error:  # whatever a model makes of damaged values
+        raise CENetError(
+            f"{config_file(place)}: no model can be built from it ({first_line(error)}); train the "
+            "run anew"
+        ) from error
+    check_names(place, weight_shapes(place), expected, {})
+    weights = read_weights(place)
+    check_values(place, weights)
+    return weights
 
 
 AutoConfig.register("cenet", CENetConfig)

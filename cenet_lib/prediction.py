@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from .errors import CENetError
 from .metrics import evaluate_predictions
 from .model import CENet
 from .processor import CENetProcessor
@@ -122,6 +123,11 @@ def predict_stream(
     utterances : iterable of Utterance
         They are gone through once, so a generator will do.
 
+    Raises
+    ------
+    CENetError
+        If the model predicts something that is no finite number.
+
     Examples
     --------
     >>> from cenet_lib import Run, load_corpus
@@ -130,11 +136,35 @@ def predict_stream(
     >>> words == utterances[0].text
     True
     """
-    utterances, again = tee(utterances)
+    utterances, again = tee(processor.ahead(utterances))
     found = outputs(model, processor, map(processor, again), batch_size=batch_size)
     for output, utterance in zip(found, utterances):  # in this order, so that none is lost
         label = math.nan if utterance.label is None else utterance.label
-        yield utterance.id, utterance.text, label, round(output.prediction, 6)
+        yield utterance.id, utterance.text, label, round(finite(output, utterance), 6)
+
+
+def finite(output: Output, utterance: Utterance) -> float:
+    """Return the prediction of an utterance, or say that the model gave none.
+
+    Raises
+    ------
+    CENetError
+        If it is NaN or infinite.
+
+    Examples
+    --------
+    >>> from cenet_lib import load_corpus
+    >>> finite(Output(math.nan), load_corpus("data/mine").test[0])
+    Traceback (most recent call last):
+    cenet_lib.errors.CENetError: segment test21[1]: the model predicts nan, which is no finite \
+number; train the run anew, with lower learning rates if it was just trained
+    """
+    if not math.isfinite(output.prediction):
+        raise CENetError(
+            f"segment {utterance.id}: the model predicts {output.prediction}, which is no finite "
+            "number; train the run anew, with lower learning rates if it was just trained"
+        )
+    return output.prediction
 
 
 def predict(

@@ -5,28 +5,32 @@ and the tokenizer of the language model. It then stands in front of `cenet_lib.m
 utterances are looked at, and is saved beside it.
 """
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from .corpus import Corpus
 from .errors import CENetError
 from .files import read_json, write_json
 from .frames import FrameSequences
 from .fusion import READS
-from .language.annotators import POLARITY_NEUTRAL, POS_OTHER, get_annotator, own_word_ids
-from .language.backbone import hub_answers, resolve_backbone
+from .language.annotators import POLARITY_NEUTRAL, POS_OTHER, get_annotator, with_word_ids
+from .language.backbone import backbone_folder
 from .language.sentilare import is_sentilare, load_sentilare_tokenizer
+from .language.tokenizer import read_tokenizer
+from .terminal import one_line
 from .utterance import STREAMS, Utterance
 from .vocabulary import FeatureVocabulary
 
 _FILE = "cenet_processor.json"
 _MEND = "train the run anew"
+_SAMPLE = 200  # utterances that tell whether a tokenizer knows the language
 
 
 class CENetProcessor:
@@ -42,7 +46,8 @@ class CENetProcessor:
         The fitted code books; ``None`` if a corpus has no such stream.
     annotator : str or None
         The name of the dictionary that knows parts of speech and polarity, see
-        `cenet_lib.language.annotators.get_annotator`.
+        `cenet_lib.language.annotators.get_annotator`. Ids that came with an utterance are taken
+        only if this dictionary made them, or if it is ``"file"``.
     max_length : int
         Most word pieces per utterance, special tokens included; 50 in the published code.
     pad_frames_to : int or None
@@ -131,6 +136,8 @@ class CENetProcessor:
             If the train split is empty or has fewer distinct frames than codes.
         """
         train = corpus.split("train")
+        tokenizer = load_tokenizer(backbone)  # first, for k-means takes its time
+        _warn_of_unknown_words(corpus, tokenizer, backbone)
         vocabularies: list[FeatureVocabulary | None] = []
         for stream, n_codes in zip(STREAMS, (n_visual_codes, n_acoustic_codes), strict=True):
             frames = FrameSequences(train, stream)
@@ -142,7 +149,7 @@ class CENetProcessor:
                 vocabularies.append(vocabulary.fit(frames, progress=progress))
             except CENetError as error:
                 raise CENetError(f"{corpus.name}: train, {stream} stream: {error}") from error
-        return cls(load_tokenizer(backbone), *vocabularies, **options)
+        return cls(tokenizer, *vocabularies, **options)
 
     def __call__(self, utterance: Utterance) -> dict[str, Any]:
         """Encode one utterance.
@@ -158,19 +165,14 @@ class CENetProcessor:
         Raises
         ------
         CENetError
-            If a stream's width is not the vocabulary's, or a word is not proper text.
+            If a stream's width is not the vocabulary's.
         """
-        try:
-            encoded = self.tokenizer(
-                list(utterance.words),
-                is_split_into_words=True,
-                truncation=True,
-                max_length=self.max_length,
-            )
-        except TypeError as error:  # the tokenizer's way to refuse half of a surrogate pair
-            raise CENetError(
-                f"{utterance.id}: a word is not proper Unicode text; transcribe it anew"
-            ) from error
+        encoded = self.tokenizer(
+            list(utterance.words),
+            is_split_into_words=True,
+            truncation=True,
+            max_length=self.max_length,
+        )
         word_index = np.array([-1 if w is None else w for w in encoded.word_ids()])  # (T,)
         features: dict[str, Any] = {
             "input_ids": np.array(encoded["input_ids"]),
@@ -179,9 +181,8 @@ class CENetProcessor:
             "acoustic_counts": self.counts(utterance, "acoustic"),
         }
         if self._annotator is not None:
-            pos_ids, polarity_ids = own_word_ids(utterance) or self._annotator.annotate(
-                utterance.words
-            )
+            (known,) = with_word_ids([utterance], self._annotator)
+            pos_ids, polarity_ids = known.annotations["pos_ids"], known.annotations["polarity_ids"]
             # A word's ids are repeated over its pieces; index -1 picks the filler for the rest.
             features["pos_ids"] = np.append(pos_ids, POS_OTHER)[word_index]
             features["polarity_ids"] = np.append(polarity_ids, POLARITY_NEUTRAL)[word_index]
@@ -194,6 +195,15 @@ class CENetProcessor:
         if utterance.label is not None:
             features["labels"] = utterance.label
         return features
+
+    def ahead(self, utterances: Iterable[Utterance]) -> Iterable[Utterance]:
+        """Return utterances with their word ids, where the annotator likes all at once.
+
+        Otherwise they are returned as they are: each gets its ids when it is encoded.
+        """
+        if self._annotator is None or not self._annotator.likes_all_at_once:
+            return utterances
+        return with_word_ids(utterances, self._annotator)
 
     def codes(self, utterance: Utterance, stream: str) -> np.ndarray:
         """Return the code (n,) of each frame of a stream; empty without a vocabulary."""
@@ -322,6 +332,7 @@ class CENetProcessor:
         parameters = read_json(folder / _FILE, _MEND)
         try:
             streams = tuple(parameters.pop("vocabularies"))
+            _check_kinds(parameters)
         except (KeyError, TypeError) as error:
             raise CENetError(f"{folder / _FILE}: is damaged ({error}); {_MEND}") from error
         vocabularies = [
@@ -331,8 +342,36 @@ class CENetProcessor:
         tokenizer = load_tokenizer(folder)
         try:
             return cls(tokenizer, *vocabularies, **parameters)
-        except TypeError as error:
+        except (TypeError, CENetError) as error:
             raise CENetError(f"{folder / _FILE}: is damaged ({error}); {_MEND}") from error
+
+
+def _check_kinds(parameters: Mapping[str, Any]) -> None:
+    """Raise a TypeError if a saved parameter is of another kind than those that are saved."""
+    kinds = {"annotator": str, "max_length": int, "pad_frames_to": int, "reads": str}
+    for name, value in parameters.items():
+        wanted = kinds.get(name, object)
+        if value is None and name in ("annotator", "pad_frames_to"):
+            continue
+        if not isinstance(value, wanted) or isinstance(value, bool):
+            raise TypeError(f"{name} is {value!r:.60}")
+        if isinstance(value, int) and not 0 < value < 10**6:
+            raise TypeError(f"{name} is {value!r:.60}")
+
+
+def _warn_of_unknown_words(
+    corpus: Corpus, tokenizer: PreTrainedTokenizerBase, backbone: str | Path
+) -> None:
+    """Say so if the language model knows few of the words, as one of another language does."""
+    words = [word for utterance in corpus.train[:_SAMPLE] for word in utterance.words]
+    ids = tokenizer(words, is_split_into_words=True, add_special_tokens=False)["input_ids"]
+    unknown = sum(id == tokenizer.unk_token_id for id in ids)
+    if unknown * 2 > len(ids):
+        message = (
+            f"warning: {backbone} does not know {unknown / len(ids):.0%} of the words of "
+            f"{corpus.name}; choose a language model of its language"
+        )
+        print(one_line(message), file=sys.stderr)
 
 
 def load_tokenizer(backbone: str | Path) -> PreTrainedTokenizerBase:
@@ -349,24 +388,8 @@ def load_tokenizer(backbone: str | Path) -> PreTrainedTokenizerBase:
     >>> tokenizer(["unwatchable", "film"], is_split_into_words=True).word_ids()
     [None, 0, 0, 0, 1, None]
     """
-    backbone = resolve_backbone(backbone)
-    if is_sentilare(backbone):
-        return load_sentilare_tokenizer(backbone)
-    try:
-        # RoBERTa's tokenizers want to know that words are separated by spaces; others ignore it.
-        tokenizer = AutoTokenizer.from_pretrained(
-            backbone, add_prefix_space=True, local_files_only=not hub_answers(backbone)
-        )
-    except (OSError, ValueError) as error:
-        raise CENetError(
-            f"{backbone}: no tokenizer could be loaded ({str(error).splitlines()[0]}); "
-            "give 'minilm', a folder with a tokenizer, or a name on the model hub"
-        ) from error
-    if not tokenizer.is_fast:
-        raise CENetError(
-            f"{backbone}: its tokenizer has no fast form, which tells pieces from words"
-        )
-    return tokenizer
+    place = backbone_folder(backbone, "tokenizer")
+    return load_sentilare_tokenizer(place) if is_sentilare(place) else read_tokenizer(place)
 
 
 def _per_word(frames: np.ndarray, n_words: int) -> np.ndarray:

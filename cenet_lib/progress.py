@@ -3,6 +3,7 @@
 Plumbing for everything that takes long: fitting, training, prediction, and the command line.
 """
 
+import math
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -110,11 +111,12 @@ class TrainingProgress:
     def epoch(self, row: Mapping[str, float], epochs: int) -> None:
         """Say how an epoch went: ``row`` is the history's, ``epochs`` the number of all."""
         if self._visible:
+            corr = row["valid_corr"]
+            told = "not defined" if math.isnan(corr) else f"{corr:.3f}"
             tqdm.write(
                 f"epoch {row['epoch']}/{epochs}   "
                 f"train: MSE {row['train_mse']:.3f}, MAE {row['train_mae']:.3f}   "
-                f"valid: MSE {row['valid_mse']:.3f}, MAE {row['valid_mae']:.3f}, "
-                f"Corr {row['valid_corr']:.3f}"
+                f"valid: MSE {row['valid_mse']:.3f}, MAE {row['valid_mae']:.3f}, Corr {told}"
             )
 
 

@@ -16,8 +16,9 @@ Text is padded with id 0 there. It makes no difference: the attention mask hides
 positions run 2 … L+1 whatever the padding, because the linguistic embeddings enter through
 ``inputs_embeds``.
 
-`cenet_lib.model.CENet.from_published` opens such a checkpoint by way of `read_published`; the
-published run can be repeated with `published_optimizer`.
+`cenet_lib.model.CENet.from_published` opens such a checkpoint by way of `read_published`. The
+published run can be repeated with the recipe ``mosi-published``, whose setting
+``optimizer="published"`` makes training take `published_optimizer`.
 """
 
 import math
@@ -31,8 +32,17 @@ from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedModel
 
 from .errors import CENetError
-from .language.sentilare import NOT_NEEDED, RENAMED, roberta_config
-from .language.weights import read_config, read_weights, rename, renamed
+from .language.described import check_sizes, harmless
+from .language.sentilare import NOT_NEEDED, RENAMED, in_own_terms, roberta_config
+from .language.weights import (
+    check_values,
+    config_file,
+    read_config,
+    read_weights,
+    rename,
+    renamed,
+    weight_shapes,
+)
 
 _CE = "roberta.encoder.CE."
 STATE_DICT = "the state dict"  # what error messages call weights that come without a file
@@ -74,7 +84,7 @@ def read_published(
         ``n_acoustic_codes``.
     weights : dict of str to Tensor
         The weights by the names of a `CENet`. The unused pooler and heads of pre-training are left
-        out.
+        out, and so are a wrapper's name in front and buffers such as ``position_ids``.
 
     Raises
     ------
@@ -93,20 +103,26 @@ open a language model, such as SentiLARE, with CENet.from_backbone
     if isinstance(source, Mapping):
         where, found, config = STATE_DICT, source, config or {}
     else:
-        where, found = str(source), read_weights(source)
-        config = read_config(source) if config is None else config
+        where, found = str(source), weight_shapes(source)
+        if config is None:
+            config = harmless(read_config(source))
+            check_sizes(config_file(source), config, found)
+    shapes = in_own_terms(found)
     options: dict[str, Any] = {}
     for stream in ("visual", "acoustic"):
         name = f"{_CE}{stream}_embedding.weight"
-        if name not in found:
+        if name not in shapes:
             raise CENetError(
                 f"{where}: has no {name}, so it is not a published CENet; "
                 "open a language model, such as SentiLARE, with CENet.from_backbone"
             )
-        options[f"n_{stream}_codes"] = len(found[name]) - 1
-    backbone = roberta_config(config, found)
+        options[f"n_{stream}_codes"] = len(shapes[name]) - 1
+    backbone = roberta_config(config, shapes, where)
     options |= {"backbone": backbone, "head_dropout": backbone.hidden_dropout_prob}
-    return options, renamed(found, RULES, NOT_NEEDED)
+    found = source if isinstance(source, Mapping) else read_weights(source)
+    weights = renamed(in_own_terms(found), RULES, NOT_NEEDED)
+    check_values(where, weights)
+    return options, weights
 
 
 def to_published(model: PreTrainedModel) -> dict[str, Tensor]:
@@ -190,6 +206,8 @@ def published_optimizer(
     spared = ("bias", "LayerNorm.weight")
     parts: dict[str, list[nn.Parameter]] = {"backbone": [], "fusion": [], "no decay": []}
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:  # a frozen layer is in no group
+            continue
         if name.startswith("fusion."):
             parts["fusion"].append(parameter)
         elif any(word in name for word in spared):
@@ -199,6 +217,7 @@ def published_optimizer(
     groups = [
         {"name": part, "params": parameters, "weight_decay": weight_decay * (part != "no decay")}
         for part, parameters in parts.items()
+        if parameters
     ]
     optimizer = PublishedAdamW(groups, lr=lr, eps=eps, fused=True)
     rise = warmup * n_steps

@@ -7,7 +7,8 @@ here and nowhere else; the command line's options and the recipes' keys are made
 
 import difflib
 import math
-from collections.abc import Sequence
+import reprlib
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
@@ -26,6 +27,8 @@ _AT_LEAST_ONE = (
     *("epochs", "batch_size", "accumulate", "max_length", "n_visual_codes", "n_acoustic_codes"),
     *("pad_frames_to", "patience", "save_every"),
 )
+# More than anybody needs, and less than what overflows somewhere.
+_AT_MOST = {**dict.fromkeys(_AT_LEAST_ONE, 1_000_000), "seed": 2**32 - 1}
 _AT_LEAST_ZERO = (
     *("lr_backbone", "lr_fusion", "lr_head", "weight_decay", "max_grad_norm", "adam_epsilon"),
     *("injection_layer", "freeze_layers", "seed"),
@@ -72,14 +75,18 @@ class TrainingSettings:
     n_acoustic_codes: int = _setting(16, "size k of the voice's vocabulary")
     streams: str = _setting(
         "both",
-        "which streams the model gets; 'shuffled' deals them to other utterances, a control",
+        "which streams the model gets; 'shuffled' gives each utterance another's, a control",
         ("both", "visual", "acoustic", "shuffled"),
     )
     head_dropout: float = _setting(0.1, "share of the head's inputs left out in training")
     linguistic: str | None = _setting(
         None,
-        "dictionary for part-of-speech and word-polarity ids, none by default",
-        ("offline", "sentiwordnet"),
+        "dictionary for part-of-speech and word-polarity ids, none by default; 'file': the "
+        "corpus's own",
+        ("offline", "sentiwordnet", "stanford", "file"),
+    )
+    stanford_folder: str | None = _setting(
+        None, "where the Stanford tagger lies, for 'stanford'; by default CENET_STANFORD says"
     )
     max_length: int = _setting(50, "most word pieces per utterance")
     pad_frames_to: int | None = _setting(
@@ -96,6 +103,11 @@ class TrainingSettings:
     lr_fusion: float = _setting(1e-3, "learning rate of CE, which starts at random")
     lr_head: float = _setting(1e-3, "learning rate of the head, which starts at random")
     warmup: float = _setting(0.1, "share of the steps in which learning rates rise from 0")
+    optimizer: str = _setting(
+        "adamw",
+        "AdamW, or 'published': the published code's, with one learning rate for all",
+        ("adamw", "published"),
+    )
     weight_decay: float = _setting(0.01, "on matrices, not on biases and norms")
     adam_epsilon: float = _setting(1e-8, "AdamW's epsilon")
     max_grad_norm: float = _setting(1.0, "clip the gradient to this norm; 0: do not")
@@ -126,6 +138,18 @@ class TrainingSettings:
             raise CENetError(f"head_dropout is {self.head_dropout}; it must be in [0, 1)")
         if not 0 <= self.warmup <= 1:
             raise CENetError(f"warmup is {self.warmup}; it is a share of the steps, 0 to 1")
+        rates = {self.lr_backbone, self.lr_fusion, self.lr_head}
+        if self.optimizer == "published" and len(rates) > 1:
+            raise CENetError(
+                f"lr_backbone, lr_fusion and lr_head are {self.lr_backbone:g}, {self.lr_fusion:g} "
+                f"and {self.lr_head:g}; the published optimizer has one learning rate, give all "
+                "three the same or take optimizer: adamw"
+            )
+        if self.optimizer == "published" and self.precision == "fp16" and self.accumulate > 1:
+            raise CENetError(
+                "the published optimizer clips the gradient of each part of a batch, which fp16 "
+                "cannot do; give accumulate 1, or precision bf16 or fp32"
+            )
         if self.batch_size < self.accumulate:
             raise CENetError(
                 f"a batch of {self.batch_size} cannot be worked through in {self.accumulate} parts"
@@ -136,18 +160,22 @@ class TrainingSettings:
         name, value = setting.name, getattr(self, setting.name)
         kinds = setting_kinds(name)
         if float in kinds and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
+            value = float(value) if abs(value) < 2**1000 else math.inf
             object.__setattr__(self, name, value)
         if type(value) not in kinds:
             wanted = " or ".join(k.__name__.replace("NoneType", "nothing") for k in kinds)
-            raise CENetError(f"{name} is {value!r}; it must be {wanted}")
+            raise CENetError(f"{name} is {_brief(value)}; it must be {wanted}")
         if value is None:
             return
         choices = setting.metadata["choices"]
         if choices and value not in choices:
-            raise CENetError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
+            raise CENetError(f"{name} is {_brief(value)}; choose one of {', '.join(choices)}")
+        if isinstance(value, float) and not math.isfinite(value) and name not in _AT_LEAST_ZERO:
+            raise CENetError(f"{name} is {value}; it must be a finite number")
         if name in _AT_LEAST_ONE and value < 1:
-            raise CENetError(f"{name} is {value}; it must be at least 1")
+            raise CENetError(f"{name} is {_brief(value)}; it must be at least 1")
+        if name in _AT_MOST and value > _AT_MOST[name]:
+            raise CENetError(f"{name} is {_brief(value)}; it must be at most {_AT_MOST[name]}")
         if name in _AT_LEAST_ZERO and not 0 <= value < math.inf:
             raise CENetError(f"{name} is {value}; it must be 0 or more")
 
@@ -191,6 +219,8 @@ def load_recipe(name_or_path: str | Path) -> dict[str, Any]:
     path = RECIPES / f"{name_or_path}.yaml"
     if not path.is_file():
         path = Path(name_or_path)
+    if path.exists() and not path.is_file():
+        raise CENetError(f"{path}: is no file; give the YAML file itself")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -198,22 +228,66 @@ def load_recipe(name_or_path: str | Path) -> dict[str, Any]:
         raise CENetError(
             f"{name_or_path}: there is no such recipe; choose {names}, or give a YAML file"
         ) from None
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise CENetError(f"{path}: cannot be read as YAML ({reason})") from error
     if not isinstance(content, dict):
         raise CENetError(f"{path}: must be a list of 'setting: value' lines")
-    known = [setting.name for setting in fields(TrainingSettings)]
-    for key, value in content.items():
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"settings are {', '.join(known)}"
-            raise CENetError(f"{path}: there is no setting {key!r}; {hint}")
-        if isinstance(value, str) and float in setting_kinds(key):
-            with suppress(ValueError):  # YAML takes 6e-5 for a text; it wants 6.0e-5
-                content[key] = float(value)
-    try:
-        TrainingSettings(**content)
-    except CENetError as error:
-        raise CENetError(f"{path}: {error}") from error
+    content = {key: _as_meant(key, value) for key, value in content.items()}
+    checked_settings(content, path)
     return content
+
+
+def _as_meant(name: Any, value: Any) -> Any:
+    """Return a value of a recipe as it was meant where YAML 1.1 takes it for something else."""
+    setting = TrainingSettings.__dataclass_fields__.get(name)
+    if setting is None:
+        return value
+    if isinstance(value, str) and float in setting_kinds(name):
+        with suppress(ValueError):  # YAML takes 6e-5 for a text; it wants 6.0e-5
+            return float(value)
+    if value is False and "off" in (setting.metadata["choices"] or ()):
+        return "off"  # YAML takes off and no for false
+    if value is False and type(None) in setting_kinds(name):
+        return None  # patience: off
+    return value
+
+
+def checked_settings(values: Mapping[Any, Any], where: str | Path) -> TrainingSettings:
+    """Return the settings that a file gives by name, or say what is wrong with it.
+
+    Parameters
+    ----------
+    values : mapping of name to value
+        What the file holds.
+    where : str or Path
+        The file, which begins the error message.
+
+    Raises
+    ------
+    CENetError
+        If a name is unknown or a value refused.
+
+    Examples
+    --------
+    >>> checked_settings({"epochs": 5}, "mine.yaml").epochs
+    5
+    >>> checked_settings({"epoch": 5}, "mine.yaml")
+    Traceback (most recent call last):
+    cenet_lib.errors.CENetError: mine.yaml: there is no setting 'epoch'; did you mean 'epochs'?
+    """
+    known = [setting.name for setting in fields(TrainingSettings)]
+    for key in values:
+        if key not in known:
+            near = difflib.get_close_matches(str(key)[:99], known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"settings are {', '.join(known)}"
+            raise CENetError(f"{where}: there is no setting {_brief(key)}; {hint}")
+    try:
+        return TrainingSettings(**values)
+    except (ValueError, OverflowError) as error:
+        raise CENetError(f"{where}: {error}") from error
+
+
+def _brief(value: object) -> str:
+    """Return a value as it would be written, cut short: a recipe may hold anything at any depth."""
+    return reprlib.repr(value)

@@ -7,13 +7,15 @@ is written once and opens at once ever after. It is a folder with
   for every array its first row and number of rows, and the scalar annotations;
 - ``visual.npy`` and ``acoustic.npy``: the frames of all utterances one after another, float32;
 - ``<annotation>.npy``: the same for each array annotation, such as ``pos_ids``;
-- ``corpus.json``: name, label range, feature names, provenance, kinds of annotations.
+- ``corpus.json``: name, label range, feature names, provenance, kinds of annotations, and the
+  SHA-256 of each of the other files.
 
-Opening reads the table and maps the arrays, so the time does not depend on the number of frames.
-There is no pickle in any of it.
+Opening reads the table and maps the arrays, so the time does not depend on the number of frames; a
+flipped bit in an array is therefore found by `changed_files` only. There is no pickle in any of it.
 """
 
 import csv
+import hashlib
 import json
 import math
 import sys
@@ -26,8 +28,15 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 
 from .errors import CENetError
-from .files import atomic_folder, read_json, refuse_existing, write_json
-from .utterance import SPLITS, STREAMS, Annotation, Utterance
+from .files import (
+    atomic_folder,
+    read_json,
+    refuse_existing,
+    refuse_full,
+    sha256,
+    write_json,
+)
+from .utterance import HALF, SPLITS, STREAMS, Annotation, Utterance, is_proper
 
 FORMAT = "cenet-corpus"
 VERSION = 1
@@ -35,7 +44,7 @@ _HEADER, _TABLE = "corpus.json", "segments.csv"
 _MEND = "convert the corpus anew"
 _FIXED = ("id", "split", "video", "label", "words")
 _SCALARS: dict[str, type] = {"float": float, "str": str}
-_ERRORS = "surrogatepass"  # a text of half a character is kept as it came
+_ERRORS = "surrogatepass"  # half a character is read, to be told where it is
 
 _Row = dict[str, str]  # of the table, by column
 
@@ -96,8 +105,8 @@ def write_store(
     Raises
     ------
     CENetError
-        If the folder exists, the disk refuses, or an annotation cannot be stored: because of its
-        name or its type, or because two utterances disagree on its kind.
+        If the folder exists, the disk has no room or refuses, or an annotation cannot be stored:
+        because of its name or its type, or because two utterances disagree on its kind.
 
     Examples
     --------
@@ -113,6 +122,8 @@ def write_store(
     """
     refuse_existing(folder)
     arrays, scalars = _survey(splits, widths, header["name"])
+    needed = sum(math.prod(layout.shape) * layout.dtype.itemsize for layout in arrays.values())
+    refuse_full(folder, needed)
     with atomic_folder(folder) as temporary:
         # The files are closed before the folder is renamed or removed; Windows insists.
         with ExitStack() as opened:
@@ -129,9 +140,11 @@ def write_store(
             for split, utterances in splits.items():
                 for utterance in utterances:
                     table.writerow(_row(split, utterance, cursors, scalars))
+        hashes = {f"{name}.npy": cursor.sha256() for name, cursor in cursors.items()}
+        hashes[_TABLE] = sha256(temporary / _TABLE)
         form = {"format": FORMAT, "version": VERSION}
         sizes = {split: len(splits[split]) for split in SPLITS}
-        contents = {"sizes": sizes, "arrays": list(arrays), "scalars": scalars}
+        contents = {"sizes": sizes, "arrays": list(arrays), "scalars": scalars, "sha256": hashes}
         write_json(temporary / _HEADER, {**form, **header, **contents})
 
 
@@ -163,6 +176,44 @@ def _row(
         else:
             row.append(repr(float(value)) if kind == "float" else json.dumps(value))
     return row
+
+
+def changed_files(folder: str | Path) -> list[str]:
+    """Return a sentence per file that is not as `write_store` left it; every byte is read for it.
+
+    A folder that an older version of the package wrote has no hashes, and nothing is said of it.
+
+    Raises
+    ------
+    CENetError
+        If ``corpus.json`` or a file is missing.
+
+    Examples
+    --------
+    >>> changed_files("data/mine")
+    []
+    """
+    folder = Path(folder)
+    header = _read_header(folder)
+    hashes = header.get("sha256", {})
+    names = [_TABLE, *(f"{name}.npy" for name in header["arrays"])]
+    if not isinstance(hashes, dict):
+        raise CENetError(f"{folder / _HEADER}: its hashes are damaged; {_MEND}")
+    for name in names:
+        _check_regular(folder / name)
+    return [
+        f"{folder / name}: has changed since it was written; {_MEND}"
+        for name in names
+        if hashes and sha256(folder / name) != hashes.get(name)
+    ]
+
+
+def _check_regular(path: Path) -> None:
+    """Raise a `CENetError` if there is no file, or something that might never end."""
+    if not path.exists():
+        raise CENetError(f"{path}: is missing; {_MEND}")
+    if not path.is_file():
+        raise CENetError(f"{path}: is no regular file; {_MEND}")
 
 
 def read_store(folder: str | Path) -> tuple[dict[str, "StoredUtterances"], dict[str, Any]]:
@@ -301,10 +352,18 @@ class _Appender:
         descr = np.lib.format.dtype_to_descr(layout.dtype)
         head = {"descr": descr, "fortran_order": False, "shape": layout.shape}
         np.lib.format.write_array_header_1_0(self._file, head)
+        self._file.flush()
+        self._digest = hashlib.sha256(path.read_bytes())
 
     def append(self, values: np.ndarray) -> None:
-        self._file.write(np.ascontiguousarray(values, dtype=self._dtype).tobytes())
+        content = np.ascontiguousarray(values, dtype=self._dtype).tobytes()
+        self._file.write(content)
+        self._digest.update(content)
         self.rows += len(values)
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of all that was written."""
+        return self._digest.hexdigest()
 
     def __enter__(self) -> "_Appender":
         return self
@@ -374,7 +433,8 @@ def _read_header(folder: Path) -> dict[str, Any]:
         names, arrays, scalars = header["feature_names"], header["arrays"], header["scalars"]
         sound = (
             isinstance(header["name"], str)
-            and low <= high
+            and low < high
+            and math.isfinite(high - low)
             and all(names[stream] is None or _are_texts(names[stream]) for stream in STREAMS)
             and _are_texts(arrays)
             and all(name.isidentifier() for name in arrays)
@@ -398,6 +458,7 @@ def _are_texts(values: object) -> bool:
 def _map(folder: Path, name: str) -> np.ndarray:
     """Return the numbers of an ``.npy`` file, mapped, not read."""
     path = folder / f"{name}.npy"
+    _check_regular(path)
     try:
         with open(path, "rb") as file:
             if np.lib.format.read_magic(file) != (1, 0):
@@ -413,8 +474,6 @@ def _map(folder: Path, name: str) -> np.ndarray:
         if 0 in shape:
             return np.empty(shape, dtype)
         return np.asarray(np.memmap(path, dtype, "r", start, shape))
-    except FileNotFoundError:
-        raise CENetError(f"{path}: is missing; {_MEND}") from None
     except Exception as error:  # the header is parsed as Python text, which can fail in any way
         raise CENetError(f"{path}: is damaged ({error}); {_MEND}") from error
 
@@ -424,6 +483,7 @@ def _read_rows(
 ) -> dict[str, list[_Row]]:
     """Return the checked rows of the table by split."""
     path = folder / _TABLE
+    _check_regular(path)
     rows: dict[str, list[_Row]] = {split: [] for split in SPLITS}
     seen: set[str] = set()
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a long transcript is one field
@@ -440,8 +500,6 @@ def _read_rows(
                     raise CENetError(
                         f"{path}: segment {row.get('id')!r} (number {line}): {error}; {_MEND}"
                     ) from error
-    except FileNotFoundError:
-        raise CENetError(f"{path}: is missing; {_MEND}") from None
     except (OSError, csv.Error, UnicodeDecodeError) as error:
         raise CENetError(f"{path}: is damaged ({error}); {_MEND}") from error
     sizes = {split: len(rows[split]) for split in SPLITS}
@@ -460,6 +518,10 @@ def _check_row(row: _Row, header: Mapping[str, Any], arrays: Mapping[str, np.nda
     words = json.loads(row["words"])
     if not (words and _are_texts(words) and all(word.strip() for word in words)):
         raise ValueError("its words are damaged")
+    if not is_proper(row["id"]):
+        raise ValueError(f"its id {HALF}")
+    if not is_proper("".join(words)):
+        raise ValueError(f"a word of it {HALF}")
     low, high = header["label_range"]
     if row["label"] and not low <= float(row["label"]) <= high:
         raise ValueError(f"its label {row['label'][:20]} is not in [{low:g}, {high:g}]")

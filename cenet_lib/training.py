@@ -18,35 +18,33 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list, gather_object, set_seed
 
-from .corpora import load_corpus
 from .corpus import Corpus
 from .errors import CENetError, Interrupted
-from .files import read_json, refuse_existing, write_json
+from .files import refuse_existing, remove_leftovers, write_json
 from .metrics import evaluate_predictions
 from .prediction import attention_summary, outputs
 from .progress import TrainingProgress
 from .runs.checkpoints import (
     TrainingState,
     checkpoint_of,
+    has_checkpoint,
     load_checkpoint,
+    load_weights,
     newest_whole_checkpoint,
     save_checkpoint,
 )
-from .runs.folder import Run, is_finished, locked
+from .runs.folder import Run, corpus_of, is_finished, locked, read_config
 from .runs.outcome import describe_run, write_outcome
 from .runs.preparation import Training, prepare
 from .runs.stopping import StopSignals
-from .settings import TrainingSettings
-
-if TYPE_CHECKING:
-    from .runs.tracking import WandbTracker
+from .runs.tracking import WandbTracker
+from .settings import TrainingSettings, checked_settings
 
 _MOST_SUMMARISED = 256  # valid utterances whose attention is looked at after each epoch
 
@@ -154,6 +152,7 @@ def train_epoch(
 
     Examples
     --------
+    >>> from cenet_lib import load_corpus
     >>> settings = TrainingSettings("models/mine", n_visual_codes=3, n_acoustic_codes=3)
     >>> training = prepare(load_corpus("data/mine"), settings)
     >>> state = TrainingState(steps_per_epoch=len(training.batches))
@@ -174,7 +173,7 @@ def train_epoch(
             if not torch.isfinite(output.loss):
                 raise _no_number(training, state, output.loss.item(), [f["id"] for f in features])
             accelerator.backward(output.loss * part.weight)
-            if accelerator.sync_gradients and training.settings.max_grad_norm > 0:
+            if _clips_now(training):
                 accelerator.clip_grad_norm_(model.parameters(), training.settings.max_grad_norm)
             optimizer.step()
             training.scheduler.step()
@@ -184,6 +183,13 @@ def train_epoch(
         if accelerator.sync_gradients:
             state.step += 1
             between_steps()
+
+
+def _clips_now(training: Training) -> bool:
+    """Tell whether the gradient is due to be clipped: of a batch, as published of each part."""
+    settings = training.settings
+    due = training.accelerator.sync_gradients or settings.optimizer == "published"
+    return due and settings.max_grad_norm > 0
 
 
 def evaluate_epoch(training: Training, split: str) -> dict[str, float]:
@@ -210,6 +216,7 @@ def evaluate_epoch(training: Training, split: str) -> dict[str, float]:
 
     Examples
     --------
+    >>> from cenet_lib import load_corpus
     >>> settings = TrainingSettings("models/mine", n_visual_codes=3, n_acoustic_codes=3)
     >>> training = prepare(load_corpus("data/mine"), settings)
     >>> list(evaluate_epoch(training, "valid"))[:3]
@@ -229,15 +236,16 @@ def evaluate_epoch(training: Training, split: str) -> dict[str, float]:
     return _score(labels, predictions, training.corpus.label_range)
 
 
-def resume(folder: str | Path, corpus: Corpus | None = None) -> Run:
+def resume(folder: str | Path, corpus: Corpus | str | Path | None = None) -> Run:
     """Go on with a run that was stopped or killed; it ends as if that had not happened.
 
     Parameters
     ----------
     folder : str or Path
         Folder of the run.
-    corpus : Corpus, optional
-        The same corpus as before; by default it is loaded from where it came from.
+    corpus : Corpus, str or Path, optional
+        The same corpus as before, or where it is now; by default it is loaded from where it was, or
+        from where it lies beside the run, see `cenet_lib.runs.folder.corpus_of`.
 
     Returns
     -------
@@ -247,8 +255,8 @@ def resume(folder: str | Path, corpus: Corpus | None = None) -> Run:
     Raises
     ------
     CENetError
-        If there is no such run, it is finished, another process is training it, or the corpus is no
-        longer the same.
+        If there is no such run, it is finished, another process is training it, the corpus is no
+        longer the same, or ``config.json`` or the checkpoint are damaged or another run's.
 
     Examples
     --------
@@ -261,25 +269,25 @@ def resume(folder: str | Path, corpus: Corpus | None = None) -> Run:
         raise CENetError(f"{folder}: is finished; there is nothing to resume")
     if not (folder / "config.json").is_file():
         raise CENetError(f"{folder}: holds no run (config.json is missing); begin one with train")
-    config = read_json(folder / "config.json", "begin a new run")
-    source = config["corpus"]["source"]
-    if corpus is None:
-        corpus = load_corpus(source)
+    config = read_config(folder, "put the right one back, or begin a new run")
+    settings = checked_settings(config["settings"], folder / "config.json")
+    if not isinstance(corpus, Corpus):
+        corpus = corpus_of(folder, config, corpus)
     before, now = config["corpus"]["fingerprint"], corpus.fingerprint()
     if before != now:
         raise CENetError(
             f"{folder}: the corpus has changed since this run began (fingerprint {before[:16]}… "
             f"then, {now[:16]}… now); put the old one back, or begin a new run"
         )
-    settings = TrainingSettings(**config["settings"])
-    return train(corpus, folder, settings, source=source, resuming=True)
+    return train(corpus, folder, settings, resuming=True)
 
 
 @contextmanager
 def _claimed(folder: Path, accelerator: Accelerator, keep: bool) -> Iterator[None]:
     """Make a run's folder and hold it against other trainings; unless kept, remove it if it fails.
 
-    Once there is a checkpoint, the folder stays: training can go on from there.
+    Once there is a checkpoint, the folder stays: training can go on from there. Temporary files
+    that a killed process left are removed, now that no other process can be writing.
     """
     if not accelerator.is_main_process:
         accelerator.wait_for_everyone()
@@ -288,13 +296,17 @@ def _claimed(folder: Path, accelerator: Accelerator, keep: bool) -> Iterator[Non
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CENetError(f"{folder}: could not be created: {error.strerror}") from error
+        raise CENetError(
+            f"{folder}: could not be created: {error.strerror}; "
+            "choose a folder that you may write to"
+        ) from error
     accelerator.wait_for_everyone()
     with locked(folder):
+        remove_leftovers(folder)
         try:
             yield
         except BaseException:
-            if not keep and not any(folder.glob("checkpoints/checkpoint-*")):
+            if not keep and not has_checkpoint(folder):
                 shutil.rmtree(folder, ignore_errors=True)
             raise
 
@@ -309,7 +321,7 @@ def _describe(
     """Write config.json, unless the run has one from before it was stopped."""
     path = folder / "config.json"
     if accelerator.is_main_process and not path.is_file():
-        write_json(path, describe_run(corpus, settings, source or corpus.name))
+        write_json(path, describe_run(corpus, settings, source, folder))
 
 
 def _begin(training: Training, folder: Path, resuming: bool) -> TrainingState:
@@ -323,16 +335,20 @@ def _begin(training: Training, folder: Path, resuming: bool) -> TrainingState:
     set_seed(training.settings.seed, device_specific=True)
     if checkpoint is None:
         return TrainingState(steps_per_epoch=len(training.batches))
-    return load_checkpoint(checkpoint, accelerator)
+    state = load_checkpoint(checkpoint, accelerator)
+    if state.steps_per_epoch != len(training.batches):
+        raise CENetError(
+            f"{checkpoint}: has {state.steps_per_epoch} steps per epoch where this run has "
+            f"{len(training.batches)}; it belongs to another run: begin a new one"
+        )
+    return state
 
 
-def _tracker(folder: Path, training: Training) -> "WandbTracker | None":
+def _tracker(folder: Path, training: Training) -> WandbTracker | None:
     """Return what logs to Weights & Biases, on one process and if that was asked for."""
     if training.settings.wandb == "off" or not training.accelerator.is_main_process:
         return None
-    from .runs.tracking import WandbTracker  # heavy: wandb takes a second
-
-    config = read_json(folder / "config.json", "begin a new run")
+    config = read_config(folder, "begin a new run")
     return WandbTracker(folder, config, training.settings.wandb)
 
 
@@ -371,12 +387,12 @@ def _finish(
     training: Training,
     state: TrainingState,
     began: float,
-    tracker: "WandbTracker | None",
+    tracker: WandbTracker | None,
 ) -> None:
     """Take the weights of the best epoch, write what the run leaves, and drop the checkpoints."""
     accelerator = training.accelerator
     best = checkpoint_of(folder, state.best_epoch() * state.steps_per_epoch)
-    accelerator.load_state(str(best))
+    load_weights(best, accelerator)
     if accelerator.is_main_process:
         # without the wrapper that lowers the precision: as whoever opens the run will predict
         model = accelerator.unwrap_model(training.plain_model, keep_fp32_wrapper=False)

@@ -13,6 +13,7 @@ them in splits. Conventions used everywhere in this package:
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from types import MappingProxyType
@@ -23,6 +24,8 @@ from .errors import CENetError
 
 SPLITS = ("train", "valid", "test")
 STREAMS = ("visual", "acoustic")
+
+HALF = "holds half of a surrogate pair, which is no character"
 
 Annotation = np.ndarray | float | str  # values per word or frame (n,), or one per utterance
 
@@ -72,6 +75,8 @@ class Utterance:
     def __post_init__(self) -> None:
         if not isinstance(self.id, str) or not self.id:
             raise CENetError(f"an utterance's id must be a non-empty text, not {self.id!r}")
+        if not is_proper(self.id):
+            raise CENetError(f"{self.id!r}: the id {HALF}; rename the segment")
         set_ = object.__setattr__  # the usual way past frozen=True, in __post_init__ only
         set_(self, "words", _as_words(self.words, self.id))
         for stream in STREAMS:
@@ -122,6 +127,59 @@ class Utterance:
         )
 
 
+def checked_range(label_range: object, where: str) -> tuple[float, float]:
+    """Return the lowest and the highest label as numbers.
+
+    Parameters
+    ----------
+    label_range : (float, float)
+    where : str
+        The beginning of an error message.
+
+    Raises
+    ------
+    CENetError
+        If they are not two finite numbers, the lower one first.
+
+    Examples
+    --------
+    >>> checked_range([-3, 3], "tiny")
+    (-3.0, 3.0)
+    >>> checked_range((-3, float("inf")), "tiny")
+    Traceback (most recent call last):
+    cenet_lib.errors.CENetError: tiny: the label range is (-3, inf); give the lowest and the \
+highest label, two finite numbers
+    """
+    low = high = float("nan")
+    if not isinstance(label_range, (str, bytes)):  # whose digits would do
+        with suppress(TypeError, ValueError, OverflowError):
+            low, high = map(float, label_range)  # type: ignore[call-overload]  # its failure tells
+    if not (low < high and isfinite(high - low)):
+        raise CENetError(
+            f"{where}: the label range is {str(label_range)[:60]}; give the lowest and the highest "
+            "label, two finite numbers"
+        )
+    return low, high
+
+
+def is_proper(text: str) -> bool:
+    """Tell whether a text can be written to a file and read by a tokenizer.
+
+    Half of a surrogate pair can not: it is what a program leaves that cuts a text in the middle of
+    an emoji.
+
+    Examples
+    --------
+    >>> is_proper("😀"), is_proper("\\ud83d")
+    (True, False)
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _as_words(words: Sequence[str], id: str) -> tuple[str, ...]:
     if isinstance(words, str):
         raise CENetError(f"{id}: words must be a list of words, not one text; split it")
@@ -132,6 +190,8 @@ def _as_words(words: Sequence[str], id: str) -> tuple[str, ...]:
             raise CENetError(
                 f"{id}: word {position} is {word!r}; every word must be a non-blank text"
             )
+        if not is_proper(word):
+            raise CENetError(f"{id}: word {position}, {word!r}, {HALF}; transcribe it anew")
     return tuple(words)
 
 

@@ -30,7 +30,7 @@ from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from .errors import CENetError
-from .files import atomic_file, read_json, write_json
+from .files import atomic_file, read_json, refuse_special, write_json
 from .frames import Frames, Sample, Statistics, as_matrix, batches, count_distinct, standardize
 
 _FORMAT = "cenet-vocabulary"
@@ -162,29 +162,38 @@ class FeatureVocabulary(TransformerMixin, ClusterMixin, BaseEstimator):  # type:
         return self
 
     @one_thread
-    def partial_fit(self, frames: ArrayLike, y: object = None) -> "FeatureVocabulary":
-        """Learn from one chunk (n, d) of a stream that is read only once.
+    def partial_fit(self, frames: Frames, y: object = None) -> "FeatureVocabulary":
+        """Learn from one part of a collection that is read part by part.
 
-        The first chunk sets the statistics and the starting codes, so it should be a fair sample;
-        the later ones move the codes only.
+        The first part sets the statistics and the starting codes, so it should be a fair sample; it
+        is read twice. The later ones are read once and move the codes only.
+
+        Parameters
+        ----------
+        frames : (n, d) array, or an iterable of (n_i, d) arrays that can be iterated repeatedly
+            The frames of this part.
+        y : object
+            Ignored, as by `fit`.
 
         Raises
         ------
         CENetError
-            If the first chunk has fewer distinct frames than codes, a later one another width, or
+            If the first part has fewer distinct frames than codes, a later one another width, or
             the vocabulary was read from a file.
         """
-        frames = as_matrix(frames)
-        if not hasattr(self, "codes_"):
+        first = not hasattr(self, "codes_")
+        if first:
             self._check_parameters()
+            if isinstance(frames, Iterator):
+                raise CENetError("the first part is read twice; give a list, not a generator")
             self._start(frames)
         elif not hasattr(self, "_kmeans"):
             raise CENetError("a vocabulary read from a file is finished; fit a new one instead")
-        else:
-            self._check_width(frames)
-            self.n_frames_ += len(frames)
-            self.n_nonfinite_ += int(np.count_nonzero(~np.isfinite(frames)))
         for batch in batches(frames, self.batch_size):
+            if not first:
+                self._check_width(batch)
+                self.n_frames_ += len(batch)
+                self.n_nonfinite_ += int(np.count_nonzero(~np.isfinite(batch)))
             self._refine(batch)
         return self
 
@@ -338,6 +347,7 @@ class FeatureVocabulary(TransformerMixin, ClusterMixin, BaseEstimator):  # type:
                 raise ValueError(f"its format is {saved['format']!r}")
             vocabulary = cls(**saved["parameters"])
             vocabulary._check_parameters()
+            refuse_special(f"{stem}.npz")
             with np.load(f"{stem}.npz", allow_pickle=False) as arrays:
                 mean, scale, codes = (arrays[name] for name in ("mean", "scale", "codes"))
             if not (mean.shape == scale.shape == codes.shape[1:] and mean.ndim == 1):

@@ -5,6 +5,8 @@
     python notebooks/build.py --check          say what is out of date; execute nothing
     python notebooks/build.py --fast           try them on little data; write nothing
     python notebooks/build.py --course FOLDER  lay out a course folder for nbgrader
+    python notebooks/build.py --mend-submissions COURSE
+                                               let nbgrader grade students who copied an exercise
 
 A source, ``source/NN_name.py``, is a script in jupytext's percent format. Each gives
 
@@ -19,6 +21,10 @@ An exercise is a Markdown cell that starts with a heading such as
 with the marked solution; and a code cell ``# %% check="its_name"`` that calls
 ``check("its_name", answer)``. The marks become nbgrader's metadata; the check gets a hidden half
 that raises when the answer is wrong.
+
+A student who copies an exercise cell copies its marks too, and nbgrader stops at the second one:
+for everybody. ``--mend-submissions`` takes the marks off all copies but one, in the notebooks at
+``COURSE/submitted/<student>/<assignment>``; it changes no cell's text.
 """
 
 import argparse
@@ -34,6 +40,8 @@ from pathlib import Path
 import jupytext
 import nbformat
 from nbclient import NotebookClient
+
+from cenet_lib.files import atomic_file
 
 HERE = Path(__file__).resolve().parent
 SOURCES = HERE / "source"
@@ -261,6 +269,64 @@ def lay_out_course(sources: list[Path], folder: Path) -> None:
         print(f"source/{source.stem}: ready for nbgrader generate_assignment {source.stem}")
 
 
+def mend_submissions(course: Path) -> tuple[list[str], list[str]]:
+    """Take nbgrader's marks off copied cells in all that students handed in.
+
+    Returns
+    -------
+    mended : list of str
+        What was changed, a line for each copied exercise.
+    broken : list of str
+        The files that are no notebooks, each with the reason; they are left as they are.
+
+    Raises
+    ------
+    BuildError
+        If there is no folder of submissions.
+    """
+    if not (course / "submitted").is_dir():
+        raise BuildError(f"{course}: has no folder 'submitted'; give the course folder of nbgrader")
+    mended, broken = [], []
+    for path in sorted((course / "submitted").glob("*/*/*.ipynb")):
+        where = path.relative_to(course)
+        try:
+            notebook = nbformat.read(path, as_version=4)
+            found = _unmark_copies(notebook)
+            if found:
+                with atomic_file(path) as temporary:
+                    nbformat.write(notebook, temporary)
+        except Exception as error:  # what a student hands in can fail in any way
+            reason = " ".join(str(error).split())[:120]
+            broken.append(f"{where}: is no notebook ({reason}); ask for it again, or move it away")
+        else:
+            mended += [f"{where}: {line}" for line in found]
+    return mended, broken
+
+
+def _unmark_copies(notebook: nbformat.NotebookNode) -> list[str]:
+    """Leave one cell of each name with its marks; say which were copied."""
+    named: dict[str, list[nbformat.NotebookNode]] = {}
+    for cell in notebook.cells:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        if name:
+            named.setdefault(name, []).append(cell)
+        else:  # what nbgrader itself leaves of a copy, and then refuses
+            cell.metadata.pop("nbgrader", None)
+    copied = {name: cells for name, cells in named.items() if len(cells) > 1}
+    for cells in copied.values():
+        kept = _last_answer(cells)
+        for cell in cells:
+            if cell is not kept:
+                del cell.metadata["nbgrader"]
+    return [f"{name} stood there {len(cells)} times" for name, cells in copied.items()]
+
+
+def _last_answer(cells: list[nbformat.NotebookNode]) -> nbformat.NotebookNode:
+    """Return the last cell that was written into, or the last one if none was."""
+    written = [cell for cell in cells if STUB not in cell.source]
+    return (written or cells)[-1]
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Build, check, try or lay out; return the exit status."""
     parser = argparse.ArgumentParser(
@@ -270,7 +336,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="say what is out of date")
     parser.add_argument("--fast", action="store_true", help="try on little data, write nothing")
     parser.add_argument("--course", type=Path, metavar="FOLDER", help="lay out for nbgrader")
+    parser.add_argument("--mend-submissions", type=Path, metavar="COURSE", help="see above")
     options = parser.parse_args(arguments)
+    if options.mend_submissions:
+        mended, broken = mend_submissions(options.mend_submissions)
+        print("\n".join([*mended, *broken]) or "nothing to mend")
+        return 1 if broken else 0
     wanted = tuple(options.names)
     sources = [p for p in sorted(SOURCES.glob("*.py")) if not wanted or p.stem.startswith(wanted)]
     if not sources:

@@ -79,6 +79,87 @@ def misa(split: str) -> list:
     ]
 
 
+def mmim(split: str) -> list:
+    """Padded behind, and the lengths tell it."""
+    return [
+        (
+            (
+                [],
+                padded(s.visual, PADDED),
+                padded(s.acoustic, PADDED_AUDIO),
+                s.words,
+                np.int64(len(s.words)),
+                len(s.words),
+            ),
+            np.array([[s.label]], np.float32),
+            f"{s.video}_{s.number}",
+        )
+        for s in of(split)
+    ]
+
+
+def in_one_dict(form) -> dict:
+    """The lists of one file per split, as a dict."""
+    return {name: form(split) for name, split in zip(("train", "dev", "test"), SIZES)}
+
+
+def flat(data: dict) -> dict:
+    """The same segments without the inner tuple."""
+    return {
+        name: [(*parts, label, id) for parts, label, id in segments]
+        for name, segments in data.items()
+    }
+
+
+def batched(data: dict) -> dict:
+    """The same segments with frames (1, n, d)."""
+    return {
+        name: [
+            ((w, v[None], a[None], *more), label, id) for (w, v, a, *more), label, id in segments
+        ]
+        for name, segments in data.items()
+    }
+
+
+def as_tensors(value: object) -> object:
+    """The same data with tensors in place of arrays of numbers."""
+    import torch
+
+    if isinstance(value, dict):
+        return {key: as_tensors(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(as_tensors(item) for item in value)
+    is_numbers = isinstance(value, np.ndarray) and value.dtype.kind in "iuf"
+    return torch.from_numpy(value.copy()) if is_numbers else value
+
+
+def vectors(labels=None) -> dict:
+    """Files of MulT and MultiBench: vectors in place of words."""
+    return {
+        split: {
+            "vision": np.ones((2, 20, 35)),
+            "audio": np.ones((2, 20, 74)),
+            "text": np.ones((2, 5, 300)),
+            "labels": np.array([[[0.4]], [[-1.8]]]) if labels is None else labels,
+            "id": np.array([[b"abc_1", b"0.0", b"2.1"], [b"abc_2", b"2.1", b"4.0"]]),
+        }
+        for split in SIZES
+    }
+
+
+def hkt() -> dict:
+    """Files of HKT: a punchline, its context, an id, and whether it is humour."""
+    one = ("and then he left", np.ones((4, 371)), np.ones((4, 81)), np.ones((4, 4)))
+    before = (["so", "we met"], np.ones((3, 371)), np.ones((3, 81)), np.ones((3, 4)))
+    return {name: [(one, before, 17, 1)] for name in ("train", "dev", "test")}
+
+
+def bc_lstm() -> tuple:
+    """One stream of bc-LSTM: a vector per utterance of each video."""
+    frames, labels = np.ones((3, 6, 100)), np.ones((3, 6))
+    return frames, labels, frames, labels, 6, [6, 4, 2], [6, 4, 2]
+
+
 def cenet() -> dict:
     def codes(segment, stream):
         found = segment.codes[stream].tolist()

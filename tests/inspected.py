@@ -9,6 +9,8 @@ from small import WORDS, make_backbone
 
 from cenet_lib import Corpus, Run, TrainingSettings, train
 from cenet_lib.corpora import demo
+from cenet_lib.runs.folder import files_of
+from cenet_lib.runs.manifest import write_manifest
 
 HOSTILE = ('<img src=x onerror="window.hacked=1">', "</script><script>window.hacked=2</script>")
 IRONIC = ("that", "is", "a", "great", "film", ".")
@@ -63,4 +65,5 @@ def make_inspected_run(folder: Path, fusion: str = "ce", scale: float = 400.0) -
         if run.model.fusion is not None:
             run.model.fusion.output.weight.mul_(50_000)
     run.model.save_pretrained(run.folder / "model")
+    write_manifest(run.folder, files_of(run.folder))
     return run

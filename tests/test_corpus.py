@@ -70,8 +70,15 @@ def test_a_fingerprint_tells_every_change():
         fingerprint(visual=frame),
         fingerprint(visual=frame[:2], acoustic=np.zeros((5, 2), np.float32)),
         Corpus("mine", valid=[make()]).fingerprint(),
+        fingerprint(annotations={"pos_ids": np.array([1, 3])}),
+        fingerprint(annotations={"pos_ids": np.array([1, 2])}),
+        fingerprint(annotations={"polarity_ids": np.array([1, 2])}),
     ]
     assert len({base, *changed}) == 1 + len(changed)
+    # whatever their kind; and what no model reads changes nothing
+    small = fingerprint(annotations={"pos_ids": np.array([1, 3], np.int8)})
+    assert small == fingerprint(annotations={"pos_ids": np.array([1, 3])})
+    assert base == fingerprint(annotations={"happy": 2.0, "word_ids_by": "offline"})
 
 
 def numbered(n: int) -> Utterance:

@@ -19,6 +19,7 @@ from cenet_lib.files import (
     read_csv,
     read_json,
     refuse_existing,
+    remove_leftovers,
     sha256,
     write_csv,
     write_json,
@@ -344,3 +345,118 @@ def test_a_cache_that_cannot_be_made_names_the_mend(tmp_path, monkeypatch):
     monkeypatch.setenv("CENET_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(CENetError, match=r"cannot be created \(.*\); set CENET_CACHE to a folder"):
         cache_folder()
+
+
+# on the disk itself
+
+
+@pytest.fixture
+def disk(monkeypatch) -> list:
+    """What is asked of the disk, in order: a file or folder to keep, or a name to change."""
+    asked = []
+    fsync, replace, rename = os.fsync, os.replace, os.rename
+
+    def kept(handle):
+        asked.append(("keep", Path(os.readlink(f"/proc/self/fd/{handle}"))))
+        fsync(handle)
+
+    def named(function):
+        def call(old, new):
+            asked.append(("name", Path(new)))
+            function(old, new)
+
+        return call
+
+    monkeypatch.setattr(os, "fsync", kept)
+    monkeypatch.setattr(os, "replace", named(replace))
+    monkeypatch.setattr(os, "rename", named(rename))
+    return asked
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc")
+
+
+def without_temporary(path: Path) -> str:
+    return "temporary" if path.suffix == ".tmp" else path.name
+
+
+@needs_proc
+@pytest.mark.parametrize(
+    "write_one",
+    [
+        write,
+        lambda path: write_json(path, {}),
+        lambda path: write_csv(path, pd.DataFrame({"a": []})),
+    ],
+)
+def test_a_file_is_on_the_disk_before_it_gets_its_name_and_then_its_name_too(
+    write_one, tmp_path, disk
+):
+    write_one(tmp_path / "a")
+    told = [(what, without_temporary(path)) for what, path in disk]
+    assert told == [("keep", "temporary"), ("name", "a"), ("keep", tmp_path.name)]
+
+
+@needs_proc
+def test_a_folder_is_on_the_disk_with_all_that_is_in_it_before_it_gets_its_name(tmp_path, disk):
+    with atomic_folder(tmp_path / "run") as temporary:
+        (temporary / "inside").mkdir()
+        (temporary / "inside" / "a").write_text("a")
+    told = [(what, without_temporary(path)) for what, path in disk]
+    assert told == [
+        *(("keep", "a"), ("keep", "inside"), ("keep", "temporary")),
+        *(("name", "run"), ("keep", tmp_path.name)),
+    ]
+
+
+def test_a_disk_that_notices_late_that_it_is_full_is_one_clear_error(tmp_path, monkeypatch):
+    def refuse(handle):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    write(tmp_path / "a", "old")
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(CENetError, match="a: could not be written: No space"):
+        write(tmp_path / "a")
+    assert (tmp_path / "a").read_text() == "old"
+    assert names(tmp_path) == ["a"]
+
+
+def test_a_disk_that_cannot_wait_for_names_is_no_error(tmp_path, monkeypatch):
+    fsync = os.fsync
+
+    def of_files(handle):
+        if os.path.isdir(f"/proc/self/fd/{handle}"):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", of_files)
+    write(tmp_path / "a")
+    assert names(tmp_path) == ["a"]
+
+
+def test_leftovers_are_what_this_module_named(tmp_path):
+    ours = (".a.json.0123abcd.tmp", ".two\nlines.0123abcd.tmp")
+    others = ("a.tmp", ".a.json.tmp", ".a.json.0123ABCD.tmp", ".0123abcd.tmp", "a.0123abcd.tmp")
+    for name in (*ours, *others):
+        (tmp_path / name).touch()
+    (tmp_path / ".model.0123abcd.tmp").mkdir()
+    (tmp_path / ".model.0123abcd.tmp" / "a").touch()
+    remove_leftovers(tmp_path)
+    assert names(tmp_path) == sorted(others)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes in folders")
+@pytest.mark.parametrize("make", [os.mkdir, getattr(os, "mkfifo", None)])
+def test_what_is_no_regular_file_is_not_read(make, tmp_path):
+    make(tmp_path / "a")
+    with pytest.raises(CENetError, match="a: is no regular file; make it anew"):
+        read_json(tmp_path / "a", "make it anew")
+    with pytest.raises(CENetError, match="a: is no regular file; make it anew"):
+        read_csv(tmp_path / "a")
+
+
+def test_a_place_that_cannot_be_written_to_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+    for path in (tmp_path, tmp_path / "new", tmp_path / "new" / "deep" / "er"):
+        with pytest.raises(CENetError, match=f"{path}: {tmp_path} cannot be written to; choose a"):
+            refuse_existing(path)

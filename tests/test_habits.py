@@ -1,6 +1,5 @@
 """The repository's habits: what the pages for contributors say is what the repository holds."""
 
-import importlib
 import json
 import pkgutil
 import re
@@ -14,6 +13,7 @@ import pytest
 import yaml
 
 from cenet_lib import fusion
+from cenet_lib.corpora import loading
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -186,6 +186,5 @@ def test_the_table_of_a_fusions_attributes_is_the_registrys():
 
 
 def test_a_reader_has_what_the_page_says():
-    for name in ("cenet", "mag", "misa", "mmsa"):
-        reader = importlib.import_module(f"cenet_lib.corpora.{name}")
-        assert {"FORM", "LABEL_RANGE", "matches", "read"} <= set(vars(reader))
+    for reader in loading.PICKLE_READERS:
+        assert {"FORM", "LABEL_RANGE", "HOLDS", "matches", "read"} <= set(vars(reader))

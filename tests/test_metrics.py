@@ -16,7 +16,7 @@ from cenet_lib import CENetError, evaluate_predictions, metrics
 from cenet_lib.metrics import MOSI_METRICS, SIMS_METRICS, TITLES, format_metrics
 
 MOSI = {"mae", "corr", "acc7", "acc5", "acc2_has0", "f1_has0", "acc2_non0", "f1_non0"}
-SIMS = {"mae", "corr", "acc2", "f1", "acc3", "acc5"}
+SIMS = {"mae", "corr", "mae_mmsa", "corr_mmsa", "acc2", "f1", "acc3", "acc5"}
 
 
 @pytest.fixture(autouse=True)
@@ -84,9 +84,17 @@ def plain_sims(y, p):
 
         return share((place(a), place(b)) for a, b in zip(y, p, strict=True))
 
+    def both(p):
+        mae = sum(abs(a - b) for a, b in zip(y, p, strict=True)) / len(y)
+        return mae, pearson(y, p) if len(set(y)) > 1 and len(set(p)) > 1 else math.nan
+
+    mae, corr = both(p)
+    mae_mmsa, corr_mmsa = both([max(-1, min(1, x)) for x in p])
     return {
-        "mae": sum(abs(a - b) for a, b in zip(y, p, strict=True)) / len(y),
-        "corr": pearson(y, p) if len(set(y)) > 1 and len(set(p)) > 1 else math.nan,
+        "mae": mae,
+        "corr": corr,
+        "mae_mmsa": mae_mmsa,
+        "corr_mmsa": corr_mmsa,
         "acc2": bins([0]),
         "f1": weighted_f1([a > 0 for a in y], [b > 0 for b in p]),
         "acc3": bins([-0.1, 0.1]),
@@ -194,6 +202,21 @@ def test_the_range_chooses_the_metrics():
     assert set(evaluate_predictions([0.5], [0.5], label_range=(-1, 1))) == SIMS
     assert set(evaluate_predictions([0.5], [0.5], label_range=(0, 1))) == SIMS
     assert set(TITLES) == MOSI | SIMS
+
+
+def test_both_conventions_for_ch_sims_are_computed_and_named():
+    """MMSA clips predictions to ±1 before MAE and Corr; we do both."""
+    y, p = [-1.0, -0.4, 0.0, 0.6, 1.0], [-1.6, -0.3, 0.2, 1.4, 0.9]
+    found = evaluate_predictions(y, p, label_range=(-1, 1))
+    assert found["mae"] == pytest.approx((0.6 + 0.1 + 0.2 + 0.8 + 0.1) / 5)
+    assert found["mae_mmsa"] == pytest.approx((0 + 0.1 + 0.2 + 0.4 + 0.1) / 5)
+    assert found["corr"] == pytest.approx(np.corrcoef(y, p)[0, 1])
+    assert found["corr_mmsa"] == pytest.approx(np.corrcoef(y, np.clip(p, -1, 1))[0, 1])
+    assert "MAE 0.360  Corr" in format_metrics(found)
+    assert "MAE (MMSA) 0.160  Corr (MMSA)" in format_metrics(found)
+    beyond = evaluate_predictions(y, [1.5, 2, 3, 4, 5], label_range=(-1, 1))
+    assert math.isnan(beyond["corr_mmsa"])
+    assert beyond["corr"] > 0.9
 
 
 def test_metrics_come_in_the_order_in_which_they_are_shown():
@@ -357,7 +380,7 @@ def test_the_line_names_every_convention():
     ]
     assert "MAE 0.417" in line
     assert "Acc-2 (has0) 100.0 %" in line
-    assert "Corr nan" in format_metrics(evaluate_predictions([1.0], [1.0]))
+    assert "Corr not defined" in format_metrics(evaluate_predictions([1.0], [1.0]))
 
 
 def test_the_documentation_names_every_metric():

@@ -123,14 +123,15 @@ def test_every_file_is_installed():
 # import each other, but not in a circle. Data flows the same way: a reader makes a corpus, which
 # makes vocabularies, and so on down to the course.
 LAYERS = (
-    ("errors",),
-    ("files", "progress"),
+    ("errors", "terminal"),
+    ("files", "progress", "jobs"),
     ("utterance",),
     ("store",),
     ("corpus",),
     ("corpora",),
     ("frames",),
     ("vocabulary",),
+    ("shards",),
     ("settings",),
     ("enhancement",),
     ("fusion",),
@@ -151,7 +152,7 @@ LAYERS = (
 # Imported inside functions because they are heavy or optional; the line says which.
 LATE = (
     *("torch", "transformers", "accelerate", "pandas", "matplotlib", "IPython", "packaging"),
-    *("nltk", "textblob", "vaderSentiment", "wandb", "h5py"),
+    *("nltk", "textblob", "vaderSentiment", "wandb", "h5py", "distributed"),
 )
 
 

@@ -138,11 +138,6 @@ def test_a_length_without_room_for_a_word_is_refused(tokenizer, most):
         CENetProcessor(tokenizer, None, None, max_length=most)
 
 
-def test_half_a_character_names_the_segment(processor):
-    with pytest.raises(CENetError, match="clip_1: a word is not proper Unicode text"):
-        processor(say("good", "\ud83d"))
-
-
 # streams
 
 
@@ -236,15 +231,33 @@ def test_word_ids_are_repeated_over_pieces(tokenizer):
     assert "pos_ids" not in CENetProcessor(tokenizer, None, None)(utterance)
 
 
-def test_own_word_ids_win(tokenizer):
-    processor = CENetProcessor(tokenizer, None, None, annotator="offline")
+@pytest.mark.parametrize(("annotator", "marked"), [("file", None), ("offline", "offline")])
+def test_own_word_ids_are_taken_if_asked_for_or_made_by_the_same(tokenizer, annotator, marked):
+    processor = CENetProcessor(tokenizer, None, None, annotator=annotator)
     own = {"pos_ids": np.array([0, 1, 2]), "polarity_ids": np.array([1, 0, 1], np.int8)}
+    own |= {"word_ids_by": marked} if marked else {}
     encoded = processor(say("films", "good", "bad", annotations=own))
     assert encoded["pos_ids"].tolist() == [POS_OTHER, 0, 0, 1, 2, POS_OTHER]
     assert encoded["polarity_ids"].tolist() == [POLARITY_NEUTRAL, 1, 1, 0, 1, POLARITY_NEUTRAL]
-    # one kind alone is no pair: both come from the annotator
-    half = processor(say("films", "good", "bad", annotations={"pos_ids": np.array([0, 1, 2])}))
-    assert np.array_equal(half["pos_ids"], processor(say("films", "good", "bad"))["pos_ids"])
+
+
+@pytest.mark.parametrize("marked", [None, "sentiwordnet"])
+def test_the_dictionary_that_was_asked_for_wins(tokenizer, marked):
+    processor = CENetProcessor(tokenizer, None, None, annotator="offline")
+    expected = processor(say("films", "good", "bad"))
+    own = {"pos_ids": np.array([0, 1, 2]), "polarity_ids": np.array([1, 0, 1], np.int8)}
+    own |= {"word_ids_by": marked} if marked else {}
+    for annotations in (own, {"pos_ids": own["pos_ids"]}):
+        encoded = processor(say("films", "good", "bad", annotations=annotations))
+        for name in ("pos_ids", "polarity_ids"):
+            assert np.array_equal(encoded[name], expected[name])
+    assert expected["pos_ids"].tolist() == [POS_OTHER, 3, 3, 1, 1, POS_OTHER]
+
+
+def test_ids_of_the_file_that_are_not_there(tokenizer):
+    processor = CENetProcessor(tokenizer, None, None, annotator="file")
+    with pytest.raises(CENetError, match="clip_1: 'good' comes without part-of-speech and polarit"):
+        processor(say("good"))
 
 
 @pytest.mark.parametrize(

@@ -424,6 +424,40 @@ def test_heads_of_pre_training_are_left_out():
     CENet.from_published(state, CONFIG)
 
 
+@pytest.mark.parametrize("prefix", ["", "module.", "model.", "module.model."])
+def test_what_stands_in_front_and_buffers_are_taken_off(prefix, tmp_path):
+    state = random_state(torch.float32)
+    more = {"roberta.embeddings.position_ids": torch.arange(20)[None]}
+    named = {prefix + name: weight for name, weight in (state | more).items()}
+    expected = CENet.from_published(state, CONFIG).state_dict()
+    folder = write_folder(tmp_path / "model", {"state_dict": named, "epoch": 3})
+    for model in (CENet.from_published(named, CONFIG), CENet.from_published(folder)):
+        for name, weight in model.state_dict().items():
+            assert torch.equal(weight, expected[name]), name
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        *({"num_hidden_layers": 10**6}, {"num_attention_heads": "two"}, {"hidden_act": [1]}),
+        *({"vocab_size": 10**12}, {"layer_norm_eps": "small"}),
+    ],
+)
+def test_a_hostile_config_is_one_error(config, tmp_path):
+    folder = write_folder(tmp_path / "model", random_state(torch.float32), CONFIG | config)
+    with pytest.raises(CENetError) as caught:
+        CENet.from_published(folder)
+    assert str(caught.value).startswith(str(folder))
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_that_are_no_numbers(tmp_path):
+    state = random_state(torch.float32)
+    state["roberta.encoder.CE.hv.Wq.bias"][0] = float("inf")
+    with pytest.raises(CENetError, match=r"no numbers in fusion\.visual\.query\.bias"):
+        CENet.from_published(write_folder(tmp_path / "model", state))
+
+
 def test_a_language_model_is_not_a_published_cenet():
     state = {n: w for n, w in random_state().items() if ".CE." not in n}
     with pytest.raises(CENetError, match=r"CENet\.from_backbone"):

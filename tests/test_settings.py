@@ -1,12 +1,13 @@
 """Settings and recipes."""
 
+import os
 from dataclasses import fields
 
 import pytest
 import yaml
 
 from cenet_lib import CENetError, TrainingSettings, load_recipe
-from cenet_lib.settings import RECIPES
+from cenet_lib.settings import _AT_LEAST_ONE, RECIPES
 
 
 @pytest.mark.parametrize("name", ["demo", "mosi", "mosei", "mosi-published"])
@@ -86,3 +87,70 @@ def test_numbers_may_be_written_as_people_write_them(tmp_path):
     settings = TrainingSettings(**load_recipe(path))
     assert settings.lr_backbone == 6e-5
     assert settings.attention_scale == 8.0
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        *((f"wandb: {word}", {"wandb": "off"}) for word in ("off", "Off", "OFF", "no", "false")),
+        ("wandb: 'off'", {"wandb": "off"}),
+        ("wandb: offline", {"wandb": "offline"}),
+        ("patience: off", {"patience": None}),
+        ("linguistic: no", {"linguistic": None}),
+        ("drop_last: off", {"drop_last": False}),
+        ("fusion: none", {"fusion": "none"}),
+        ("lr_head: 6e-5", {"lr_head": 6e-5}),
+    ],
+)
+def test_words_that_yaml_takes_for_something_else_are_understood(content, expected, tmp_path):
+    (tmp_path / "mine.yaml").write_text(content)
+    recipe = load_recipe(tmp_path / "mine.yaml")
+    assert recipe == expected
+    TrainingSettings(**recipe)
+
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{new}: &{new} [*{old}, *{old}, *{old}, *{old}, *{old}, *{old}, *{old}, *{old}]\n"
+    for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        *((f"{n}: {10**23}", f"{n} is 1000.*; it must be at most 1000000") for n in _AT_LEAST_ONE),
+        ("epochs: 1e23", "epochs is '1e23'; it must be int"),
+        ("epochs: 1.0e+23", r"epochs is 1e\+23; it must be int"),
+        ("epochs: 1000001", "epochs is 1000001; it must be at most 1000000"),
+        (f"epochs: 0x{'f' * 5000}", "mine.yaml: "),
+        (f"epochs: {'9' * 5000}", "cannot be read as YAML"),
+        (f"seed: {2**32}", "seed is 4294967296; it must be at most 4294967295"),
+        (f"lr_head: {'9' * 400}", "lr_head is inf; it must be 0 or more"),
+        ("attention_scale: .nan", "attention_scale is nan; it must be a finite number"),
+        ("attention_scale: -.inf", "attention_scale is -inf; it must be a finite number"),
+        ("epochs: " + "[" * 100_000, "cannot be read as YAML"),
+        (BOMB.replace("i: &i", "epochs: &i"), "there is no setting 'a'"),
+        ("epochs: " + "x" * 10_000, r"epochs is 'x+\.\.\.x+'; it must be int"),
+        ("wandb: on", "wandb is True; it must be str"),
+        ("? [a, b]\n: 1", "cannot be read as YAML"),
+        ("1: 2", "there is no setting 1"),
+    ],
+)
+def test_recipes_at_the_edge(content, said, tmp_path):
+    (tmp_path / "mine.yaml").write_text(content)
+    with pytest.raises(CENetError, match=said) as caught:
+        load_recipe(tmp_path / "mine.yaml")
+    assert str(caught.value).startswith(str(tmp_path / "mine.yaml"))
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_recipe_that_would_never_end_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "mine.yaml")
+    for path in (tmp_path / "mine.yaml", "/dev/zero", tmp_path):
+        with pytest.raises(CENetError, match="is no file; give the YAML file itself"):
+            load_recipe(path)
+
+
+def test_a_seed_of_32_bits_is_good():
+    assert TrainingSettings(seed=2**32 - 1).seed == 2**32 - 1

@@ -1,6 +1,7 @@
 """The form on disk: what goes in comes out, whatever it is."""
 
 import json
+import os
 import tempfile
 from pathlib import Path
 
@@ -10,15 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from cenet_lib.corpora.card import problems
 from cenet_lib.corpus import Corpus
 from cenet_lib.errors import CENetError
-from cenet_lib.store import is_store
+from cenet_lib.files import sha256
+from cenet_lib.store import changed_files, is_store
 from cenet_lib.utterance import SPLITS, Utterance
 
 VISUAL, ACOUSTIC = 3, 2
 
 any_text = st.text(st.characters(exclude_categories=()))  # surrogates and control characters too
-words = st.lists(any_text.filter(str.strip), min_size=1, max_size=5)
+proper_text = st.text(st.characters(exclude_categories=["Cs"]))
+words = st.lists(proper_text.filter(str.strip), min_size=1, max_size=5)
 
 
 def frames(width):
@@ -39,7 +43,7 @@ annotations = st.fixed_dictionaries(
 )
 utterances = st.builds(
     dict,
-    id=any_text.filter(bool),
+    id=proper_text.filter(bool),
     words=words,
     visual=frames(VISUAL),
     acoustic=frames(ACOUSTIC),
@@ -219,3 +223,74 @@ def test_a_crash_leaves_nothing(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         corpus.save(tmp_path / "store")
     assert list(tmp_path.iterdir()) == []
+
+
+def shift(content: bytes) -> bytes:
+    middle = len(content) - 40
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize("name", ["visual.npy", "acoustic.npy", "pos_ids.npy", "segments.csv"])
+def test_a_flipped_bit_is_found_by_validation(folder, name):
+    assert changed_files(folder) == []
+    path = folder / name
+    content = path.read_bytes()
+    flipped = content.replace(b",1.25,", b",1.75,") if name == "segments.csv" else shift(content)
+    assert flipped != content
+    path.write_bytes(flipped)
+    Corpus.load(folder)  # which reads no frames
+    said = f"{path}: has changed since it was written; convert the corpus anew"
+    assert changed_files(folder) == [said]
+    assert said in problems(folder)
+
+
+def test_the_hashes_are_those_of_the_files(folder):
+    header = json.loads((folder / "corpus.json").read_text())
+    files = {path.name for path in folder.iterdir()} - {"corpus.json"}
+    assert header["sha256"] == {name: sha256(folder / name) for name in files}
+
+
+def test_a_store_of_an_older_version_has_no_hashes(folder):
+    header = json.loads((folder / "corpus.json").read_text())
+    del header["sha256"]
+    (folder / "corpus.json").write_text(json.dumps(header))
+    assert changed_files(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("hashes", "said"),
+    [
+        ([1], "hashes are damaged"),
+        ("x", "hashes are damaged"),
+        ({"a": 1}, "visual.npy: has changed"),
+    ],
+)
+def test_damaged_hashes(folder, hashes, said):
+    header = json.loads((folder / "corpus.json").read_text())
+    (folder / "corpus.json").write_text(json.dumps({**header, "sha256": hashes}))
+    assert said in " ".join(problems(folder))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("name", ["visual.npy", "segments.csv"])
+def test_a_pipe_in_place_of_a_file_is_refused(folder, name):
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    with pytest.raises(CENetError, match=f"{name}: is no regular file; convert the corpus anew"):
+        Corpus.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (b"v2[5]", b"v2\xed\xa0\xbd[5]", "its id holds half of a surrogate pair"),
+        (b'""film""', b'""\\ud83d""', "a word of it holds half of a surrogate pair"),
+    ],
+)
+def test_half_a_character_is_found_when_a_store_is_opened(folder, old, new, said):
+    """And not after the last epoch, when the predictions are to be written."""
+    table = (folder / "segments.csv").read_bytes()
+    assert old in table
+    (folder / "segments.csv").write_bytes(table.replace(old, new))
+    with pytest.raises(CENetError, match=said):
+        Corpus.load(folder)

@@ -13,6 +13,7 @@ from small import make_backbone, make_corpus
 
 from cenet_lib import CENetError, Corpus, Run, TrainingSettings, predict, train
 from cenet_lib.__main__ import main
+from cenet_lib.commands.train import _spread
 from cenet_lib.prediction import evaluate
 
 
@@ -33,7 +34,7 @@ def test_run_folder_holds_what_it_promises(small_run, small_corpus):
     names = {path.name for path in small_run.folder.iterdir()}
     assert names == {
         *("config.json", "model", "history.csv", "metrics.json", "predictions.csv"),
-        *("learning_curves.png", "predictions.png"),
+        *("manifest.json", "learning_curves.png", "predictions.png"),
     }
     assert small_run.config["corpus"]["fingerprint"] == small_corpus.fingerprint()
     assert small_run.config["settings"]["epochs"] == 16
@@ -182,3 +183,74 @@ def test_the_step_is_four_calls_from_the_command_line(
     assert "optimizer.step()" in inspect.getsource(
         __import__("cenet_lib.training").training.train_epoch
     )
+
+
+# metrics that are not defined
+
+NOT_DEFINED = {
+    "one segment": {"sizes": (24, 8, 1)},
+    "constant labels": {"test": {"label": 0.0}},
+    "constant labels on valid": {"valid": {"label": 1.0}},
+    "one label on test": {"test": {"label": None}, "first": {"label": 1.0}},
+}
+
+
+def undefined_corpus(sizes=(24, 8, 8), first=None, **changes) -> Corpus:
+    corpus = make_corpus(sizes=sizes)
+    splits = {
+        split: [replace(u, **changes.get(split, {})) for u in utterances]
+        for split, utterances in corpus.splits.items()
+    }
+    if first is not None:
+        splits["test"][0] = replace(splits["test"][0], **first)
+    return Corpus("odd", **splits)
+
+
+@pytest.mark.parametrize("changes", NOT_DEFINED.values(), ids=NOT_DEFINED)
+def test_a_metric_that_is_not_defined_is_said_and_kept_and_the_next_seed_is_trained(
+    changes, quick, tmp_path, capsys
+):
+    undefined_corpus(**changes).save(tmp_path / "corpus")
+    out = tmp_path / "runs"
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in quick.items()]
+    options += ["--corpus", str(tmp_path / "corpus"), "--out", str(out), "--seed", "0", "1"]
+    assert main(["train", *options]) == 0
+    printed = capsys.readouterr().out
+    split = "valid" if "valid" in changes else "test"
+    assert f"\n{split:<6} MAE " in printed
+    assert "Corr not defined" in printed
+    assert ("  Corr          not defined\n" in printed) == (split == "test")
+    for seed in (0, 1):
+        run = Run(out / f"seed{seed}")
+        assert run.metrics[split]["corr"] is None
+        assert np.isfinite(run.metrics[split]["mae"])
+        assert '"corr": null' in (run.folder / "metrics.json").read_text()
+        assert run.history["valid_corr"].isna().all() == (split == "valid")
+    assert main(["evaluate", "--run", str(out / "seed0"), "--split", split]) == 0
+    printed = capsys.readouterr().out
+    assert "  Corr          not defined\n" in printed
+    known = f"  MAE           {Run(out / 'seed0').metrics[split]['mae']:.3f}   ["
+    assert known in printed
+
+
+def test_what_is_not_defined_for_some_seeds_only_is_said():
+    values = ((0.6, 0.5), (0.8, None))
+    runs = [type("R", (), {"metrics": {"test": {"mae": m, "corr": c}}}) for m, c in values]
+    lines = _spread(runs).splitlines()
+    assert lines[1] == "  MAE           0.700 ± 0.141"
+    assert lines[2] == "  Corr          0.500   (of 1 of them; else not defined)"
+
+
+def test_a_test_split_without_labels_does_not_end_the_training(quick, tmp_path):
+    corpus = undefined_corpus(test={"label": None})
+    run = train(corpus, tmp_path / "run", TrainingSettings(**quick))
+    assert "test" not in run.metrics
+    assert run.predictions.query("split == 'test'")["prediction"].notna().all()
+
+
+def test_a_model_that_predicts_no_number_is_refused(small_run, small_corpus):
+    model = Run(small_run.folder).model
+    with torch.no_grad():
+        model.head.output.bias.fill_(torch.nan)
+    with pytest.raises(CENetError, match=r"segment test\S+: the model predicts nan"):
+        predict(model, small_run.processor, small_corpus.test)

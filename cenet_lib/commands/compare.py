@@ -1,11 +1,11 @@
 """``compare``: train every combination of some settings and compare them."""
 
 from argparse import Namespace
-from dataclasses import fields
 
-from ..corpora import load_corpus
 from ..results.experiments import compare, format_summary
-from ..settings import TrainingSettings, load_recipe
+from ..settings import load_recipe
+from .choices import given_settings
+from .opening import open_corpus
 
 
 def run(options: Namespace) -> None:
@@ -21,15 +21,13 @@ def run(options: Namespace) -> None:
     written to runs/seeds
     0
     """
-    names = [setting.name for setting in fields(TrainingSettings)] + ["k"]
-    given = {name: getattr(options, name) for name in names}
-    given = {name: value for name, value in given.items() if value is not None}
+    given = given_settings(options)
     axes = {name: value for name, value in given.items() if isinstance(value, list)}
     single = {name: value for name, value in given.items() if name not in axes}
     single |= {name: value[0] for name, value in axes.items() if len(value) == 1}
     axes = {name: value for name, value in axes.items() if len(value) > 1}
     recipe = load_recipe(options.recipe) if options.recipe else {}
-    corpus = load_corpus(options.corpus)
+    corpus = open_corpus(options.corpus, options)
     print(corpus)
     shared = {**recipe, **single}
     comparison = compare(corpus, options.out, axes, shared, source=str(options.corpus))

@@ -2,10 +2,10 @@
 
 from argparse import Namespace
 
-from ..corpora import load_corpus
 from ..files import refuse_existing
 from ..inspector.widget import AttentionInspector
 from ..progress import somebody_watches
+from .opening import open_corpus
 
 
 def run(options: Namespace) -> None:
@@ -19,7 +19,7 @@ def run(options: Namespace) -> None:
     written to attention.html; open it in a browser
     """
     refuse_existing(options.out)
-    corpus = None if options.corpus is None else load_corpus(options.corpus)
+    corpus = None if options.corpus is None else open_corpus(options.corpus, options)
     inspector = AttentionInspector.from_run(
         options.run, corpus, compare=options.compare, progress=somebody_watches()
     )

@@ -3,18 +3,19 @@
 import os
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 
-from ..corpora import load_corpus
+from ..corpora.card import unlabelled
 from ..errors import CENetError
 from ..files import refuse_existing
 from ..metrics import TITLES, format_metrics
 from ..runs.folder import Run
 from ..settings import TrainingSettings, load_recipe
 from ..training import resume, train
+from .choices import given_settings
+from .opening import open_corpus
 
 
 def run(options: Namespace) -> None:
@@ -31,28 +32,36 @@ def run(options: Namespace) -> None:
     written to runs/new
     0
     """
-    given = {setting.name: getattr(options, setting.name) for setting in fields(TrainingSettings)}
-    given = {name: value for name, value in given.items() if value is not None}
+    given = given_settings(options)
     if options.resume is not None:
-        if given or options.recipe or options.out:
+        read_otherwise = options.label_range is not None or options.skip_bad or options.video_from
+        if given or options.recipe or options.out or read_otherwise:
             raise CENetError("--resume goes on with the run's own settings; give no others")
-        _report(resume(options.resume))
+        _report(resume(options.resume, options.corpus))
         return
     recipe = load_recipe(options.recipe) if options.recipe else {}
     seeds = given.pop("seed", [recipe.get("seed", 0)])
     settings = [TrainingSettings(**{**recipe, **given, "seed": seed}) for seed in seeds]
-    folder = options.out or Path("runs") / f"{Path(options.corpus).stem}-{settings[0].fusion}"
+    source = "demo" if options.corpus is None else options.corpus
+    folder = options.out or Path("runs") / f"{_name_of(source)}-{settings[0].fusion}"
     refuse_existing(folder)
-    corpus = load_corpus(options.corpus)
+    corpus = open_corpus(source, options)
     print(corpus)
+    if without := unlabelled(corpus):
+        print(f"{without}; training leaves them out")
     runs = []
     for one in settings:
         target = folder if len(settings) == 1 else folder / f"seed{one.seed}"
         print(f"\n{target}: fusion {one.fusion}, seed {one.seed}")
-        runs.append(train(corpus, target, one, source=str(options.corpus)))
+        runs.append(train(corpus, target, one, source=source))
         _report(runs[-1])
     if len(runs) > 1:
         print(f"\n{_spread(runs)}")
+
+
+def _name_of(source: str) -> str:
+    """Return what to call runs on a corpus: the name of its file or folder, even of ``.``."""
+    return Path(source).stem or Path(source).resolve().stem or "corpus"
 
 
 def _report(run: Run) -> None:
@@ -80,7 +89,17 @@ def _spread(runs: Sequence[Run]) -> str:
     split = "test" if "test" in runs[0].metrics else "valid"
     lines = [f"{split}, mean ± standard deviation over {len(runs)} seeds:"]
     for name, title in TITLES.items():
-        values = [run.metrics[split].get(name) for run in runs]
-        if None not in values:
-            lines.append(f"  {title:<13} {np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}")
+        values = [run.metrics[split].get(name) for run in runs if name in run.metrics[split]]
+        known = [value for value in values if value is not None]
+        if values:
+            lines.append(f"  {title:<13} {_mean(known)}")
+            if 0 < len(known) < len(values):
+                lines[-1] += f"   (of {len(known)} of them; else not defined)"
     return "\n".join(lines)
+
+
+def _mean(values: Sequence[float]) -> str:
+    if not values:
+        return "not defined"
+    spread = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.3f}{spread}"

@@ -6,15 +6,17 @@ before anything is fitted on it.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
 
 from ..corpus import Corpus
 from ..errors import CENetError
+from ..store import changed_files, is_store
 from ..utterance import SPLITS, STREAMS, Utterance
 from .loading import load_corpus
+from .recordings import GIVEN, Recordings, as_told, recordings_of
 
 _BAR = 40  # characters
 
@@ -36,28 +38,81 @@ def describe(corpus: Corpus) -> str:
     test   0         0       none               0         unknown
     ...
     """
-    lines = [corpus.name, "", *_sizes(corpus), "", *_frames(corpus), "", *_histogram(corpus)]
-    leaks = _leaks(corpus)
+    videos, told = recordings_in(corpus)
+    lines = [corpus.name, "", *_sizes(corpus, videos), f"recordings: {told}", ""]
+    lines += [*_frames(corpus), "", *_histogram(corpus)]
+    annotations = sorted({name for utterance in corpus for name in utterance.annotations})
+    if annotations:
+        lines.append(f"annotations: {', '.join(annotations)}")
+    leaks = _leaks(corpus, videos)
     if leaks:
         lines += ["", *(f"WARNING: {leak}" for leak in leaks)]
     if corpus.provenance:
-        lines += ["", "Origin", *_nested(corpus.provenance, "  ")]
+        origin = {name: value for name, value in corpus.provenance.items() if name != "recordings"}
+        lines += ["", "Origin", *_nested(origin, "  ")]
     return "\n".join(lines)
 
 
-def problems(source: Corpus | str | Path) -> list[str]:
+def skipped(corpus: Corpus, most: int = 10) -> list[str]:
+    """Return lines about the segments that were skipped because they did not fit, if there are any.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    most : int
+        How many of them are listed; the provenance has all.
+
+    Examples
+    --------
+    >>> told = {"number": 1, "what did not fit": ["train segment v1[0]: has no face"]}
+    >>> skipped(Corpus("tiny", provenance={"segments_skipped": told}))
+    ['tiny: 1 segment does not fit and is skipped:', '  train segment v1[0]: has no face']
+    """
+    told = corpus.provenance.get("segments_skipped")
+    if not isinstance(told, dict):
+        return []
+    number, listed = told.get("number", 0), list(told.get("what did not fit", []))[:most]
+    fit = "segment does not fit and is" if number == 1 else "segments do not fit and are"
+    more = [f"  and {number - most} more; data info lists them"] if number > most else []
+    return [f"{corpus.name}: {number} {fit} skipped:", *(f"  {line}" for line in listed), *more]
+
+
+def unlabelled(corpus: Corpus) -> str:
+    """Tell how many utterances of each split have no label; ``""`` if all have one.
+
+    Examples
+    --------
+    >>> one = Utterance("v1[0]", ["so"], np.ones((4, 2)), np.ones((6, 3)))
+    >>> unlabelled(Corpus("tiny", test=[one]))
+    'without a label: test 1 of 1'
+    """
+    counts = {
+        split: sum(outline.label is None for outline in corpus.outlines(split)) for split in SPLITS
+    }
+    told = [f"{split} {n} of {len(corpus.splits[split])}" for split, n in counts.items() if n]
+    return f"without a label: {', '.join(told)}" if told else ""
+
+
+def problems(
+    source: Corpus | str | Path,
+    label_range: tuple[float, float] | None = None,
+    *,
+    video_from: str | None = None,
+) -> list[str]:
     """Return what is wrong with a corpus, or with the file or folder that should be one.
 
     Parameters
     ----------
     source : Corpus, or what `load_corpus` takes
+    label_range, video_from : optional
+        As `load_corpus` takes them.
 
     Returns
     -------
     list of str
-        One sentence per problem. If it is empty, the corpus can be trained on: it opens, no split
-        is empty, no recording is in two splits, and every segment has a label, frames, and finite
-        values among them.
+        One sentence per problem. If it is empty, the corpus can be trained on: it opens, a stored
+        one is as it was written, no split is empty, no recording is in two splits, and every
+        segment has a label, frames, and finite values among them.
 
     Examples
     --------
@@ -67,15 +122,17 @@ def problems(source: Corpus | str | Path) -> list[str]:
     >>> problems(Corpus("tiny", test=[one]))[-1]
     "tiny: test: 1 segment without a label, such as 'v1[0]'"
     """
+    changed: list[str] = []
     if isinstance(source, Corpus):
         corpus = source
     else:
         try:
-            corpus = load_corpus(source)
+            corpus = load_corpus(source, label_range, video_from=video_from)
+            changed = changed_files(source) if is_store(source) else []
         except CENetError as error:
             return [str(error)]
     found = [f"the {split} split is empty" for split in SPLITS if not len(corpus.splits[split])]
-    found += _leaks(corpus)
+    found += _leaks(corpus, recordings_in(corpus).names)
     wrong: dict[tuple[str, str], list[str]] = {}
     for split, utterance in corpus.items():
         for fault in _faults(utterance):
@@ -83,7 +140,7 @@ def problems(source: Corpus | str | Path) -> list[str]:
     for (split, fault), ids in wrong.items():
         count = "1 segment" if len(ids) == 1 else f"{len(ids)} segments"
         found.append(f"{split}: {count} without {fault}, such as {ids[0]!r}")
-    return [f"{corpus.name}: {problem}" for problem in found]
+    return [*changed, *(f"{corpus.name}: {problem}" for problem in found)]
 
 
 def _faults(utterance: Utterance) -> list[str]:
@@ -98,10 +155,36 @@ def _faults(utterance: Utterance) -> list[str]:
     return faults
 
 
-def _sizes(corpus: Corpus) -> list[str]:
+def recordings_in(corpus: Corpus) -> Recordings:
+    """Return the recording of each utterance, ``""`` if it is unknown, and how it is known.
+
+    A corpus that does not tell how it knows them was put together by hand or stored by an older
+    version of this package, which knew two forms of ids only; then the ids are read anew.
+
+    Examples
+    --------
+    >>> frames = np.ones((1, 1))
+    >>> recordings_in(Corpus("tiny", [Utterance("v1-0", ["so"], frames, frames)]))
+    Recordings(names=['v1'], rule='as the ids tell: video-clip')
+    """
+    given = [(utterance.id, utterance.video) for utterance in corpus]
+    told = corpus.provenance.get("recordings")
+    if isinstance(told, str):
+        return Recordings([video for _, video in given], told)
+    stored = "format" in corpus.provenance
+    doubtful = [id for id, video in given if stored or video in ("", id)]
+    names, rule = recordings_of(doubtful)
+    read = dict(zip(doubtful, names)) if rule else {}
+    told = as_told(rule) if rule or len(doubtful) == len(given) else GIVEN
+    return Recordings([read.get(id, video) for id, video in given], told)
+
+
+def _sizes(corpus: Corpus, videos: Sequence[str]) -> list[str]:
     rows = [("split", "segments", "videos", "words per segment", "labelled", "minutes")]
+    remaining = iter(videos)
     for split in SPLITS:
         utterances = corpus.splits[split]
+        names = set(islice(remaining, len(utterances))) - {""}
         words = [len(u.words) for u in utterances]
         seconds = [
             float(u.annotations["end_seconds"]) - float(u.annotations["start_seconds"])
@@ -112,7 +195,7 @@ def _sizes(corpus: Corpus) -> list[str]:
             (
                 split,
                 str(len(utterances)),
-                str(len({u.video for u in utterances if u.video})),
+                str(len(names)),
                 _spread(words),
                 str(sum(u.label is not None for u in utterances)),
                 f"{sum(seconds) / 60:.1f}" if seconds else "unknown",
@@ -173,12 +256,13 @@ def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
     return ["  ".join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip() for row in rows]
 
 
-def _leaks(corpus: Corpus) -> list[str]:
+def _leaks(corpus: Corpus, videos: Sequence[str]) -> list[str]:
     """Tell which recordings are in more than one split."""
     splits: dict[str, set[str]] = {}
-    for split, utterance in corpus.items():
-        if utterance.video:
-            splits.setdefault(utterance.video, set()).add(split)
+    homes = (split for split, utterances in corpus.splits.items() for _ in range(len(utterances)))
+    for split, video in zip(homes, videos):
+        if video:
+            splits.setdefault(video, set()).add(split)
     pairs = Counter(tuple(s for s in SPLITS if s in found) for found in splits.values())
     return [
         f"{count} recording{'s are' if count > 1 else ' is'} in {' and '.join(pair)}, such as "
@@ -197,7 +281,10 @@ def _nested(values: Mapping[str, object], indent: str) -> list[str]:
         if isinstance(value, dict):
             lines += [f"{indent}{label}", *_nested(value, indent + "  ")]
         elif isinstance(value, list):
-            lines.append(f"{indent}{label}: {', '.join(map(str, value))}")
+            texts = [str(item) for item in value]
+            apart = any(len(text) > _BAR for text in texts)  # sentences get a line each
+            lines.append(f"{indent}{label}: {'' if apart else ', '.join(texts)}".rstrip())
+            lines += [f"{indent}  {text}" for text in texts if apart]
         else:
             lines.append(f"{indent}{label}: {value}")
     return lines

@@ -1,14 +1,15 @@
 """The pickle that comes with the published CENet code (Say2L/CENet).
 
 A dict of ``train``, ``dev`` and ``test``, each a list of ``((words, visual, acoustic, pos_ids,
-senti_ids, visual_ids, acoustic_ids), label, id)``. The last two parts are the codes of the frames
-(0 to 15, and 16 for padding), made with a k-means that was never published; they and the part of
-speech and polarity of each word become annotations. The code count says how many frames are real.
+senti_ids, visual_ids, acoustic_ids), label, id)``, or of tuples of these nine. The last two parts
+are the codes of the frames (0 to 15, and 16 for padding), made with a k-means that was never
+published; they and the part of speech and polarity of each word become annotations. The code count
+says how many frames are real.
 
 This reader stands between the file and the `Collector`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,15 @@ from ..corpus import Corpus
 from ..errors import CENetError
 from .reading import Collector, PaddedFrames
 from .segments import holds_segments, segments_of
-from .values import id_of, ids_of, number_of, words_of
+from .values import id_of, ids_of, label_of, without_batch, words_of
 
 FORM = "CENet pickle"
 LABEL_RANGE = (-3.0, 3.0)
 PARTS = ("words", "visual", "acoustic", "pos_ids", "senti_ids", "visual_ids", "acoustic_ids")
+HOLDS = (
+    "`{train, dev, test}` → list of `((words, visual, acoustic, pos_ids, senti_ids, visual_ids, "
+    "acoustic_ids), label, id)`, or the same nine flat"
+)
 PADDING_CODE = 16
 HIGHEST_POS, HIGHEST_POLARITY = 4, 2
 
@@ -66,27 +71,37 @@ def read(data: Mapping[Any, object], collector: Collector) -> Corpus:
     [7, 9]
     """
     for split, where, segment in segments_of(data, collector, PARTS):
-        (words, visual, acoustic, pos, polarity, visual_codes, acoustic_codes), label, id = segment
-        id = id_of(id, where)
-        where = collector.where(split, id)
-        words = words_of(words, where)
-        visual, visual_codes = _coded(visual, visual_codes, where, "visual_ids")
-        acoustic, acoustic_codes = _coded(acoustic, acoustic_codes, where, "acoustic_ids")
-        collector.add(
-            split,
-            id,
-            words,
-            visual=visual,
-            acoustic=acoustic,
-            label=number_of(label, where),
-            annotations={
-                "pos_ids": _per_word(pos, where, "pos_ids", HIGHEST_POS, words),
-                "polarity_ids": _per_word(polarity, where, "senti_ids", HIGHEST_POLARITY, words),
-                "visual_codes": visual_codes,
-                "acoustic_codes": acoustic_codes,
-            },
-        )
-    return collector.corpus([collector.path])
+        with collector.one_segment():
+            _add(collector, split, where, *segment)
+    return collector.corpus()
+
+
+def _add(
+    collector: Collector, split: str, where: str, parts: Sequence[object], label: object, id: object
+) -> None:
+    """Hand over a segment."""
+    given, visual, acoustic, pos, polarity, visual_codes, acoustic_codes = parts
+    text = id_of(id, where)
+    where = collector.where(split, text)
+    words = words_of(given, where)
+    face, face_codes = _coded(visual, visual_codes, where, "visual_ids")
+    voice, voice_codes = _coded(acoustic, acoustic_codes, where, "acoustic_ids")
+    number, emotions = label_of(label, where)
+    collector.add(
+        split,
+        text,
+        words,
+        visual=face,
+        acoustic=voice,
+        label=number,
+        annotations={
+            **emotions,
+            "pos_ids": _per_word(pos, where, "pos_ids", HIGHEST_POS, words),
+            "polarity_ids": _per_word(polarity, where, "senti_ids", HIGHEST_POLARITY, words),
+            "visual_codes": face_codes,
+            "acoustic_codes": voice_codes,
+        },
+    )
 
 
 def _per_word(value: object, where: str, name: str, highest: int, words: list[str]) -> np.ndarray:
@@ -101,7 +116,7 @@ def _per_word(value: object, where: str, name: str, highest: int, words: list[st
 
 def _coded(rows: object, value: object, where: str, name: str) -> tuple[PaddedFrames, np.ndarray]:
     """Return frames with their length as the codes tell it, and the codes (n,) without padding."""
-    codes = ids_of(value, where, name, PADDING_CODE)
+    codes, rows = ids_of(value, where, name, PADDING_CODE), without_batch(rows)
     real = codes[codes != PADDING_CODE]
     # One code per row, or the codes were padded apart and do not tell the length.
     one_each = isinstance(rows, (np.ndarray, list)) and len(rows) == len(codes)

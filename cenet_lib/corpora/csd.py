@@ -6,8 +6,9 @@ labels. Each is an HDF5 file with one root, whatever the file is called, and bel
 own alignment the entries are called ``<video>[k]``, one for each segment.
 
 The intervals of the labels are the segments. Words and frames belong to the segment that their
-middle lies in. The word ``sp`` is a pause, and is left out. The first column of the labels is the
-sentiment. Features of words, phonemes and emotion labels are not read.
+middle lies in. The word ``sp`` is a pause, which the `Collector` leaves out. The first column of
+the labels is the sentiment; if there are seven, the others are emotions, and become annotations.
+Features of words, phonemes and sequences of emotion labels alone are not read.
 
 There are no splits in the files; `folds` knows those of CMU-MOSI and CMU-MOSEI.
 
@@ -25,13 +26,19 @@ import numpy as np
 
 from ..corpus import Corpus
 from ..errors import CENetError
+from ..files import refuse_special
 from .folds import folds_of
+from .hdf5 import member, values_of
 from .reading import Collector, PaddedFrames
-from .values import number_of, video_of, words_of
+from .values import EMOTIONS, label_of, words_of
 
 FORM = "CMU-MultimodalSDK sequences"
 LABEL_RANGE = (-3.0, 3.0)
-PAUSE = "sp"
+
+HOLDS = (
+    "a folder of `.csd` files (HDF5) for words, face, voice and labels: "
+    "`<name>/data/<video>/{features, intervals}`"
+)
 
 NEEDED = ("words", "visual", "acoustic", "labels")
 # What a sequence is called tells what it is; one with another name is not read.
@@ -101,13 +108,14 @@ def read_folder(files: list[Path], collector: Collector) -> Corpus:
     with ExitStack() as opened:
         everything = [opened.enter_context(ComputationalSequence(file)) for file in files]
         sequences = _by_role(everything, collector)
-        segments = list(_segments(sequences["labels"]))
+        segments = list(_segments(sequences["labels"], collector))
         folds, split_by = folds_of({segment.video for segment in segments}, collector.path)
         for segment in segments:
             if folds and segment.video not in folds:
                 collector.drop("video in no fold")
             else:
-                _read_segment(segment, folds.get(segment.video, ""), sequences, collector)
+                with collector.one_segment():
+                    _read_segment(segment, folds.get(segment.video, ""), sequences, collector)
         return collector.corpus([sequences[role].path for role in NEEDED], split_by)
 
 
@@ -120,14 +128,15 @@ def _read_segment(
     where = {role: collector.where(split, segment.id, s.path) for role, s in sequences.items()}
     words = words_of(sequences["words"].cut(segment)[:, 0], where["words"])
     visual, acoustic = (sequences[stream].cut(segment) for stream in ("visual", "acoustic"))
+    label, emotions = label_of(segment.label, where["labels"])
     collector.add(
         split,
         segment.id,
-        [word for word in words if word != PAUSE],
+        words,
         visual=PaddedFrames(visual, length=len(visual)),
         acoustic=PaddedFrames(acoustic, length=len(acoustic)),
-        label=number_of(segment.label, where["labels"]),
-        annotations={"start_seconds": segment.start, "end_seconds": segment.end},
+        label=label,
+        annotations={**emotions, "start_seconds": segment.start, "end_seconds": segment.end},
         video=segment.video,
     )
 
@@ -171,15 +180,21 @@ class ComputationalSequence:
         self.path = path
         self.entries: list[str] = []
         self._last: tuple[str, tuple[np.ndarray, np.ndarray]] | None = None
+        refuse_special(path)
         try:
             self._file = h5py.File(path, "r")
             self.root: str = next(iter(self._file), "")
-            group = self._file[self.root] if self.root else None
-            self._data: Any = group.get("data") if isinstance(group, h5py.Group) else None
-            if isinstance(self._data, h5py.Group):
-                self.entries = sorted(self._data, key=_natural)
+            group = member(self._file, self.root, str(path)) if self.root else None
+            if isinstance(group, h5py.Group):
+                self._data: Any = member(group, "data", str(path))
+                if isinstance(self._data, h5py.Group):
+                    self.entries = sorted(self._data, key=_natural)
+        except CENetError:
+            self._file.close()
+            raise
         except (OSError, RuntimeError, KeyError, ValueError) as error:
             raise _damaged(path, error) from error
+        self._names = set(self.entries)
         if not self.entries:
             self._file.close()
             raise CENetError(
@@ -233,52 +248,49 @@ class ComputationalSequence:
 
     def _read_parts(self, key: str, where: str) -> list[Any]:
         """Return what the file has as features and intervals, in any shape."""
-        entry = self._data[key]
-        parts = [entry.get(name) for name in ("features", "intervals")]
-        if not all(isinstance(part, h5py.Dataset) for part in parts):
+        entry = member(self._data, key, where)
+        is_group = isinstance(entry, h5py.Group)
+        names = ("features", "intervals") if is_group else ()
+        parts = [member(entry, name, where) for name in names]
+        if not parts or not all(isinstance(part, h5py.Dataset) for part in parts):
             raise CENetError(f"{where}: lacks 'features' or 'intervals'; download it again")
-        for part in parts:
-            # Compression saves a factor of 1032 at most; beyond, the data cannot be there.
-            if part.nbytes > 1100 * (part.id.get_storage_size() + 4096):
-                raise CENetError(
-                    f"{where}: declares {part.nbytes:.0e} bytes that are not in the file; "
-                    "download it again"
-                )
-        return [part[()] for part in parts]
+        return [values_of(part, where) for part in parts]
 
     def cut(self, segment: Segment) -> np.ndarray:
         """Return the features (n, d) of a segment; none if it or its recording is not here."""
-        if segment.id in self._data:
+        if segment.id in self._names:
             return self.read(segment.id)[0]
-        if segment.video not in self._data:
+        if segment.video not in self._names:
             return np.zeros((0, 1))
         features, intervals = self.read(segment.video)
         middle = intervals.mean(axis=1)  # (n,)
         return features[np.flatnonzero((segment.start <= middle) & (middle < segment.end))]
 
 
-def _segments(labels: ComputationalSequence) -> Iterator[Segment]:
+def _segments(labels: ComputationalSequence, collector: Collector) -> Iterator[Segment]:
     """Yield the segments that the labels name."""
     for key in labels.entries:
         features, intervals = labels.read(key)
         if not np.isfinite(intervals).all():
-            raise CENetError(
+            collector.refuse(
                 f"{labels.path}: entry {key}: a segment begins or ends at no finite time; "
                 "download it again"
             )
-        whole = video_of(key) if key.endswith("]") else None
+            continue
+        whole = key.rpartition("[")[0] or None if key.endswith("]") else None
         if whole is not None and len(features) != 1:
-            raise CENetError(
+            collector.refuse(
                 f"{labels.path}: entry {key}: has {len(features)} labels for one segment; "
                 "expected one"
             )
+            continue
         for number, (label, (start, end)) in enumerate(zip(features, intervals, strict=True)):
             yield Segment(
                 id=key if whole else f"{key}[{number}]",
                 video=whole or key,
                 start=float(start),
                 end=float(end),
-                label=label[0] if len(label) else None,
+                label=label if len(label) == len(EMOTIONS) + 1 else next(iter(label), None),
             )
 
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import CENetError
+from ..files import refuse_special
 from ..utterance import SPLITS
 from .values import SPLIT_NAMES
 
@@ -81,6 +82,7 @@ def folds_of(videos: set[str], folder: Path) -> tuple[dict[str, str], str]:
     ({}, '')
     """
     own = folder / "folds.csv"
+    refuse_special(own)
     if own.is_file():
         folds = read_folds(own)
         if not videos & set(folds):

@@ -1,6 +1,6 @@
 """The instructions of a pickle: what each byte of the program does to the `Machine`.
 
-`INSTRUCTIONS` at the end is the table that `unpickle` looks bytes up in. An instruction is a
+`INSTRUCTIONS` near the end is the table that `run` looks bytes up in. An instruction is a
 function of the machine; those that differ only in a detail (the size of a number, the kind of a
 container) are made by a function of that detail. Their names and meanings are documented in the
 standard library's ``pickletools``.
@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from .machine import Machine
+from .machine import Machine, Truncated
 from .plain_objects import (
     GLOBALS,
     Global,
@@ -21,10 +21,12 @@ from .plain_objects import (
     not_plain,
     set_of,
 )
+from .tensors import STORED_INSIDE, TENSOR_GLOBALS
 
 Instruction = Callable[[Machine], None]
 
 _MAPPED_FROM = 1 << 16  # bytes; shorter runs are copied, so that small files are let go of
+_KNOWN = GLOBALS | TENSOR_GLOBALS
 
 
 def _push(value: object) -> Instruction:
@@ -179,7 +181,7 @@ def _fixed_number(form: struct.Struct) -> Callable[[Machine], int]:
 def _named(machine: Machine, module: object, name: object) -> None:
     if not isinstance(module, str) or not isinstance(name, str):
         raise ValueError("a name that is not a text")
-    known = GLOBALS.get(f"{module}.{name}")
+    known = _KNOWN.get(f"{module}.{name}")
     if known is None:
         raise not_plain(f"{module}.{name}")
     machine.push(known)
@@ -197,14 +199,20 @@ def _name_by_stack(machine: Machine) -> None:
 
 def _call(machine: Machine) -> None:
     arguments, function = machine.pop(), machine.pop()
+    if function is STORED_INSIDE:
+        machine.push(machine.stored_inside(*arguments))
+        return
     if type(function) is not Global or function.call is None:
         raise ValueError("a call of something that is no function")
     machine.push(function.call(*arguments))
 
 
 def _build(machine: Machine) -> None:
-    """Complete an announced array or data type; nothing else can be built."""
+    """Complete an announced array or data type; the notes at a dict are dropped."""
     state, pending = machine.pop(), machine.pop()
+    if type(pending) is dict and type(state) is dict:  # PyTorch notes something at its dicts
+        machine.push(pending)
+        return
     if type(pending) is not Pending or not isinstance(state, tuple):
         raise not_plain("an object with a state of its own")
     if pending.dtype is not None:
@@ -221,6 +229,10 @@ def _named_instance(machine: Machine) -> None:
     module, name = str(machine.read_line(), "latin-1"), str(machine.read_line(), "latin-1")
     machine.pop_items()  # its arguments; without any, it is a text file that begins with an "i"
     raise not_plain(f"{module}.{name}")
+
+
+def _fetch(machine: Machine) -> None:
+    machine.push(machine.kept_elsewhere(machine.pop()))
 
 
 def _refuse(what: str) -> Instruction:
@@ -297,16 +309,37 @@ INSTRUCTIONS: dict[int, Instruction] = {
     0x93: _name_by_stack,
     ord("R"): _call,
     ord("b"): _build,
+    # what a PyTorch file keeps outside of the pickle; any other has nothing there
+    ord("Q"): _fetch,
     # what plain data never needs
     ord("i"): _named_instance,
     ord("o"): _refuse("an instance of a class"),
     0x81: _refuse("an instance of a class"),
     0x92: _refuse("an instance of a class"),
     ord("P"): _refuse("an object kept elsewhere"),
-    ord("Q"): _refuse("an object kept elsewhere"),
     0x82: _refuse("an object of the extension registry"),
     0x83: _refuse("an object of the extension registry"),
     0x84: _refuse("an object of the extension registry"),
     0x97: _refuse("a buffer kept elsewhere"),
     0x98: _refuse("a buffer kept elsewhere"),
 }
+
+
+def run(machine: Machine) -> object:
+    """Carry the instructions out, up to the one that ends the program; return what is left.
+
+    >>> run(Machine(b"(I7\\nI9\\nl."))  # a mark, two numbers, a list of what came since
+    [7, 9]
+    """
+    data = machine.data
+    while True:  # a condition here would keep Python 3.11 from optimising the loop
+        if machine.position >= len(data):
+            raise Truncated
+        code = data[machine.position]
+        machine.position += 1
+        if code == END:
+            return machine.pop()
+        instruction = INSTRUCTIONS.get(code)
+        if instruction is None:
+            raise ValueError(f"unknown instruction 0x{code:02x}")
+        instruction(machine)

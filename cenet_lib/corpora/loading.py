@@ -7,17 +7,53 @@ what it holds.
 """
 
 import re
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..corpus import Corpus
 from ..errors import CENetError
+from ..files import refuse_special
 from ..store import is_store
-from . import cenet, mag, misa, mmsa
+from ..utterance import SPLITS, checked_range
+from . import cenet, foreign, mag, misa, mmim, mmsa
 from .demo import load_demo
 from .reading import Collector
+from .recordings import as_told, recordings_of
+from .split_files import by_split, load_splits
+from .torch_files import is_torch_file
 from .unpickle import load_plain
 from .values import brief
+
+
+class Asked(NamedTuple):
+    """How a corpus is to be read, as `load_corpus` was asked.
+
+    Attributes
+    ----------
+    label_range : (float, float) or None
+    skip_bad : bool
+    video_from : str or None
+
+    Examples
+    --------
+    >>> Asked(skip_bad=True).collector(Path("mosi.pkl"), "MAG pickle", (-3, 3)).skip_bad
+    True
+    """
+
+    label_range: tuple[float, float] | None = None
+    skip_bad: bool = False
+    video_from: str | None = None
+
+    def collector(self, path: Path, form: str, usual: tuple[float, float]) -> Collector:
+        """Return what gathers the segments of a format whose labels have a usual range."""
+        return Collector(
+            path,
+            form,
+            self.label_range or usual,
+            skip_bad=self.skip_bad,
+            video_from=self.video_from,
+        )
 
 
 class Reader(Protocol):
@@ -29,6 +65,8 @@ class Reader(Protocol):
         The name of the format.
     LABEL_RANGE : (float, float)
         The lowest and the highest label of its data sets.
+    HOLDS : str
+        What the format looks like, for the table in the README.
 
     Examples
     --------
@@ -39,6 +77,7 @@ class Reader(Protocol):
 
     FORM: str
     LABEL_RANGE: tuple[float, float]
+    HOLDS: str
 
     def matches(self, data: object) -> bool:
         """Tell whether ``data`` is what a pickle of this format holds."""
@@ -47,11 +86,10 @@ class Reader(Protocol):
         """Hand each segment to the collector and return the corpus of them."""
 
 
-_PICKLE_READERS: tuple[Reader, ...] = (cenet, mag, mmsa, misa)
+PICKLE_READERS: tuple[Reader, ...] = (cenet, mag, misa, mmim, mmsa)
 
 # How files begin that people mistake for the data, and what to do about it.
 _NOT_DATA = {
-    b"PK\x03\x04": "a zip archive or a PyTorch file; unpack it and give the file inside",
     b"\x1f\x8b": "a gzip archive; unpack it and give the file inside",
     b"7z\xbc\xaf": "a 7-zip archive; unpack it and give the file inside",
     b"Rar!": "a RAR archive; unpack it and give the file inside",
@@ -61,11 +99,14 @@ _NOT_DATA = {
 }
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-_OLD_PYTORCH = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"  # the number such files begin with, pickled
 
 
 def load_corpus(
-    name_or_path: str | Path = "demo", label_range: tuple[float, float] | None = None
+    name_or_path: str | Path = "demo",
+    label_range: tuple[float, float] | None = None,
+    *,
+    skip_bad: bool = False,
+    video_from: str | None = None,
 ) -> Corpus:
     """Open a corpus, whatever its format.
 
@@ -78,18 +119,27 @@ def load_corpus(
     label_range : (float, float), optional
         The lowest and highest label, for a data set of your own. If it is left out, it is that of
         the data set: -1 to 1 for CH-SIMS, -3 to 3 for the others.
+    skip_bad : bool
+        Whether to leave out segments that are not what they should be. They are listed in the
+        provenance as ``segments_skipped``, each with what was wrong. Without it, the first is an
+        error.
+    video_from : str, optional
+        A regular expression that finds the name of the recording in a segment's id; its first group
+        if it has one. If it is left out, a rule is looked for that fits the ids of the data set;
+        the provenance tells it as ``recordings``.
 
     Returns
     -------
     Corpus
         Its ``provenance`` tells the format, the files' SHA-256, and what was counted: padding
-        removed, values that are not finite, segments left out.
+        removed, values that are not finite, segments left out. Segments without a label are there;
+        training asks for labels, prediction does not.
 
     Raises
     ------
     CENetError
-        If nothing is there, no reader knows what is there, or it is damaged; or if a label range
-        is given for the demo or a stored corpus, which have their own.
+        If nothing is there, no reader knows what is there, or it is damaged; or if another label
+        range is given for the demo or a stored corpus, which have their own.
 
     Examples
     --------
@@ -107,18 +157,20 @@ def load_corpus(
     >>> corpus.provenance["format"]
     'MAG pickle'
     """
+    if label_range is not None:
+        label_range = checked_range(label_range, str(name_or_path))
+    asked = Asked(label_range, skip_bad, video_from)
     if name_or_path == "demo":
-        _refuse_range(name_or_path, label_range)
-        return load_demo()
+        return _as_asked(load_demo(), name_or_path, asked)
     path = Path(name_or_path)
     try:
         path.stat()
+        refuse_special(path)
         if is_store(path):
-            _refuse_range(path, label_range)
-            return Corpus.load(path)
+            return _as_asked(Corpus.load(path), path, asked)
         if path.is_dir():
-            return _read_folder(path, label_range)
-        return _read_file(path, label_range)
+            return _read_folder(path, asked)
+        return _read_file(path, asked)
     except FileNotFoundError:
         raise CENetError(
             f"{path}: there is no such file or folder; use 'demo', or see data/README.md for "
@@ -131,13 +183,26 @@ def load_corpus(
         ) from error
 
 
-def _refuse_range(name: str | Path, label_range: object) -> None:
-    if label_range is not None:
-        raise CENetError(f"{name}: has a label range of its own; leave out label_range")
+def _as_asked(corpus: Corpus, name: str | Path, asked: Asked) -> Corpus:
+    """Return a corpus that is known already, with other recordings if they are to be read anew."""
+    if asked.label_range is not None and asked.label_range != corpus.label_range:
+        low, high = corpus.label_range
+        raise CENetError(
+            f"{name}: has a label range of its own, {low:g} to {high:g}; leave out label_range"
+        )
+    if asked.video_from is None:
+        return corpus
+    names, rule = recordings_of([u.id for u in corpus], asked.video_from, str(name))
+    videos = iter(names)
+    train, valid, test = (
+        [replace(u, video=next(videos)) for u in corpus.splits[split]] for split in SPLITS
+    )
+    told = {"recordings": as_told(rule), "video_from": asked.video_from}
+    return corpus.with_splits(train, valid, test, told)
 
 
-def _read_file(path: Path, label_range: tuple[float, float] | None) -> Corpus:
-    """Read a file that should be a pickle."""
+def _read_file(path: Path, asked: Asked) -> Corpus:
+    """Read a file that should be a pickle or one of ``torch.save``."""
     start = _start(path)
     for beginning, what in _NOT_DATA.items():
         if start.lstrip().startswith(beginning):
@@ -148,43 +213,89 @@ def _read_file(path: Path, label_range: tuple[float, float] | None) -> Corpus:
             "of the words, the face, the voice and the labels"
         )
     data = load_plain(path)
-    for reader in _PICKLE_READERS:
-        if reader.matches(data):
-            usual = reader.LABEL_RANGE
-            if reader is mmsa and mmsa.is_sims(data):
-                usual = mmsa.SIMS_LABEL_RANGE
-            return reader.read(data, Collector(path, reader.FORM, label_range or usual))
-    raise CENetError(
-        f"{path}: is a pickle, but what it holds no reader knows: {_outline(data)}; see the "
-        "formats in data/README.md"
-    )
+    collector = _collector_for(data, path, asked)
+    return _read_data(data, collector)
 
 
-def _read_folder(folder: Path, label_range: tuple[float, float] | None) -> Corpus:
-    """Read a folder that holds one pickle, one per split, or the sequences of one data set."""
-    files: dict[str | None, list[Path]] = {"pickle": [], "hdf5": [], None: []}
+def _collector_for(data: object, path: Path, asked: Asked) -> Collector:
+    """Return a collector of the format that data are in, which must be one that can be read."""
+    foreign.refuse(data, path)
+    reader = _reader_of(data)
+    if reader is None:
+        raise CENetError(
+            f"{path}: is a pickle, but what it holds no reader knows: {_outline(data)}; see the "
+            "formats in data/README.md"
+        )
+    usual = mmsa.SIMS_LABEL_RANGE if mmsa.is_sims(data) else reader.LABEL_RANGE
+    return asked.collector(path, reader.FORM, usual)
+
+
+def _read_data(data: object, collector: Collector) -> Corpus:
+    reader = _reader_of(data)
+    assert reader is not None, "a collector is made for data that a reader knows"
+    return reader.read(data, collector)
+
+
+def _reader_of(data: object) -> Reader | None:
+    return next((reader for reader in PICKLE_READERS if reader.matches(data)), None)
+
+
+def _form_of(data: object) -> str | None:
+    reader = _reader_of(data)
+    return reader.FORM if reader else None
+
+
+def _read_folder(folder: Path, asked: Asked) -> Corpus:
+    """Read a folder that holds one pickle, one per split, or the sequences of one data set.
+
+    Pickles go before sequences, from which they were made, and before files of PyTorch.
+    """
+    files: dict[str | None, list[Path]] = {"pickle": [], "hdf5": [], "pytorch": [], None: []}
     for file in sorted(folder.iterdir()):
         if file.is_file() and not file.name.startswith("."):
             files[_kind(file)].append(file)
     pickles, sequences = files["pickle"], files["hdf5"]
+    beside = [*sequences, *files["pytorch"]] if pickles else []
+    if not pickles and not sequences:
+        pickles = files["pytorch"]
     if sequences and not pickles:
         from . import csd  # imports h5py, which is heavy and which no other format needs
 
-        collector = Collector(folder, csd.FORM, label_range or csd.LABEL_RANGE)
+        collector = asked.collector(folder, csd.FORM, csd.LABEL_RANGE)
         return csd.read_folder(sequences, collector)
-    if not sequences and len(pickles) == 1:
-        return _read_file(pickles[0], label_range)
-    if not sequences and (splits := misa.split_files(pickles)):
-        collector = Collector(folder, misa.FORM, label_range or misa.LABEL_RANGE)
-        return misa.read_folder(splits, collector)
-    found = [*pickles, *sequences]
-    if found:
-        names = " or ".join(file.name for file in found[:4])
+    if len(pickles) == 1:
+        return _noting(_read_file(pickles[0], asked), beside)
+    if splits := by_split(pickles):
+        data = load_splits(splits, _form_of)
+        collector = _collector_for(data, folder, asked)
+        collector.files = splits
+        return _noting(_read_data(data, collector), beside)
+    if pickles:
+        _refuse_foreign(pickles)
+        names = " or ".join(file.name for file in pickles[:4])
         raise CENetError(f"{folder}: holds several data files; give the path of one: {names}")
     raise CENetError(
         f"{folder}: holds no data file that a reader knows; see data/README.md for what to put "
         "there"
     )
+
+
+def _refuse_foreign(files: list[Path]) -> None:
+    """Say so if several files are a data set that cannot be read, with one file per stream."""
+    smallest = min(files, key=lambda file: file.stat().st_size)
+    try:
+        data = load_plain(smallest)
+    except CENetError:
+        return
+    foreign.refuse(data, smallest)
+
+
+def _noting(corpus: Corpus, beside: list[Path]) -> Corpus:
+    """Say in a corpus which files beside it were not read."""
+    notes = [f"{file.name} is not used, the pickles beside it are" for file in beside]
+    if notes:
+        corpus.provenance["notes"] = [*corpus.provenance.get("notes", []), *notes]
+    return corpus
 
 
 def _start(path: Path) -> bytes:
@@ -197,8 +308,8 @@ def _kind(path: Path) -> str | None:
     start = _start(path)
     if start.startswith(_HDF5):
         return "hdf5"
-    if start[2:].startswith(_OLD_PYTORCH):
-        return None
+    if is_torch_file(path, start):
+        return "pytorch"
     newer = start[:1] == b"\x80" and start[1:2] <= b"\x05"
     older = re.match(rb"\([dl]p\d+\n|[\]}]q", start)  # format versions 0 and 1 have no mark
     return "pickle" if newer or older else None

@@ -3,9 +3,11 @@
 `unpickle` runs the program, and `instructions` says what each instruction does to the machine.
 """
 
-import mmap
 import struct
+from collections.abc import Callable
 from typing import Any, TypeVar
+
+from .plain_objects import not_plain
 
 _T = TypeVar("_T")
 
@@ -15,7 +17,7 @@ class Truncated(Exception):
 
     Examples
     --------
-    >>> Machine(mmap.mmap(-1, 8)).read_bytes(9)
+    >>> Machine(b"8 bytes.").read_bytes(9)
     Traceback (most recent call last):
         ...
     cenet_lib.corpora.machine.Truncated
@@ -30,35 +32,42 @@ class Machine:
 
     Parameters
     ----------
-    file : mmap
-        The pickle, mapped into memory.
+    data : bytes, mmap or memoryview
+        The pickle.
 
     Attributes
     ----------
     data : memoryview
-        The bytes of the file.
+        As given.
     position : int
         The byte that is read next.
     stack, below, memo
         As above.
+    kept_elsewhere, stored_inside : functions
+        Where the numbers of a PyTorch tensor are, by what the pickle says of them or by the bytes
+        that hold them; see `torch_files`, which alone has an answer. A pickle of plain data never
+        asks.
 
     Examples
     --------
-    >>> file = mmap.mmap(-1, 8)  # eight bytes that belong to no file
-    >>> _ = file.write(b"12\\nrest.")
-    >>> machine = Machine(file)
+    >>> machine = Machine(b"12\\nrest.")
     >>> machine.push(int(machine.read_line()))
     >>> machine.pop(), bytes(machine.read_bytes(4))
     (12, b'rest')
     """
 
-    def __init__(self, file: mmap.mmap):
-        self.data = memoryview(file)
+    def __init__(self, data: Any):
+        self.data = memoryview(data)
         self.position = 0
+        self.kept_elsewhere: Callable[[object], object] = _kept_elsewhere
+        self.stored_inside: Callable[[object], object] = _kept_elsewhere
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget everything but the place in the file, where another program may begin."""
         self.stack: list[Any] = []
         self.below: list[list[Any]] = []
         self.memo: dict[int, object] = {}
-        self._file = file  # which can search for a line's end
 
     def read_number(self, form: struct.Struct) -> Any:
         """Read a number of fixed size."""
@@ -75,12 +84,15 @@ class Machine:
 
     def read_line(self) -> bytes:
         """Read up to the end of the line."""
-        end = self._file.find(b"\n", self.position)
-        if end < 0:
-            raise Truncated
-        line = bytes(self.data[self.position : end])
-        self.position = end + 1
-        return line
+        size = 64  # most lines are a number
+        while True:
+            line, newline, _ = bytes(self.data[self.position :][:size]).partition(b"\n")
+            if newline:
+                self.position += len(line) + 1
+                return line
+            if len(line) < size:
+                raise Truncated
+            size *= 16
 
     def push(self, value: object) -> None:
         """Put a value on the stack."""
@@ -107,3 +119,7 @@ class Machine:
         if type(value) is not kind:
             raise ValueError(f"a {type(value).__name__} where a {kind.__name__} is needed")
         return value
+
+
+def _kept_elsewhere(_: object) -> object:
+    raise not_plain("an object kept elsewhere")

@@ -17,6 +17,7 @@ from .segments import add_word_aligned, holds_segments, segments_of
 
 FORM = "MAG pickle"
 LABEL_RANGE = (-3.0, 3.0)
+HOLDS = "`{train, dev, test}` → list of `((words, visual, acoustic), label, id)`"
 PARTS = ("words", "visual", "acoustic")
 
 
@@ -58,4 +59,4 @@ def read(data: Mapping[Any, object], collector: Collector) -> Corpus:
     for split, where, segment in segments_of(data, collector, PARTS):
         (words, visual, acoustic), label, id = segment
         add_word_aligned(collector, split, where, words, visual, acoustic, label, id)
-    return collector.corpus([collector.path])
+    return collector.corpus()

@@ -7,8 +7,12 @@ and ``text_bert`` hold what BERT made of the words, which is left out.
 
 Most of such a file is padding. Where it has lengths, they are believed: note that MMSA counted them
 up to the first frame whose values add up to zero, and gave an empty stream the length 1. What they
-cut off is counted. Where it has none, zero frames are taken off the end, or off the front if more
-segments begin with them than end with them (MMSA-FET can pad at either end).
+cut off is counted. Some count the frames before the stream was cut at the longest length; then all
+rows are frames. Where it has none, `padding` tells frames from padding, by all segments of a stream
+together (MMSA-FET can pad at either end, and aligned files have zero rows for [CLS] and [SEP]).
+
+Without ``regression_labels`` the segments have no label. Labels with seven columns are those of
+CMU-MOSEI, with the emotions as annotations.
 
 CH-SIMS is known by its labels for one modality alone, ``regression_labels_T``, ``_A`` and ``_V``:
 they become annotations, and labels lie in [-1, 1] instead of [-3, 3].
@@ -16,27 +20,34 @@ they become annotations, and labels lie in [-1, 1] instead of [-3, 3].
 This reader stands between the file and the `Collector`.
 """
 
-from collections.abc import Mapping
-from math import isnan
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..corpus import Corpus
 from ..errors import CENetError
+from ..utterance import Annotation
+from .padding import Edges, Layout, edges_of, layout_of
 from .reading import Collector, PaddedFrames
-from .values import brief, id_of, number_of, splits_of, text_keys, words_of
+from .values import brief, id_of, label_of, matrix_of, n_frames_of, splits_of, text_keys, words_of
 
 FORM = "MMSA pickle"
 LABEL_RANGE = (-3.0, 3.0)
+HOLDS = (
+    "`{train, valid, test}` → `{raw_text, vision, audio, id, regression_labels, …}`; unaligned "
+    "also `vision_lengths`, `audio_lengths`; CH-SIMS also `regression_labels_T`, `_A`, `_V`"
+)
 SIMS_LABEL_RANGE = (-1.0, 1.0)
 
-_COLUMNS = ("raw_text", "vision", "audio", "id", "regression_labels")
+_COLUMNS = ("raw_text", "vision", "audio", "id")
+_LABELS = "regression_labels"
 _SINGLE_LABELS = {
     "regression_labels_T": "label_T",
     "regression_labels_A": "label_A",
     "regression_labels_V": "label_V",
 }
+_STREAMS = ("vision", "audio")
 _LENGTHS = ("vision_lengths", "audio_lengths")
 
 
@@ -95,51 +106,84 @@ def read(data: Mapping[Any, object], collector: Collector) -> Corpus:
     ...     read(data, Collector(path, FORM, LABEL_RANGE)).train[0]
     Utterance('v1$_$1', 'so good', visual (2, 2), acoustic (2, 2), label +1.80)
     """
+    splits: dict[str, dict[str, Any]] = {}
     for split, columns in splits_of(text_keys(data), collector.path).items():
+        place = f"{collector.file_of(split)}: the {split} split"
         if not isinstance(columns, dict):
             raise CENetError(
-                f"{collector.path}: the {split} split is not a dict of columns as another one is; "
-                "download or make it again"
+                f"{place} is not a dict of columns as another one is; download or make it again"
             )
-        _read_split(text_keys(columns), split, collector)
-    return collector.corpus([collector.path])
+        splits[split] = _with_labels(text_keys(columns), split, collector)
+        _checked_length(splits[split], place)
+    layouts = {name: _layout(splits.values(), name) for name in _STREAMS}
+    for split, columns in splits.items():
+        for number in range(len(columns["id"])):
+            with collector.one_segment():
+                _read_segment(columns, number, split, layouts, collector)
+    return collector.corpus()
 
 
-def _read_split(columns: dict[str, Any], split: str, collector: Collector) -> None:
-    n_segments = _checked_length(columns, f"{collector.path}: {split} split")
-    at_front = {name: _padded_at_front(columns[name]) for name in ("vision", "audio")}
-    for number in range(n_segments):
-        id = id_of(columns["id"][number], collector.where(split, f"number {number}"))
-        where = collector.where(split, id)
-        frames = {}
-        for name in ("vision", "audio"):
-            length, lengths = None, f"{name}_lengths"
-            if lengths in columns:
-                length = _whole(columns[lengths][number], where, lengths)
-            frames[name] = PaddedFrames(columns[name][number], length, at_front=at_front[name])
-        annotations = {}
-        for name, annotation in _SINGLE_LABELS.items():
-            if name in columns and not _is_nan(columns[name][number]):  # NaN: it was not rated
-                annotations[annotation] = number_of(columns[name][number], where, name)
-        collector.add(
-            split,
-            id,
-            words_of(columns["raw_text"][number], where),
-            visual=frames["vision"],
-            acoustic=frames["audio"],
-            label=number_of(columns["regression_labels"][number], where),
-            annotations=annotations,
-        )
+def _with_labels(columns: dict[str, Any], split: str, collector: Collector) -> dict[str, Any]:
+    """Return the columns of a split, without that of the labels if nothing is in it."""
+    labels = columns.get(_LABELS)
+    if not _is_empty(labels):
+        return columns
+    others = [name for name in columns if isinstance(name, str) and "label" in name]
+    others = [name for name in others if name not in (_LABELS, "classification_labels")]
+    beside = f"; {', '.join(others)} is not read instead" if others else ""
+    collector.notes.append(f"the {split} split has no {_LABELS}{beside}")
+    return {name: column for name, column in columns.items() if name != _LABELS}
 
 
-def _checked_length(columns: dict[str, Any], where: str) -> int:
-    """Return the length of the columns of a split, which must be all there and equally long."""
+def _is_empty(column: object) -> bool:
+    if isinstance(column, np.ndarray):
+        return not column.size or (column.ndim == 0 and column.dtype == object and not column[()])
+    return column is None or (isinstance(column, (list, tuple)) and not column)
+
+
+def _read_segment(
+    columns: Mapping[str, Any],
+    number: int,
+    split: str,
+    layouts: Mapping[str, Layout],
+    collector: Collector,
+) -> None:
+    id = id_of(columns["id"][number], collector.where(split, f"number {number}"))
+    where = collector.where(split, id)
+    frames = {}
+    for name in _STREAMS:
+        length, lengths = None, f"{name}_lengths"
+        if lengths in columns:
+            length = n_frames_of(columns[lengths][number], where, lengths)
+        frames[name] = PaddedFrames(columns[name][number], length, layout=layouts[name])
+    label: float | None = None
+    annotations: dict[str, Annotation] = {}
+    if _LABELS in columns:
+        label, annotations = label_of(columns[_LABELS][number], where)
+    for name, annotation in _SINGLE_LABELS.items():
+        if name in columns:
+            rated, _ = label_of(columns[name][number], where, name)
+            if rated is not None:
+                annotations[annotation] = rated
+    collector.add(
+        split,
+        id,
+        words_of(columns["raw_text"][number], where),
+        visual=frames["vision"],
+        acoustic=frames["audio"],
+        label=label,
+        annotations=annotations,
+    )
+
+
+def _checked_length(columns: dict[str, Any], where: str) -> None:
+    """Raise an error unless the columns of a split are all there and equally long."""
     for name in _COLUMNS:
         if name not in columns:
             raise CENetError(
                 f"{where}: has no {name!r}; it needs {', '.join(_COLUMNS)} (see data/README.md)"
             )
-    optional = [name for name in (*_LENGTHS, *_SINGLE_LABELS) if name in columns]
+    optional = [name for name in (_LABELS, *_LENGTHS, *_SINGLE_LABELS) if name in columns]
     sizes = {name: _length(columns[name], where, name) for name in (*_COLUMNS, *optional)}
     if len(set(sizes.values())) > 1:
         counted = ", ".join(f"{name} {size}" for name, size in sizes.items())
@@ -147,7 +191,6 @@ def _checked_length(columns: dict[str, Any], where: str) -> int:
             f"{where}: its columns differ in length ({counted}); "
             "each needs one entry per segment, download or make it again"
         )
-    return sizes["id"]
 
 
 def _length(column: object, where: str, name: str) -> int:
@@ -158,27 +201,21 @@ def _length(column: object, where: str, name: str) -> int:
     )
 
 
-def _whole(value: object, where: str, name: str) -> int:
-    """Return a number of frames."""
-    number = number_of(value, where, name)
-    if number != int(number) or number < 0:
-        raise CENetError(
-            f"{where}: {name} is {number:g} instead of a whole number of frames; correct it or "
-            "remove the segment"
-        )
-    return int(number)
+def _layout(splits: Iterable[Mapping[str, Any]], name: str) -> Layout:
+    """Return what stands around the frames of a stream, where the file does not state lengths."""
+    found: list[Edges] = []
+    for columns in splits:
+        if f"{name}_lengths" not in columns:
+            pairs = zip(columns[name], columns["raw_text"], strict=True)
+            edges = (_edges(rows, text) for rows, text in pairs)
+            found += [one for one in edges if one is not None]
+    return layout_of(found)
 
 
-def _is_nan(value: object) -> bool:
-    return isinstance(value, (float, np.floating)) and isnan(value)
-
-
-def _padded_at_front(column: object) -> bool:
-    """Tell whether most segments begin with a zero frame, and more begin than end with one."""
-    if not (isinstance(column, np.ndarray) and column.ndim == 3 and column.dtype.kind in "biuf"):
-        return False
-    if not column.shape[1]:
-        return False
-    zero_first = int((~column[:, 0].any(axis=1)).sum())
-    zero_last = int((~column[:, -1].any(axis=1)).sum())
-    return zero_first > zero_last and zero_first * 2 > len(column)
+def _edges(rows: object, text: object) -> Edges | None:
+    """Return the edges of a segment, or None if it has no frames or cannot be read."""
+    try:
+        nonzero = np.asarray(matrix_of(rows, "", "").any(axis=1))
+        return edges_of(nonzero, len(words_of(text, "")))
+    except CENetError:  # it comes up again, with the segment's name, when that is read
+        return None

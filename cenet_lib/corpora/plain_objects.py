@@ -1,4 +1,4 @@
-"""The objects that a pickle of plain data may make by a call: NumPy arrays, bytes and sets.
+"""The objects that a pickle of plain data may make by a call: NumPy arrays, bytes, sets, dicts.
 
 A pickle names functions and calls them; `GLOBALS` holds all that ours knows, see `unpickle`. They
 stand in for NumPy's own, which believe what they are told: these look at the data first.
@@ -6,6 +6,7 @@ stand in for NumPy's own, which believe what they are told: these look at the da
 
 import math
 import re
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeVar
 
@@ -136,11 +137,25 @@ def set_of(kind: Callable[[Iterable[object]], object]) -> Callable[..., object]:
     return make
 
 
+def _ordered_dict(items: object = ()) -> dict[Any, Any]:
+    """``collections.OrderedDict``, as a dict, which keeps its order too."""
+    if not isinstance(items, list):
+        items = []
+    return {checked_key(key): value for key, value in items}
+
+
+def _default_dict(_factory: object = None) -> dict[Any, Any]:
+    """``collections.defaultdict``, as a dict; what it would make of a new key is left out."""
+    return {}
+
+
 _NDARRAY = Global(None)
 GLOBALS = {
     "numpy.ndarray": _NDARRAY,
     "numpy.dtype": Global(_dtype),
     "_codecs.encode": Global(_encode),
+    "collections.OrderedDict": Global(_ordered_dict),
+    "collections.defaultdict": Global(_default_dict),
 }
 for _core in ("numpy.core", "numpy._core"):  # the name before and since NumPy 2
     GLOBALS |= {
@@ -154,6 +169,8 @@ for _module in ("builtins", "__builtin__"):  # the name since Python 3 and befor
         f"{_module}.frozenset": Global(set_of(frozenset)),
         f"{_module}.bytes": Global(_bytes_of),
         f"{_module}.bytearray": Global(_bytes_of),
+        f"{_module}.list": Global(None),  # what a defaultdict makes of a new key, only named here
+        f"{_module}.dict": Global(None),
     }
 
 
@@ -180,21 +197,22 @@ def build_array(shape: object, dtype: object, fortran: object, data: Any) -> np.
     """
     if not isinstance(dtype, np.dtype):
         raise Refused("holds a NumPy array without a data type; it is damaged, download it again")
-    if not (isinstance(shape, tuple) and len(shape) <= 32 and all(map(_is_length, shape))):
+    if not (isinstance(shape, tuple) and len(shape) <= 32 and all(map(is_length, shape))):
         raise Refused("holds a NumPy array without a shape; it is damaged, download it again")
     count = math.prod(shape)  # Python's integers do not overflow
     held = len(data) // dtype.itemsize if dtype.itemsize and dtype.kind != "O" else len(data)
     exact = dtype.kind == "O" or held * dtype.itemsize == len(data)
-    if count != held or not exact or (count == 0 and max(shape) > _EMPTY_ROWS):
+    if count != held or not exact:
         raise Refused(
             f"holds a NumPy array of the shape {shape} with data for {held} elements; it is "
             "damaged, download or copy it again"
         )
+    require_room_for_empty(count, shape)
     order: Literal["F", "C"] = "F" if fortran else "C"
     if count == 0:
         return np.empty(shape, dtype)
     if dtype.kind != "O":
-        return np.frombuffer(data, dtype).reshape(shape, order=order)
+        return _sound(np.frombuffer(data, dtype)).reshape(shape, order=order)
     if not isinstance(data, list):
         raise Refused("holds a NumPy array of objects without them; it is damaged")
     array = np.empty(count, dtype=object)
@@ -203,7 +221,45 @@ def build_array(shape: object, dtype: object, fortran: object, data: Any) -> np.
     return array.reshape(shape, order=order)
 
 
-def _is_length(value: object) -> bool:
+def _sound(array: np.ndarray) -> np.ndarray:
+    """Return an array (n,) whose bytes are what its type says: characters, or true and false."""
+    if array.dtype.kind == "b":
+        return array.view(np.uint8) != 0
+    if array.dtype.kind == "U":
+        characters = array.view(np.dtype("u4").newbyteorder(array.dtype.byteorder))
+        if characters.max(initial=0) > sys.maxunicode:
+            raise Refused(
+                f"holds a NumPy array of texts with the character {characters.max():#x}, which "
+                "Unicode does not have; it is damaged, download or copy it again"
+            )
+    return array
+
+
+def require_room_for_empty(count: int, shape: tuple[int, ...]) -> None:
+    """Refuse an array of no data at all that claims to have very many rows.
+
+    Raises
+    ------
+    Refused
+        If ``count``, the number of values in an array of that shape, is none, and rows are many.
+
+    Examples
+    --------
+    >>> require_room_for_empty(0, (2, 0))
+    """
+    if count == 0 and max(shape) > _EMPTY_ROWS:
+        raise Refused(
+            f"holds an array of the shape {shape} without data; it is damaged, download or copy it "
+            "again"
+        )
+
+
+def is_length(value: object) -> bool:
+    """Tell whether a value is a whole number that may be the length of something.
+
+    >>> is_length(7), is_length(-1), is_length(True)
+    (True, False, False)
+    """
     return type(value) is int and 0 <= value < 1 << 62
 
 

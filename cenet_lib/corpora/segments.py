@@ -1,6 +1,9 @@
-"""Segments as three of the pickles hold them: a triple ``(parts, label, id)``.
+"""Segments as most of the pickles hold them: a triple ``(parts, label, id)``.
 
-CENet's, MAG's and MISA's files share this shape and differ in the parts: all have ``words``,
+A segment without a label may be a pair ``(parts, id)``; and a *flat* one is a tuple of the parts,
+the label and the id.
+
+The files of CENet, MAG, MISA and MMIM share this shape and differ in the parts: all have ``words``,
 ``visual`` and ``acoustic`` among them, in an order of their own. A reader names its parts in order;
 here are the ways to recognise such segments and to go over them, and what those readers have in
 common that have a row of each stream for every word.
@@ -9,36 +12,52 @@ common that have a row of each stream for every word.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..errors import CENetError
+from .padding import Layout
 from .reading import Collector, PaddedFrames
-from .values import id_of, number_of, splits_of, text_keys, words_of
+from .values import id_of, label_of, splits_of, text_keys, words_of
 
 
 def is_segment(item: object, parts: Sequence[str]) -> bool:
-    """Tell whether ``item`` is ``(parts, label, id)`` with as many parts as are named.
+    """Tell whether ``item`` is ``(parts, label, id)`` with as many parts as are named, or a pair.
 
-    >>> is_segment(((["so"], [[0.5]], [[0.1]]), 1.8, "v1[0]"), ("words", "visual", "acoustic"))
+    >>> parts = ("words", "visual", "acoustic")
+    >>> is_segment(((["so"], [[0.5]], [[0.1]]), 1.8, "v1[0]"), parts)
+    True
+    >>> is_segment((["so"], [[0.5]], [[0.1]], 1.8, "v1[0]"), parts)
     True
     """
-    return (
+    return _is_flat(item, parts) or (
         isinstance(item, (tuple, list))
-        and len(item) == 3
+        and (len(item) == 3 or (len(item) == 2 and isinstance(item[1], (str, bytes))))
         and isinstance(item[0], (tuple, list))
         and len(item[0]) == len(parts)
     )
 
 
+def _is_flat(item: object, parts: Sequence[str]) -> bool:
+    return (
+        len(parts) > 1
+        and isinstance(item, (tuple, list))
+        and len(item) == len(parts) + 2
+        and isinstance(item[-1], (str, bytes, np.str_, np.bytes_))
+    )
+
+
 def holds_segments(data: object, parts: Sequence[str]) -> bool:
-    """Tell whether ``data`` is a dict of lists of segments that have these parts.
+    """Tell whether ``data`` is a list of segments that have these parts, or a dict of such lists.
 
     Only the first segment of the first list that is not empty is looked at.
 
     >>> holds_segments({"train": [], "dev": [((["so"],), 1.8, "v1[0]")]}, ("words",))
     True
     """
-    if not isinstance(data, dict):
+    if not isinstance(data, (dict, list)):
         return False
-    lists = [value for value in data.values() if isinstance(value, list) and value]
+    values = data.values() if isinstance(data, dict) else [data]
+    lists = [value for value in values if isinstance(value, list) and value]
     return bool(lists) and is_segment(lists[0][0], parts)
 
 
@@ -61,6 +80,7 @@ def segments_in(
     where : str
         The beginning of an error message about the segment, which names it by its number.
     segment : (parts, label, id)
+        The label is None if it has none.
 
     Raises
     ------
@@ -76,26 +96,31 @@ def segments_in(
     """
     if not isinstance(segments, list):
         raise CENetError(
-            f"{collector.path}: the {split} split is not a list of segments; see data/README.md "
-            "for the formats"
+            f"{collector.file_of(split)}: the {split} split is not a list of segments; see "
+            "data/README.md for the formats"
         )
     for number, segment in enumerate(segments):
         where = collector.where(split, f"number {number}")
         if not is_segment(segment, parts):
-            raise CENetError(
+            collector.refuse(
                 f"{where}: is not (({', '.join(parts)}), label, id) as the others are; remove it"
             )
-        yield where, segment
+        elif _is_flat(segment, parts):
+            yield where, (tuple(segment[:-2]), *segment[-2:])
+        elif len(segment) == 2:
+            yield where, (segment[0], None, segment[1])
+        else:
+            yield where, segment
 
 
 def segments_of(
-    data: Mapping[Any, object], collector: Collector, parts: Sequence[str]
+    data: list[Any] | Mapping[Any, object], collector: Collector, parts: Sequence[str]
 ) -> Iterator[tuple[str, str, Any]]:
     """Yield each segment of a dict of splits, with its split and the beginning of its message.
 
     Parameters
     ----------
-    data : dict of lists of segments
+    data : dict of lists of segments, or a list of them without splits
     collector : Collector
     parts : sequence of str
 
@@ -118,7 +143,8 @@ def segments_of(
     >>> list(segments_of(data, collector, ("words",)))
     [('valid', 'mosi.pkl: valid segment number 0', ((['so'],), 1.8, 'v1[0]'))]
     """
-    for split, segments in splits_of(text_keys(data), collector.path).items():
+    splits = {"": data} if isinstance(data, list) else splits_of(text_keys(data), collector.path)
+    for split, segments in splits.items():
         for where, segment in segments_in(segments, split, collector, parts):
             yield split, where, segment
 
@@ -164,14 +190,18 @@ def add_word_aligned(
     ...     collector.corpus([path]).train[0]
     Utterance('v1[0]', 'so good', visual (2, 1), acoustic (2, 1), label +1.80)
     """
-    text = id_of(id, where)
-    where = collector.where(split, text)
-    spoken = words_of(words, where)
-    collector.add(
-        split,
-        text,
-        spoken,
-        visual=PaddedFrames(visual, at_least=len(spoken)),
-        acoustic=PaddedFrames(acoustic, at_least=len(spoken)),
-        label=number_of(label, where),
-    )
+    with collector.one_segment():
+        text = id_of(id, where)
+        where = collector.where(split, text)
+        spoken = words_of(words, where)
+        number, emotions = label_of(label, where)
+        around = Layout(front=None)  # rows beyond the words, on whichever side they are zero
+        collector.add(
+            split,
+            text,
+            spoken,
+            visual=PaddedFrames(visual, at_least=len(spoken), layout=around),
+            acoustic=PaddedFrames(acoustic, at_least=len(spoken), layout=around),
+            label=number,
+            annotations=emotions,
+        )

@@ -4,6 +4,9 @@ A `Collector` puts the frames of each segment here and takes them all out at the
 the corpus. So a padded pickle of 10 GB can be read on a laptop.
 """
 
+import errno
+import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import IO
@@ -13,6 +16,14 @@ import numpy as np
 from ..errors import CENetError
 
 _IN_MEMORY = 1 << 28  # bytes of frames; beyond, they go to a temporary file
+
+
+class NoRoom(CENetError):
+    """There is no room for temporary files, which is no fault of a segment.
+
+    >>> issubclass(NoRoom, CENetError)
+    True
+    """
 
 
 class Spool:
@@ -63,7 +74,9 @@ class Spool:
         Raises
         ------
         CENetError
-            If they are not as wide as those before, or the temporary file does not fit on its disk.
+            If they are not as wide as those before.
+        NoRoom
+            If the temporary file does not fit on its disk.
         """
         if len(frames):
             if self._width is None:
@@ -82,13 +95,15 @@ class Spool:
 
     def _write(self) -> IO[bytes]:
         try:
+            if shutil.disk_usage(tempfile.gettempdir()).free < self._held:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if self._file is None:
                 self._file = tempfile.TemporaryFile(prefix="cenet-")  # noqa: SIM115, lives on mapped
             for frames in self._pieces:
                 self._file.write(frames.data)
             self._file.flush()
         except OSError as error:
-            raise CENetError(
+            raise NoRoom(
                 f"{self._path}: its frames do not fit in the folder for temporary files "
                 f"{tempfile.gettempdir()} ({error.strerror or error}); make room there, or set "
                 "TMPDIR to a folder on a larger disk"

@@ -7,20 +7,20 @@ comes from a stranger's file may contain itself, or a million copies of somethin
 """
 
 import itertools
-import re
 from collections.abc import Iterable, Mapping
-from math import isfinite
+from math import isfinite, isnan
 from pathlib import Path
 from typing import Any, TypeGuard
 
 import numpy as np
 
 from ..errors import CENetError
-from ..utterance import SPLITS
+from ..utterance import SPLITS, Annotation
+from .words import cut
 
 SPLIT_NAMES = {"train": "train", "dev": "valid", "valid": "valid", "val": "valid", "test": "test"}
-# The scripts that are written without spaces: kana, and CJK ideographs with their extensions.
-_CJK = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+# In the order of CMU-MultimodalSDK's "All Labels" of CMU-MOSEI, behind the sentiment.
+EMOTIONS = ("happy", "sad", "anger", "surprise", "disgust", "fear")
 _MEND = "correct it or remove the segment"
 
 
@@ -45,24 +45,11 @@ def id_of(value: object, where: str) -> str:
     return text
 
 
-def video_of(id: str) -> str:
-    """Return the recording that ``video[3]``, ``video$_$3`` or ``video_3`` was cut from.
-
-    >>> video_of("03bSnISJMiM[11]"), video_of("video_0001$_$0014")
-    ('03bSnISJMiM', 'video_0001')
-    """
-    for pattern in (r"(.+)\[[^\[\]]*\]", r"(.+)\$_\$.*", r"(.+)_\d+"):
-        found = re.fullmatch(pattern, id, re.DOTALL)
-        if found:
-            return found[1]
-    return id
-
-
 def words_of(value: object, where: str) -> list[str]:
     """Return the words of a list of words, or of a text.
 
-    A text is cut at its spaces. One without spaces that is written in Chinese characters has one
-    word per character, and one per run of other letters or digits.
+    A text, also alone in a list, is cut at its spaces, and Chinese characters are a word each; see
+    `words`. A list of words is kept as it is.
 
     Raises
     ------
@@ -76,14 +63,11 @@ def words_of(value: object, where: str) -> list[str]:
     >>> words_of("不错OK", "v1[0]")
     ['不', '错', 'OK']
     """
-    text = _text_of(value)
-    if text is not None:
-        words = text.split()
-        if len(words) == 1 and re.search(f"[{_CJK}]", text):
-            return re.findall(rf"[{_CJK}]|[^\W{_CJK}]+|[^\w\s]", words[0])
-        return words
     if isinstance(value, np.ndarray) and value.ndim <= 1:
         value = value.tolist()
+    text = _text_of(value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value)
+    if text is not None and (text.strip() or not isinstance(value, (list, tuple))):
+        return cut(text)
     if not isinstance(value, (list, tuple)):
         raise CENetError(
             f"{where}: its words are {brief(value)} instead of a text or a list of texts; {_MEND}"
@@ -112,15 +96,126 @@ def number_of(value: object, where: str, name: str = "the label") -> float:
     >>> number_of([[1.8]], "v1[0]"), number_of(np.float32(-0.5), "v1[0]")
     (1.8, -0.5)
     """
-    given = value
+    given, value = value, _alone(value)
+    if not _is_number(value) or not isfinite(value):
+        raise CENetError(f"{where}: {name} is {brief(given)} instead of one finite number; {_MEND}")
+    return float(value)
+
+
+def label_of(
+    value: object, where: str, name: str = "the label"
+) -> tuple[float | None, dict[str, Annotation]]:
+    """Return a label, and the emotions that stand behind it in CMU-MOSEI.
+
+    No label is None, NaN, a blank text or nothing at all, also alone in arrays and lists. Seven
+    numbers are those of the CMU-MultimodalSDK: the sentiment and how strong six emotions are.
+
+    Returns
+    -------
+    label : float or None
+        None if there is none.
+    emotions : dict of str to float
+        By the names in `EMOTIONS`; without those that are missing.
+
+    Raises
+    ------
+    CENetError
+        If it is anything else, or a number is infinite, or an emotion is not in [0, 3].
+
+    Examples
+    --------
+    >>> label_of([[1.8]], "v1[0]"), label_of(np.array([[np.nan]]), "v1[0]")
+    ((1.8, {}), (None, {}))
+    >>> label_of(np.array([[1.0, 0.5, 0, 0, 0, 0, 2]]), "v1[0]")[1]["fear"]
+    2.0
+    """
+    alone = _alone(value)
+    items = _seven(alone)
+    if items is None:
+        return (None if _is_missing(alone) else number_of(value, where, name)), {}
+    emotions: dict[str, Annotation] = {}
+    for emotion, item in zip(EMOTIONS, items[1:], strict=True):
+        if not _is_missing(_alone(item)):
+            strength = number_of(item, where, f"the emotion {emotion!r}")
+            if not 0 <= strength <= 3:
+                raise CENetError(
+                    f"{where}: the emotion {emotion!r} is {strength:g} instead of a number from 0 "
+                    "to 3; seven labels are read as CMU-MOSEI's, sentiment and six emotions"
+                )
+            emotions[emotion] = strength
+    sentiment = None if _is_missing(_alone(items[0])) else number_of(items[0], where, name)
+    return sentiment, emotions
+
+
+def _seven(value: object) -> list[Any] | None:
+    """Return the seven numbers of an array or a list that has so many, else None."""
+    if isinstance(value, np.ndarray):
+        return value.reshape(-1).tolist() if value.size == len(EMOTIONS) + 1 else None
+    if isinstance(value, (list, tuple)) and len(value) == len(EMOTIONS) + 1:
+        return list(value)
+    return None
+
+
+def _alone(value: Any) -> Any:
+    """Return what an array or a list holds alone, or the value as it is."""
     for _ in range(4):  # (1, 1) arrays, and lists in lists, are common
         if isinstance(value, np.ndarray) and value.size == 1:
             value = value.reshape(-1)[0]
         elif isinstance(value, (list, tuple)) and len(value) == 1:
             value = value[0]
-    if not _is_number(value) or not isfinite(value):
-        raise CENetError(f"{where}: {name} is {brief(given)} instead of one finite number; {_MEND}")
-    return float(value)
+    return value
+
+
+def _is_missing(value: object) -> bool:
+    if value is None or (isinstance(value, (float, np.floating)) and isnan(value)):
+        return True
+    if isinstance(value, np.ndarray):
+        return not value.size
+    if isinstance(value, (list, tuple)):
+        return not value
+    text = _text_of(value)
+    return text is not None and not text.strip()
+
+
+def n_frames_of(value: object, where: str, name: str) -> int:
+    """Return a number of frames.
+
+    Raises
+    ------
+    CENetError
+        If it is not a whole number, or negative.
+
+    Examples
+    --------
+    >>> n_frames_of(np.int64(39), "v1[0]", "vision_lengths")
+    39
+    """
+    number = number_of(value, where, name)
+    if number != int(number) or number < 0:
+        raise CENetError(
+            f"{where}: {name} is {number:g} instead of a whole number of frames; {_MEND}"
+        )
+    return int(number)
+
+
+def without_batch(value: Any) -> Any:
+    """Return frames (1, n, d), which a script prepared as a batch of one, as (n, d).
+
+    >>> without_batch(np.zeros((1, 5, 3))).shape, without_batch(np.zeros((5, 3))).shape
+    ((5, 3), (5, 3))
+    """
+    if isinstance(value, np.ndarray) and value.ndim == 3 and len(value) == 1:
+        return value[0]
+    if isinstance(value, (list, tuple)) and len(value) == 1:
+        alone = value[0]
+        is_matrix = isinstance(alone, np.ndarray) and alone.ndim == 2
+        return alone if is_matrix or _is_list_of_rows(alone) else value
+    return value
+
+
+def _is_list_of_rows(value: object) -> bool:
+    is_list = isinstance(value, (list, tuple)) and bool(value)
+    return is_list and isinstance(value[0], (list, tuple, np.ndarray))  # type: ignore[index]
 
 
 def matrix_of(value: object, where: str, stream: str) -> np.ndarray:
@@ -128,7 +223,7 @@ def matrix_of(value: object, where: str, stream: str) -> np.ndarray:
 
     Parameters
     ----------
-    value : (n, d) array, or list of n arrays or lists of d numbers
+    value : (n, d) or (1, n, d) array, or list of n arrays or lists of d numbers
     where : str
     stream : str
         What the error message calls it.
@@ -145,6 +240,7 @@ def matrix_of(value: object, where: str, stream: str) -> np.ndarray:
     >>> matrix_of([], "v1[0]", "visual").shape
     (0, 0)
     """
+    value = without_batch(value)
     if not (isinstance(value, np.ndarray) and value.dtype.kind in "biuf"):
         if not (isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim)):
             raise CENetError(
@@ -229,6 +325,8 @@ def text_keys(data: Mapping[Any, Any]) -> dict[Any, Any]:
 def splits_of(data: Mapping[Any, object], path: Path) -> dict[str, object]:
     """Return what a dict holds for train, valid and test, whatever it calls them.
 
+    A dict may hold one part of a data set alone, such as new segments to predict on.
+
     Parameters
     ----------
     data : dict
@@ -239,28 +337,41 @@ def splits_of(data: Mapping[Any, object], path: Path) -> dict[str, object]:
     Raises
     ------
     CENetError
-        If one is missing, or two keys mean the same.
+        If one of several is missing, a part goes by another name, or two keys mean the same.
 
     Examples
     --------
     >>> splits_of({"test": 3, "dev": 2, "train": 1}, Path("mosi.pkl"))
     {'train': 1, 'valid': 2, 'test': 3}
+    >>> splits_of({"test": 3}, Path("new.pkl"))
+    {'test': 3}
     """
     found: dict[str, object] = {}
+    others: list[object] = []
     for key, value in data.items():
         split = SPLIT_NAMES.get(key)
         if split in found:
             raise CENetError(f"{path}: has two {split} splits; remove one")
-        if split is not None:
+        if split is None:
+            others.append(value)
+        else:
             found[split] = value
     missing = [split for split in SPLITS if split not in found]
-    if missing:
+    one_part = len(found) == 1 and not any(_are_alike(other, *found.values()) for other in others)
+    if missing and not one_part:
         keys = ", ".join(repr(key) for key in itertools.islice(data, 6))
         raise CENetError(
             f"{path}: has no {missing[0]} split; expected the keys train, valid (or dev) and test, "
             f"found {keys[:200]}"
         )
-    return {split: found[split] for split in SPLITS}
+    return {split: found[split] for split in SPLITS if split in found}
+
+
+def _are_alike(other: object, part: object) -> bool:
+    """Tell whether something looks like a part of the data: a list, or with the same columns."""
+    if isinstance(part, dict) and isinstance(other, dict):
+        return len(set(part) & set(other)) > len(part) // 2
+    return isinstance(part, list) and isinstance(other, list) and bool(other)
 
 
 def _text_of(value: object) -> str | None:

@@ -132,8 +132,8 @@ def trained(corpus: Corpus, settings: "TrainingSettings") -> "Run":
 
     folder = run_folder(cache_folder() / "runs", settings, corpus.fingerprint(), ["fusion"])
     if is_finished(folder):
-        run = Run(folder)
         with suppress(CENetError):
+            run = Run(folder)
             run.processor, run.model  # noqa: B018, both are read from the disk here
             return run
         shutil.rmtree(folder)

@@ -5,13 +5,15 @@ Conventions:
 - Attention is over *codes*, (n_words + 1, k+1) per stream: a row per word, the mean over its word
   pieces, and a last row for the first token, which is the one that the head reads. The last column
   is padding, which only models with ``mask_padding=False`` attend to.
-- Words that the processor cut off (``max_length``) have NaN.
+- Words that the model does not read have NaN: those that the processor cut off (``max_length``),
+  and those of which the tokenizer makes nothing, such as a space without width.
 - A stream is taken away by removing its frames, a code by removing the frames of that code.
 
 Records are dictionaries of JSON values; arrays in them are packed by `pack`.
 """
 
 import base64
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,7 +26,7 @@ from tqdm.auto import tqdm
 from ..corpus import Corpus
 from ..errors import CENetError
 from ..model import CENet
-from ..prediction import outputs
+from ..prediction import finite, outputs
 from ..processor import CENetProcessor
 from ..results.codes import NearestFrames
 from ..utterance import STREAMS, Utterance
@@ -98,7 +100,7 @@ class Subject:
 
     def read(self, utterances: Sequence[Utterance], batch_size: int = 32) -> list[Reading]:
         """Run the model on utterances and return a `Reading` of each, in their order."""
-        encoded = [self.processor(utterance) for utterance in utterances]
+        encoded = [self.processor(utterance) for utterance in self.processor.ahead(utterances)]
         with _scaled(self.model, self.attention_scale):
             found = list(
                 outputs(self.model, self.processor, encoded, batch_size=batch_size, attention=True)
@@ -113,7 +115,7 @@ class Subject:
                 )
                 for stream, attention in zip(STREAMS, output[1:], strict=True)
             ]
-            readings.append(Reading(output.prediction, *by_stream))
+            readings.append(Reading(finite(output, utterance), *by_stream))
         return readings
 
     def _over_words_and_codes(
@@ -127,7 +129,7 @@ class Subject:
                 by_code[:, code] = tokens[:, : len(codes)][:, codes == code].sum(1)
             tokens = by_code
         rows = np.full((len(utterance.words) + 1, tokens.shape[1]), np.nan, np.float32)
-        for word in range(index.max() + 1):
+        for word in np.unique(index[index >= 0]):
             rows[word] = tokens[index == word].mean(0)
         rows[-1] = tokens[0]
         return rows
@@ -232,7 +234,8 @@ def describe_utterance(
     dict
         ``id``, ``words``, ``label``, ``video``, ``cues`` (per stream: +1, -1 or 0 per frame, for a
         corpus that knows), and ``subjects``, each with ``predictions`` (``all``, ``no_visual``,
-        ``no_acoustic``, ``none``), ``n_read`` (words before the cut) and per stream ``codes`` (n,),
+        ``no_acoustic``, ``none``), ``unread`` (the places of words that the model does not read) and
+        per stream ``codes`` (n,),
         ``attention`` (n_words + 1, k+1) or null, ``padding`` (padding frames attended to) and
         ``film`` (n, m): activations in percent, for the pictures.
 
@@ -268,13 +271,13 @@ def describe_utterance(
         described.append(
             {
                 "predictions": {name: reading.prediction for name, reading in readings.items()},
-                "n_read": int(index.max()) + 1,
+                "unread": sorted(set(range(len(utterance.words))) - set(index.tolist())),
                 **streams,
             }
         )
     return {
         "id": utterance.id,
-        "words": list(utterance.words),
+        "words": [_shown(word) for word in utterance.words],
         "label": utterance.label,
         "video": utterance.video,
         "cues": {
@@ -284,6 +287,12 @@ def describe_utterance(
         },
         "subjects": described,
     }
+
+
+def _shown(word: str) -> str:
+    """Return a word, or a box in the place of one that nobody would see."""
+    seen = any(unicodedata.category(character)[0] not in "CMZ" for character in word)
+    return word if seen else "▯"
 
 
 def _film(
@@ -393,7 +402,7 @@ def cue_mass(
     """Return the attention mass on planted cue frames, and their share of the frames.
 
     The mass is the mean over words. Both are in [0, 1]; if attention did not care, they would be
-    equal. ``None`` without cues, frames or attention.
+    equal. ``None`` without cues, frames, attention or a word that the model reads.
 
     Examples
     --------
@@ -416,8 +425,9 @@ def cue_mass(
     k = attention.shape[1]
     counts = np.bincount(codes, minlength=k)
     of_code = np.bincount(codes[cue], minlength=k) / np.maximum(counts, 1)  # (k+1,) cue share
-    mass = np.nanmean(attention[:-1] @ of_code)
-    return float(mass), float(cue.mean())
+    on_cues = attention[:-1] @ of_code  # (n_words,)
+    read = on_cues[~np.isnan(on_cues)]
+    return (float(read.mean()), float(cue.mean())) if len(read) else None
 
 
 def attention_on_cues(

@@ -17,7 +17,6 @@ import pandas as pd
 import traitlets
 from tqdm.auto import tqdm
 
-from ..corpora import load_corpus
 from ..corpus import Corpus
 from ..errors import CENetError
 from ..files import atomic_file
@@ -163,14 +162,7 @@ class AttentionInspector(anywidget.AnyWidget):
         """
         run = run if isinstance(run, Run) else Run(run)
         if corpus is None:
-            source = run.config["corpus"]["source"]
-            try:
-                corpus = load_corpus(source)
-            except CENetError as error:
-                raise CENetError(
-                    f"{run.folder}: the corpus it was trained on, {source!r}, cannot be opened "
-                    f"({error}); give the corpus"
-                ) from error
+            corpus = run.corpus()
         if compare is not None and not isinstance(compare, int | float):
             other = compare if isinstance(compare, Run) else Run(compare)
             settings.setdefault("names", (run.folder.name, other.folder.name))

@@ -4,7 +4,7 @@ SentiLARE, the language model of the paper, reads three ids beside each word: it
 its own polarity and that of the sentence. This module gives the first two for a list of words.
 
 `cenet_lib.processor` asks for them when a model is to read them, `annotate_corpus` for a whole
-corpus at once. There are two dictionaries behind one interface:
+corpus at once. There are four sources behind one interface:
 
 - ``"offline"`` needs no download: the tagger of the *pattern* library (in textblob) and the VADER
   lexicon (Hutto & Gilbert 2014, ICWSM).
@@ -12,20 +12,26 @@ corpus at once. There are two dictionaries behind one interface:
   tags the words, SentiWordNet 3.0 knows for each *sense* of a word how good or bad it is, and the
   senses whose dictionary definitions (*glosses*) resemble the sentence count for more; see
   `cenet_lib.language.sentiwordnet`.
+- ``"stanford"`` takes the parts of speech from the Stanford log-linear tagger, as the paper names
+  it, and polarity from SentiWordNet; see `cenet_lib.language.stanford`.
+- ``"file"`` looks nothing up: the corpus brings its ids, as the published CENet's files do.
 
-Both are for English. Both keep the list of words as it is: n words in, n ids out. Neither knows
-negation: in "not good", "good" is positive. Undoing that is the language model's task.
+All but the last are for English. All keep the list of words as it is: n words in, n ids out. None
+knows negation: in "not good", "good" is positive. Undoing that is the language model's task.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import islice
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from tqdm.auto import tqdm
 
+from ..corpora.words import is_chinese
 from ..corpus import Corpus
 from ..errors import CENetError
 from ..utterance import Utterance
@@ -39,6 +45,7 @@ from .sentiwordnet import (
     load_nltk_tools,
     unit,
 )
+from .stanford import StanfordTagger
 
 POS_VERB, POS_ADJECTIVE, POS_ADVERB, POS_NOUN, POS_OTHER = range(5)
 POLARITY_NEGATIVE, POLARITY_POSITIVE, POLARITY_NEUTRAL = range(3)  # neutral or unknown
@@ -76,6 +83,8 @@ class Annotator(ABC):
     ----------
     name : str
         `get_annotator` makes the same annotator from it again.
+    likes_all_at_once : bool
+        Whether a call takes so long to begin that all utterances should be in one.
 
     Examples
     --------
@@ -88,6 +97,7 @@ class Annotator(ABC):
     """
 
     name: str
+    likes_all_at_once = False
 
     def annotate(self, words: Sequence[str]) -> WordIds:
         """Return the ids of each of the words of one utterance.
@@ -104,8 +114,15 @@ class Annotator(ABC):
         """Return the ids of the words of many utterances; quicker than one by one."""
 
 
-def get_annotator(name: str) -> Annotator:
-    """Return the annotator called ``"offline"`` or ``"sentiwordnet"``.
+def get_annotator(name: str, stanford_folder: str | Path | None = None) -> Annotator:
+    """Return the annotator called ``"offline"``, ``"sentiwordnet"``, ``"stanford"`` or ``"file"``.
+
+    Parameters
+    ----------
+    name : str
+        What it is called.
+    stanford_folder : str or Path, optional
+        Where the Stanford tagger lies; by default where ``CENET_STANFORD`` says.
 
     Raises
     ------
@@ -118,10 +135,15 @@ def get_annotator(name: str) -> Annotator:
     >>> ids.pos_ids.tolist(), ids.polarity_ids.tolist()
     ([4, 2, 1, 3], [2, 2, 1, 2])
     """
-    for kind in (OfflineAnnotator, SentiWordNetAnnotator):
+    if name == StanfordAnnotator.name:
+        return StanfordAnnotator(stanford_folder)
+    for kind in (OfflineAnnotator, SentiWordNetAnnotator, FileIds):
         if kind.name == name:
             return kind()
-    raise CENetError(f"there is no annotator {name!r}; choose 'offline' or 'sentiwordnet'")
+    raise CENetError(
+        f"there is no annotator {name!r}; choose 'offline' or 'sentiwordnet', 'stanford' if its "
+        "tagger is here, or 'file' for the corpus's own ids"
+    )
 
 
 def pos_id(tag: str) -> int:
@@ -256,6 +278,10 @@ class SentiWordNetAnnotator(Annotator):
     def _tools(self) -> NLTKTools:
         return load_nltk_tools()
 
+    def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+        """Return the Penn Treebank tag of each word of many sentences."""
+        return [[tag for _, tag in self._tools.tag(list(words))] for words in sentences]
+
     @cached_property
     def _glosses(self) -> GlossVectors:
         return GlossVectors(self.encoder, self._tools.digest)
@@ -270,9 +296,9 @@ class SentiWordNetAnnotator(Annotator):
     def annotate_batch(self, sentences: Sequence[Sequence[str]]) -> list[WordIds]:
         """Return the ids of the words of many utterances."""
         results, contested = [], []
-        for index, words in enumerate(sentences):
-            plain = as_written(words)
-            pos_ids = [pos_id(tag) for _, tag in self._tools.tag(plain)]
+        written = [as_written(words) for words in sentences]
+        for index, (plain, tags) in enumerate(zip(written, self.tag(written), strict=True)):
+            pos_ids = list(map(pos_id, tags))
             polarity_ids = []
             for position, (word, pos) in enumerate(zip(plain, pos_ids, strict=True)):
                 senses = self.senses(word, pos)
@@ -294,6 +320,114 @@ class SentiWordNetAnnotator(Annotator):
                 score = weights @ np.array([sense.balance for sense in senses])  # ()
                 results[index].polarity_ids[position] = polarity_id(float(score))
         return results
+
+
+class StanfordAnnotator(SentiWordNetAnnotator):
+    """The Stanford log-linear tagger, which the paper names, and SentiWordNet.
+
+    Parameters
+    ----------
+    folder : str or Path, optional
+        Where the tagger's jar and model lie, see `cenet_lib.language.stanford`.
+    encoder : Encoder, optional
+        What embeds sentences and glosses.
+
+    Raises
+    ------
+    CENetError
+        On first use, if Java, the tagger or NLTK's data are not there.
+
+    Examples
+    --------
+    >>> StanfordAnnotator("no/such/folder").annotate(["a", "good", "film"])
+    Traceback (most recent call last):
+    cenet_lib.errors.CENetError: no/such/folder: is no folder; ...
+    """
+
+    name = "stanford"
+    likes_all_at_once = True  # each call starts Java and reads the model
+
+    def __init__(self, folder: str | Path | None = None, encoder: Encoder | None = None):
+        super().__init__(encoder)
+        self._tagger = StanfordTagger(folder)
+
+    @cached_property
+    def _tools(self) -> NLTKTools:
+        return load_nltk_tools(tagger=False)
+
+    def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+        """Return the Penn Treebank tag of each word of many sentences, by one Java process."""
+        return self._tagger.tag(sentences)
+
+
+class FileIds(Annotator):
+    """No dictionary: each utterance brings its ids, or is refused.
+
+    Examples
+    --------
+    >>> FileIds().annotate(["good", "film"])
+    Traceback (most recent call last):
+    cenet_lib.errors.CENetError: 'good film' comes without part-of-speech and polarity ids; choose \
+a dictionary with --linguistic: offline, sentiwordnet or stanford
+    """
+
+    name = "file"
+
+    def annotate_batch(self, sentences: Sequence[Sequence[str]]) -> list[WordIds]:
+        """Refuse words that came without ids."""
+        for words in sentences:
+            raise CENetError(
+                f"{' '.join(words)[:60]!r} comes without part-of-speech and polarity ids; choose a "
+                "dictionary with --linguistic: offline, sentiwordnet or stanford"
+            )
+        return []
+
+
+def with_word_ids(utterances: Iterable[Utterance], annotator: Annotator) -> list[Utterance]:
+    """Return utterances with the ids that an annotator gives them, all made in one go.
+
+    Ids of another make are replaced; those that this annotator made before are kept, and
+    ``"file"`` keeps all. The annotation ``word_ids_by`` says who made them.
+
+    Raises
+    ------
+    CENetError
+        If ids that came with an utterance do not fit it, or ``"file"`` finds none.
+
+    Examples
+    --------
+    >>> frames = np.zeros((1, 1))
+    >>> great = Utterance("u", ["great", "film"], frames, frames)
+    >>> with_word_ids([great], OfflineAnnotator())[0].annotations["word_ids_by"]
+    'offline'
+    """
+    done = list(utterances)
+    bare = [i for i, utterance in enumerate(done) if ids_by(utterance, annotator) is None]
+    if bare and annotator.name == FileIds.name:
+        try:
+            annotator.annotate(done[bare[0]].words)
+        except CENetError as error:
+            raise CENetError(f"{done[bare[0]].id}: {error}") from None
+    found = annotator.annotate_batch([done[i].words for i in bare])
+    for i, ids in zip(bare, found, strict=True):
+        annotations = {**done[i].annotations, **ids._asdict(), "word_ids_by": annotator.name}
+        done[i] = replace(done[i], annotations=annotations)
+    return done
+
+
+def ids_by(utterance: Utterance, annotator: Annotator) -> WordIds | None:
+    """Return the ids that an annotator made for an utterance before, or ``None``.
+
+    Examples
+    --------
+    >>> frames, ids = np.zeros((1, 1)), {"pos_ids": [1, 3], "polarity_ids": [1, 2]}
+    >>> great = Utterance("u", ["great", "film"], frames, frames, annotations=ids)
+    >>> ids_by(great, OfflineAnnotator()), ids_by(great, FileIds()).pos_ids.tolist()
+    (None, [1, 3])
+    """
+    ids = own_word_ids(utterance)
+    maker = utterance.annotations.get("word_ids_by")
+    return ids if annotator.name in (FileIds.name, maker) else None
 
 
 def own_word_ids(utterance: Utterance) -> WordIds | None:
@@ -331,8 +465,9 @@ def annotate_corpus(
 ) -> Corpus:
     """Return the corpus with ``pos_ids`` and ``polarity_ids`` among each utterance's annotations.
 
-    `Corpus.save` then keeps them, so that they are made once. An utterance that has both keeps its
-    own. Frames are shared with the given corpus, not copied.
+    `Corpus.save` then keeps them, so that they are made once: those that the annotator made before
+    stay. Ids of another make, such as a file's own, are replaced; the annotator ``"file"`` keeps
+    them. Frames are shared with the given corpus, not copied.
 
     Parameters
     ----------
@@ -352,23 +487,30 @@ def annotate_corpus(
     >>> annotate_corpus(corpus, OfflineAnnotator()).train[0].annotations["pos_ids"]
     array([1, 3])
     """
-    splits: dict[str, list[Utterance]] = {}
-    made = 0
-    with tqdm(total=len(corpus), desc="word ids", disable=not progress) as bar:
-        for split, utterances in corpus.splits.items():
-            splits[split] = []
-            for start in range(0, len(utterances), batch_size):
-                batch = list(utterances[start : start + batch_size])
-                bare = [i for i, utterance in enumerate(batch) if own_word_ids(utterance) is None]
-                ids = annotator.annotate_batch([batch[i].words for i in bare])
-                for i, word_ids in zip(bare, ids, strict=True):
-                    annotations = {**batch[i].annotations, **word_ids._asdict()}
-                    batch[i] = replace(batch[i], annotations=annotations)
-                splits[split] += batch
-                made += len(bare)
-                bar.update(len(batch))
-    done = {"word_ids": f"{annotator.name}, {made} of {len(corpus)} utterances"}
-    return corpus.with_splits(**splits, provenance=done if made else None)
+    whole = list(corpus)
+    size = max(1, len(whole)) if annotator.likes_all_at_once else batch_size
+    bare = sum(ids_by(utterance, annotator) is None for utterance in whole)
+    _refuse_chinese(corpus.name, [u for u in whole if ids_by(u, annotator) is None], annotator)
+    done: list[Utterance] = []
+    with tqdm(total=len(whole), desc="word ids", disable=not progress) as bar:
+        for start in range(0, len(whole), size):
+            done += with_word_ids(whole[start : start + size], annotator)
+            bar.update(len(done) - bar.n)
+    left = iter(done)
+    splits = {name: list(islice(left, len(part))) for name, part in corpus.splits.items()}
+    told = {"word_ids": f"{annotator.name}, {bare} of {len(whole)} utterances"}
+    return corpus.with_splits(**splits, provenance=told if bare else None)
+
+
+def _refuse_chinese(corpus: str, bare: Sequence[Utterance], annotator: Annotator) -> None:
+    """Refuse to make ids for Chinese words from dictionaries of English."""
+    chinese = [utterance for utterance in bare if is_chinese(utterance.words)]
+    if len(chinese) * 2 > len(bare) and annotator.name != "file":
+        raise CENetError(
+            f"{corpus}: segment {chinese[0].id} is in Chinese characters, and {annotator.name} "
+            "knows English words only; leave the linguistic source out, or bring ids per word in "
+            "the file"
+        )
 
 
 def _word_ids(pos_ids: Iterable[int], polarity_ids: Iterable[int]) -> WordIds:

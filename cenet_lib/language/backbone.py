@@ -9,46 +9,73 @@ should be; whether they work as a `CENet` needs them, `cenet_lib.language.probe`
 
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import torch
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
 from torch import Tensor, nn
-from transformers import AutoModel, PreTrainedModel
+from transformers import PreTrainedModel
 
 from ..errors import CENetError
+from ..progress import quiet_transformers
+from .described import encoder_config, skeleton
+from .names import fit_names
 from .packaged import packaged_minilm
+from .tokenizer import FILES as TOKENIZER_FILES
+from .weights import check_values, config_file, first_line, read_config, read_weights, weight_shapes
+
+# On the hub; the first that is there is taken.
+_WEIGHTS = (
+    ("model.safetensors",),
+    ("model.safetensors.index.json", "model-*.safetensors"),
+    ("pytorch_model.bin",),
+    ("pytorch_model.bin.index.json", "pytorch_model-*.bin"),
+)
+_POSITIONS = ("position_embeddings", "embed_positions")  # what tables of positions are called
+_ONLY = "give 'minilm', a folder with config.json and weights, or a name on the model hub"
 
 
 def load_backbone(backbone: str | Path) -> PreTrainedModel:
     """Load a pre-trained language model, in float32.
 
+    Nothing in the folder is ever executed, and of its configuration only what describes an encoder
+    is heeded. The weights' names and shapes are compared with it before anything is built.
+
     Parameters
     ----------
     backbone : str or Path
-        ``"minilm"`` (packaged, no download), a folder, or a model hub's name.
+        ``"minilm"`` (packaged, no download), a folder, its file of weights, or a model hub's name.
 
     Raises
     ------
     CENetError
-        If there is no such language model.
+        If there is no such language model, a file is damaged or wants to run code, or a weight is
+        missing, not expected, of another shape or no number.
 
     Examples
     --------
     >>> load_backbone("minilm").config.hidden_size
     384
     """
-    backbone = resolve_backbone(backbone)
-    try:
-        return AutoModel.from_pretrained(
-            backbone, dtype=torch.float32, local_files_only=not hub_answers(backbone)
+    place = backbone_folder(backbone)
+    file = config_file(place)
+    described, shapes = read_config(place), weight_shapes(place)
+    config = encoder_config(file, described, shapes)
+    empty = skeleton(file, config)
+    names = fit_names(place, shapes, empty)
+    found = read_weights(place)
+    weights = {ours: found[name] for name, ours in names.items()}
+    check_values(place, weights)
+    with quiet_transformers():
+        model: Any = type(empty).from_pretrained(
+            None, config=config, state_dict=weights, dtype=torch.float32
         )
-    except (OSError, ValueError) as error:
-        raise CENetError(
-            f"{backbone}: no language model could be loaded ({str(error).splitlines()[0]}); "
-            "give 'minilm', a folder with config.json and weights, or a name on the model hub"
-        ) from error
+    if not any(name.startswith("pooler.") for name in weights) and hasattr(model, "pooler"):
+        model.pooler = None  # rather than one of random weights
+    loaded: PreTrainedModel = model
+    return loaded
 
 
 def resolve_backbone(backbone: str | Path) -> str:
@@ -69,33 +96,87 @@ def resolve_backbone(backbone: str | Path) -> str:
     return str(packaged_minilm())
 
 
-def hub_answers(name: str, timeout: float = 5) -> bool:
+def backbone_folder(backbone: str | Path, wanted: str = "language model") -> Path:
+    """Return where a language model lies on this disk: its folder, or its file of weights.
+
+    A name on the model hub is downloaded, or taken from what was downloaded before.
+
+    Parameters
+    ----------
+    backbone : str or Path
+        What `load_backbone` takes.
+    wanted : str
+        What the error message calls that which could not be loaded.
+
+    Raises
+    ------
+    CENetError
+        If there is nothing by that name.
+
+    Examples
+    --------
+    >>> backbone_folder("minilm").is_dir()
+    True
+    """
+    name = resolve_backbone(backbone)
+    try:
+        place = Path(name).expanduser()
+        if place.is_dir() or place.is_file():
+            return place
+        files = None if place.exists() else _hub_files(name)
+        weights = next((names for names in _WEIGHTS if names[0] in (files or ())), ())
+        with quiet_transformers():
+            return Path(
+                snapshot_download(
+                    name,
+                    allow_patterns=["config.json", *TOKENIZER_FILES, *weights],
+                    local_files_only=files is None,
+                )
+            )
+    except Exception as error:  # no such name, no connection, or nothing that could be a name
+        reason = "there is no such folder, and the model hub does not answer"
+        if isinstance(error, HfHubHTTPError):
+            reason = first_line(error)
+        raise CENetError(f"{backbone}: no {wanted} could be loaded ({reason}); {_ONLY}") from error
+
+
+def hub_answers(name: str, timeout: float = 1.5) -> bool:
     """Ask the model hub once whether it can be reached; never for a folder.
 
     Transformers itself asks for each file six times and waits 23 seconds in between. If the hub
-    does not answer, ``local_files_only=True`` finds what was downloaded before, at once.
+    does not answer, what was downloaded before is taken, at once.
 
     Parameters
     ----------
     name : str
         A folder, or a name on the hub.
     timeout : float
-        How many seconds to wait for a connection or an answer.
+        How many seconds to wait for an answer.
 
     Examples
     --------
     >>> hub_answers("models/mine")  # a folder
     False
     """
-    if Path(name).is_dir():
-        return False
-    try:
-        HfApi().model_info(name, timeout=timeout)
-    except HfHubHTTPError:  # an answer: there is no such model, or not for everybody
-        return True
-    except Exception:  # no connection, offline mode, or nothing that could be a name
-        return False
-    return True
+    return not Path(name).exists() and _hub_files(name, timeout) is not None
+
+
+def _hub_files(name: str, timeout: float = 1.5) -> list[str] | None:
+    """Return the names of a model's files on the hub; ``None`` if nobody answers in time."""
+    answer: list[list[str]] = []
+
+    def ask() -> None:
+        with suppress(Exception):  # no connection, offline mode, or nothing that could be a name
+            try:
+                found = HfApi().model_info(name, timeout=timeout).siblings or []
+                answer.append([file.rfilename for file in found])
+            except HfHubHTTPError:  # there is no such model, or not for everybody
+                answer.append([])
+
+    asking = Thread(target=ask, daemon=True)  # a search for the hub's address knows no timeout
+    asking.start()
+    asking.join(timeout)
+    return answer[0] if answer else None
 
 
 def encoder_layers(backbone: PreTrainedModel) -> nn.ModuleList:
@@ -132,6 +213,24 @@ def encoder_layers(backbone: PreTrainedModel) -> nn.ModuleList:
         f"{config.model_type} does not keep its layers in one list; choose another language model, "
         "such as BERT"
     )
+
+
+def longest_text(backbone: PreTrainedModel) -> int | None:
+    """Return how many tokens an encoder has positions for; ``None`` if it can do without.
+
+    RoBERTa and its kin begin to count behind the padding token's number.
+
+    Examples
+    --------
+    >>> longest_text(load_backbone("minilm"))
+    512
+    """
+    tables = [
+        module.num_embeddings - (0 if module.padding_idx is None else module.padding_idx + 1)
+        for name, module in backbone.named_modules()
+        if isinstance(module, nn.Embedding) and name.split(".")[-1] in _POSITIONS
+    ]
+    return min(tables, default=None)
 
 
 def after_attention(layer: nn.Module) -> nn.Module | None:

@@ -11,6 +11,9 @@ pytorch-transformers 1.x::
     roberta.pooler.…                        not needed: the head reads the first token itself
     lm_head.…, senti_head.…, pos_head.…, pola_head.…      of pre-training, not needed
 
+Saved again by later programs it may have a wrapper's name in front (``module.``, ``model.``), or
+none at all, and buffers such as ``position_ids`` among the weights: `in_own_terms` sees to both.
+
 `cenet_lib.model.CENet.from_backbone` opens such a folder as any other language model, and
 `cenet_lib.processor` takes its tokenizer.
 
@@ -36,7 +39,21 @@ from transformers import (
 
 from ..errors import CENetError
 from .annotators import POLARITY_NEUTRAL, POS_OTHER, SENTENCE_POLARITY_UNKNOWN
-from .weights import check_names, read_config, read_weights, renamed, weight_names
+from .described import check_sizes, harmless
+from .names import BUFFERS
+from .tokenizer import only_files
+from .weights import (
+    check_names,
+    check_values,
+    config_file,
+    first_line,
+    folder_of,
+    read_config,
+    read_weights,
+    renamed,
+    weight_names,
+    weight_shapes,
+)
 
 # From the checkpoint's names to those of a `CENet`, first match first.
 RENAMED = {
@@ -45,6 +62,7 @@ RENAMED = {
     "roberta.embeddings.polarity_embeddings.": "linguistic.sentence_polarity.",
     "roberta.": "backbone.",
 }
+_LAYER = re.compile(r"^roberta\.encoder\.layer\.(\d+)\.")
 NOT_NEEDED = ("roberta.pooler.", "lm_head.", "senti_head.", "pos_head.", "pola_head.")
 
 
@@ -153,21 +171,53 @@ def load_sentilare(folder: str | Path) -> tuple[RobertaConfig, dict[str, Tensor]
     ------
     CENetError
         If a file is missing, damaged or wants to run code, or if any weight is missing, not
-        expected or of another shape; the message lists them all.
+        expected, of another shape or no number; the message lists them.
 
     Examples
     --------
-    >>> load_sentilare("models/mine")  # a BERT
+    >>> load_sentilare("models/mine")  # a plain BERT
     Traceback (most recent call last):
-    cenet_lib.errors.CENetError: ... this is not a RoBERTa checkpoint
+    cenet_lib.errors.CENetError: models/mine: its weights do not fit: missing: \
+roberta.embeddings.polarity_embeddings.weight, ...
     """
-    found = read_weights(folder)
-    if any(name.startswith("roberta.encoder.CE.") for name in found):
+    shapes = in_own_terms(weight_shapes(folder))
+    if any(name.startswith("roberta.encoder.CE.") for name in shapes):
         raise CENetError(f"{folder}: is a whole CENet; open it with CENet.from_published")
-    config = roberta_config(read_config(folder), found)
-    weights = renamed(found, RENAMED, NOT_NEEDED)
-    check_names(folder, weights, _expected(config), RENAMED)
+    config = roberta_config(_described(folder, shapes), shapes, folder)
+    check_names(folder, renamed(shapes, RENAMED, NOT_NEEDED), _expected(config), RENAMED)
+    weights = renamed(in_own_terms(read_weights(folder)), RENAMED, NOT_NEEDED)
+    check_values(folder, weights)
     return config, weights
+
+
+def _described(folder: str | Path, shapes: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Read config.json, after a look at the sizes that it asks for."""
+    described: dict[str, Any] = harmless(read_config(folder))
+    check_sizes(config_file(folder), described, shapes)
+    return described
+
+
+def in_own_terms(found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights by the names that the authors gave them, without buffers.
+
+    Examples
+    --------
+    >>> rows = torch.zeros(5, 8)
+    >>> found = {"module.roberta.embeddings.word_embeddings.weight": rows, "module.lm_head.bias": 0}
+    >>> list(in_own_terms(found | {"module.roberta.embeddings.position_ids": rows[0]}))
+    ['roberta.embeddings.word_embeddings.weight', 'lm_head.bias']
+    """
+    anchor = "embeddings.word_embeddings.weight"
+    prefix = next((n.removesuffix(anchor) for n in found if n.endswith(f".{anchor}")), "")
+    wrapper, whole = prefix.removesuffix("roberta."), prefix.endswith("roberta.")
+    named: dict[str, Tensor] = {}
+    for name, weight in found.items():
+        if name.split(".")[-1] in BUFFERS:
+            continue
+        name = name.removeprefix(wrapper)
+        bare = not whole and name.startswith(("embeddings.", "encoder.", "pooler."))
+        named[f"roberta.{name}" if bare else name] = weight
+    return named
 
 
 def load_sentilare_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
@@ -186,14 +236,17 @@ def load_sentilare_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
     Traceback (most recent call last):
     cenet_lib.errors.CENetError: models/mine/vocab.json: is missing; copy it from SentiLARE's folder
     """
-    folder = Path(folder)
-    for name in ("vocab.json", "merges.txt"):
+    folder, files = folder_of(folder), ("vocab.json", "merges.txt")
+    for name in files:
         if not (folder / name).is_file():
             raise CENetError(f"{folder / name}: is missing; copy it from SentiLARE's folder")
     try:
-        roberta = RobertaTokenizerFast.from_pretrained(folder, add_prefix_space=True)
+        with only_files(folder, files) as clean:
+            roberta = RobertaTokenizerFast.from_pretrained(clean, add_prefix_space=True)
     except Exception as error:  # whatever a tokenizer makes of a damaged file
-        raise CENetError(f"{folder}: its vocabulary cannot be read ({error})") from error
+        raise CENetError(
+            f"{folder}: its vocabulary cannot be read ({first_line(error)}); copy it anew"
+        ) from error
     rules = roberta.backend_tokenizer
     bos, eos = roberta.bos_token, roberta.eos_token
     rules.post_processor = TemplateProcessing(
@@ -209,7 +262,9 @@ def load_sentilare_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
     )
 
 
-def roberta_config(described: Mapping[str, Any], weights: Mapping[str, Tensor]) -> RobertaConfig:
+def roberta_config(
+    described: Mapping[str, Any], weights: Mapping[str, Tensor], where: object = "the weights"
+) -> RobertaConfig:
     """Make a RobertaConfig from one in pytorch-transformers' terms and the weights' shapes.
 
     What shapes tell may be left out of the description; the rest takes RobertaConfig's defaults.
@@ -220,7 +275,9 @@ def roberta_config(described: Mapping[str, Any], weights: Mapping[str, Tensor]) 
         ``num_attention_heads``, ``layer_norm_eps``, ``hidden_act``, ``hidden_dropout_prob``,
         ``attention_probs_dropout_prob``, …; what does not concern RoBERTa's layers is ignored.
     weights : mapping of str to Tensor
-        The weights by the checkpoint's names.
+        The weights by the checkpoint's names; their values are not looked at.
+    where : object
+        What error messages call the place that both come from.
 
     Raises
     ------
@@ -231,8 +288,8 @@ def roberta_config(described: Mapping[str, Any], weights: Mapping[str, Tensor]) 
     --------
     >>> roberta_config({"num_attention_heads": 2}, weights={})
     Traceback (most recent call last):
-    cenet_lib.errors.CENetError: the weights hold no matrix \
-roberta.embeddings.word_embeddings.weight; this is not a RoBERTa checkpoint
+    cenet_lib.errors.CENetError: the weights: no matrix \
+roberta.embeddings.word_embeddings.weight is there; this is not a RoBERTa checkpoint
     """
     told: dict[str, Any] = {}
     for name, (key, axis) in {
@@ -243,14 +300,14 @@ roberta.embeddings.word_embeddings.weight; this is not a RoBERTa checkpoint
         "intermediate_size": ("roberta.encoder.layer.0.intermediate.dense.weight", 0),
     }.items():
         if key not in weights or weights[key].ndim != 2:
-            raise CENetError(f"the weights hold no matrix {key}; this is not a RoBERTa checkpoint")
+            raise CENetError(f"{where}: no matrix {key} is there; this is not a RoBERTa checkpoint")
         told[name] = weights[key].shape[axis]
-    layers = [re.match(r"roberta\.encoder\.layer\.(\d+)\.", name) for name in weights]
-    told["num_hidden_layers"] = 1 + max(int(layer[1]) for layer in layers if layer)
+    layers = {part for name in weights for part in re.findall(_LAYER, name)}
+    told["num_hidden_layers"] = len(layers)
     for name, size in told.items():
         if described.get(name, size) != size:
             raise CENetError(
-                f"config says {name} = {described[name]}, the weights' shapes say {size}; "
+                f"{where}: config says {name} = {described[name]}, the weights' shapes say {size}; "
                 "config and weights are not of the same model"
             )
     kept = (
@@ -262,11 +319,17 @@ roberta.embeddings.word_embeddings.weight; this is not a RoBERTa checkpoint
         "initializer_range",
     )
     told |= {name: described[name] for name in kept if name in described}
-    config = RobertaConfig(**told)
-    if config.hidden_size % config.num_attention_heads:
+    try:
+        config = RobertaConfig(**told)
+    except Exception as error:  # whatever a configuration makes of a stranger's values
+        reason = " ".join(str(error).split())
         raise CENetError(
-            f"{config.num_attention_heads} attention heads cannot share {config.hidden_size} "
-            "features; give the right num_attention_heads in the config"
+            f"{where}: the config cannot be understood ({reason}); copy it anew"
+        ) from error
+    if config.num_attention_heads < 1 or config.hidden_size % config.num_attention_heads:
+        raise CENetError(
+            f"{where}: {config.num_attention_heads} attention heads cannot share "
+            f"{config.hidden_size} features; give the right num_attention_heads in the config"
         )
     return config
 

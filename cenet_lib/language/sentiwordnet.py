@@ -23,15 +23,13 @@ from numpy.typing import ArrayLike
 
 from ..errors import CENetError
 from ..files import atomic_file, cache_folder, sha256
-from ..progress import quiet_transformers
 from .packaged import packaged_minilm
 
+_TAGGER = "averaged_perceptron_tagger_eng"
 _NLTK_FILES = {
     "sentiwordnet": "corpora/sentiwordnet/SentiWordNet_3.0.0.txt",
     "wordnet": "corpora/wordnet/index.noun",
-    "averaged_perceptron_tagger_eng": (
-        "taggers/averaged_perceptron_tagger_eng/averaged_perceptron_tagger_eng.weights.json"
-    ),
+    _TAGGER: ("taggers/averaged_perceptron_tagger_eng/averaged_perceptron_tagger_eng.weights.json"),
 }
 
 
@@ -190,17 +188,13 @@ class SentenceEncoder:
 
     @cached_property
     def _parts(self) -> tuple[Any, Any]:
-        from transformers import AutoModel, AutoTokenizer  # heavy, and not needed by every user
+        from .backbone import load_backbone  # heavy: torch, and not needed by every user
+        from .tokenizer import read_tokenizer  # heavy: transformers, and not needed by every user
 
         try:
-            with quiet_transformers():
-                tokenizer = AutoTokenizer.from_pretrained(self._folder, local_files_only=True)
-                model = AutoModel.from_pretrained(self._folder, local_files_only=True)
-        except (OSError, ValueError) as error:
-            raise CENetError(
-                f"{self._folder}: holds no sentence encoder ({str(error).splitlines()[0]})"
-            ) from error
-        return tokenizer, model.eval()
+            return read_tokenizer(self._folder), load_backbone(self._folder).eval()
+        except CENetError as error:
+            raise CENetError(f"{self._folder}: holds no sentence encoder ({error})") from error
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         """Return the vectors (n, d) float32 of n texts."""
@@ -310,8 +304,13 @@ class NLTKTools(NamedTuple):
     digest: str
 
 
-def load_nltk_tools() -> NLTKTools:
+def load_nltk_tools(tagger: bool = True) -> NLTKTools:
     """Read SentiWordNet, after a look that everything is there.
+
+    Parameters
+    ----------
+    tagger : bool
+        Whether NLTK's own tagger is needed as well.
 
     Raises
     ------
@@ -332,7 +331,8 @@ wordnet, averaged_perceptron_tagger_eng. Download once:
     from nltk.stem import WordNetLemmatizer
 
     found, refused = {}, []
-    for package, path in _NLTK_FILES.items():
+    needed = {name: path for name, path in _NLTK_FILES.items() if tagger or name != _TAGGER}
+    for package, path in needed.items():
         try:
             found[package] = data.find(path)
         except LookupError as error:
@@ -342,7 +342,7 @@ wordnet, averaged_perceptron_tagger_eng. Download once:
             f"NLTK does not read {refused[0]}, because other users may write there; run:\n"
             f'  chmod -R go-w "{refused[0]}"'
         )
-    missing = [package for package in _NLTK_FILES if package not in found]
+    missing = [package for package in needed if package not in found]
     if missing:
         raise CENetError(
             f"the annotator 'sentiwordnet' needs NLTK data: {', '.join(missing)}. Download once:\n"

@@ -2,40 +2,75 @@
 
 Checkpoints of the published codes are pickles (``pytorch_model.bin``), and a pickle may run any
 program when it is opened. So they are read as weights only, which refuses everything but tensors.
-`cenet_lib.language.sentilare` and `cenet_lib.published` read and rename their checkpoints here.
+`cenet_lib.language.backbone`, `cenet_lib.language.sentilare` and `cenet_lib.published` read and
+rename their checkpoints here.
 """
 
+import math
+import os
 import pickle
+import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
 from ..errors import CENetError
 from ..files import read_json
 
+_FILES = ("model.safetensors", "pytorch_model.bin")
+_OLD_CONFIG = "bert_config.json"  # what config.json was called at first
+# The one entry of a training checkpoint that holds the model.
+_CONTAINERS = ("state_dict", "model_state_dict", "model")
+_OTHER_PROGRAMS = {
+    "tf_model.h5": "TensorFlow",
+    "*.ckpt.index": "TensorFlow",
+    "*.ckpt": "TensorFlow or Lightning",
+    "flax_model.msgpack": "Flax",
+    "*.gguf": "llama.cpp",
+    "*.onnx": "ONNX",
+}
+_LISTED = 40  # names in an error message
 
-def weights_file(folder: str | Path) -> Path | None:
-    """Return the one file of weights in a folder, or ``None``.
+
+def folder_of(place: str | Path) -> Path:
+    """Return the folder of a model that is given by its folder or by its file of weights.
+
+    Examples
+    --------
+    >>> folder_of("models/mine/model.safetensors").name
+    'mine'
+    """
+    place = Path(place)
+    return place.parent if place.is_file() else place
+
+
+def weights_file(place: str | Path) -> Path | None:
+    """Return the one file of weights in a folder, or ``None``; a file stands for itself.
+
+    Of a model in several files, it is the index that lists them.
 
     Examples
     --------
     >>> weights_file("models/mine").name
     'model.safetensors'
     """
-    for name in ("model.safetensors", "pytorch_model.bin"):
-        if (path := Path(folder) / name).is_file():
+    place = Path(place)
+    if place.is_file():
+        return place
+    for name in (*_FILES, *(f"{name}.index.json" for name in _FILES)):
+        if (path := place / name).is_file():
             return path
     return None
 
 
-def read_weights(folder: str | Path) -> dict[str, Tensor]:
-    """Read all weights in a folder.
+def read_weights(place: str | Path) -> dict[str, Tensor]:
+    """Read all weights of a folder or a file.
 
     Raises
     ------
@@ -47,14 +82,52 @@ def read_weights(folder: str | Path) -> dict[str, Tensor]:
     >>> read_weights("models/mine")["embeddings.word_embeddings.weight"].ndim
     2
     """
-    path = weights_file(folder)
-    if path is None:
-        raise CENetError(f"{folder}: holds neither pytorch_model.bin nor model.safetensors")
-    return _read(path)
+    weights: dict[str, Tensor] = {}
+    for path in _parts(place):
+        weights |= _read(path)
+    return weights
 
 
-def read_config(folder: str | Path) -> dict[str, Any]:
-    """Read config.json of a folder.
+def weight_shapes(place: str | Path) -> dict[str, Tensor]:
+    """Return all weights of a folder or a file without their values: tensors on the meta device.
+
+    As little of the file is read as its format allows.
+
+    Raises
+    ------
+    CENetError
+        As `read_weights`, or if this computer has not the memory for them.
+
+    Examples
+    --------
+    >>> weight_shapes("models/mine")["embeddings.LayerNorm.bias"].shape
+    torch.Size([16])
+    """
+    shapes: dict[str, Tensor] = {}
+    for path in _parts(place):
+        shapes |= _shapes(path)
+    needed = 4 * sum(weight.numel() for weight in shapes.values())
+    if needed > _memory():
+        raise CENetError(
+            f"{place}: its weights take {needed / 2**30:.0f} GiB, this computer has "
+            f"{_memory() / 2**30:.0f} GiB; choose a smaller language model"
+        )
+    return shapes
+
+
+def weight_names(place: str | Path) -> Collection[str]:
+    """Return the names of all weights in a folder; none if it has no such file.
+
+    Examples
+    --------
+    >>> "embeddings.word_embeddings.weight" in weight_names("models/mine")
+    True
+    """
+    return () if weights_file(place) is None else weight_shapes(place).keys()
+
+
+def read_config(place: str | Path) -> dict[str, Any]:
+    """Read config.json of a folder, or bert_config.json, as it was called at first.
 
     Raises
     ------
@@ -66,38 +139,85 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     >>> read_config("models/mine")["model_type"]
     'bert'
     """
-    return read_json(Path(folder) / "config.json", "copy it from the checkpoint's folder")
+    return read_json(config_file(place), "copy it from the checkpoint's folder")
 
 
-def _read(path: Path, **options: Any) -> dict[str, Tensor]:
-    with _one_error(path):
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        weights = torch.load(path, map_location="cpu", weights_only=True, **options)
-    if not isinstance(weights, Mapping) or not all(
-        isinstance(name, str) and isinstance(weight, Tensor) for name, weight in weights.items()
-    ):
-        raise CENetError(f"{path}: is not a state dict; expected tensors by name")
-    return dict(weights)
-
-
-def weight_names(folder: str | Path) -> Collection[str]:
-    """Return the names of all weights in a folder; none if it has no such file.
-
-    As little of the file is read as its format allows.
+def config_file(place: str | Path) -> Path:
+    """Return the path of a model's configuration.
 
     Examples
     --------
-    >>> "embeddings.word_embeddings.weight" in weight_names("models/mine")
-    True
+    >>> config_file("models/mine").name
+    'config.json'
     """
-    path = weights_file(folder)
+    folder = folder_of(place)
+    old = not (folder / "config.json").exists() and (folder / _OLD_CONFIG).is_file()
+    return folder / (_OLD_CONFIG if old else "config.json")
+
+
+def _parts(place: str | Path) -> list[Path]:
+    """Return the files that hold a model's weights: one, or those that its index lists."""
+    path = weights_file(place)
     if path is None:
-        return ()
-    if path.suffix == ".safetensors":
-        with _one_error(path), safe_open(path, "pt") as file:
-            return file.keys()
-    return _read(path, mmap=_is_zip(path)).keys()
+        folder = folder_of(place)
+        others = [kind for name, kind in _OTHER_PROGRAMS.items() if any(folder.glob(name))]
+        mend = "copy the weights there"
+        if others:
+            mend = f"its weights are {others[0]}'s, take the same model for PyTorch"
+        raise CENetError(
+            f"{place}: no language model could be loaded (it holds neither "
+            f"{' nor '.join(reversed(_FILES))}); {mend}"
+        )
+    if not path.name.endswith(".index.json"):
+        return [path]
+    mend = "copy it from the checkpoint's folder"
+    index = read_json(path, mend).get("weight_map")
+    if not isinstance(index, dict) or not all(isinstance(name, str) for name in index.values()):
+        raise CENetError(f"{path}: is damaged (it has no weight_map from names to files); {mend}")
+    files = sorted(set(index.values()))
+    for name in files:
+        if Path(name).name != name or "\\" in name:
+            raise CENetError(f"{path}: lists {name!r}, which is not in its own folder; {mend}")
+        if not (path.parent / name).is_file():
+            raise CENetError(f"{path.parent / name}: is missing; {mend}")
+    return [path.parent / name for name in files]
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    with _one_error(path):
+        if _is_safetensors(path):
+            return load_file(path)
+    return _read_pickle(path)
+
+
+def _read_pickle(path: Path, mmap: bool = False) -> dict[str, Tensor]:
+    """Read a file of torch.save as weights only, which runs nothing."""
+    with _one_error(path):
+        _refuse_bomb(path)
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+    for name in _CONTAINERS:
+        if isinstance(content, Mapping) and isinstance(content.get(name), Mapping):
+            content = content[name]
+    if not isinstance(content, Mapping) or not all(
+        isinstance(name, str) and isinstance(weight, Tensor) for name, weight in content.items()
+    ):
+        raise CENetError(f"{path}: is not a state dict; expected tensors by name")
+    size = path.stat().st_size
+    unfolded = sum(weight.numel() * weight.element_size() for weight in content.values())
+    if unfolded > 16 * size:  # tensors may share memory; these share too much of it
+        raise CENetError(
+            f"{path}: its {size:,} bytes unfold to {unfolded:,}; it was not opened, copy it anew"
+        )
+    return dict(content)
+
+
+def _shapes(path: Path) -> dict[str, Tensor]:
+    if not _is_safetensors(path):
+        weights = _read_pickle(path, mmap=_is_zip(path))
+        return {name: torch.empty_like(weight, device="meta") for name, weight in weights.items()}
+    with _one_error(path), safe_open(path, "pt") as file:
+        shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+    return {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
 
 
 @contextmanager
@@ -105,19 +225,55 @@ def _one_error(path: Path) -> Iterator[None]:
     """Say in one way what readers say in many."""
     try:
         yield
+    except CENetError:
+        raise
     except pickle.UnpicklingError as error:
         raise CENetError(
             f"{path}: holds more than weights, or is damaged; it was not opened "
-            f"({str(error).splitlines()[0]})"
+            f"({first_line(error)})"
         ) from error
-    except (OSError, EOFError, RuntimeError, ValueError, SafetensorError) as error:
-        raise CENetError(f"{path}: is damaged ({error}); copy it anew") from error
+    except Exception as error:  # whatever a reader makes of a damaged file
+        raise CENetError(f"{path}: is damaged ({first_line(error)}); copy it anew") from error
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an exception says, on one line, or its name if it says nothing.
+
+    Examples
+    --------
+    >>> first_line(ValueError("no such thing\\nand more")), first_line(EOFError())
+    ('no such thing', 'EOFError')
+    """
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _is_safetensors(path: Path) -> bool:
+    return path.suffix == ".safetensors"
 
 
 def _is_zip(path: Path) -> bool:
     """Tell the present format of torch.save, which can be mapped, from that before torch 1.6."""
     with open(path, "rb") as file:
         return file.read(2) == b"PK"
+
+
+def _refuse_bomb(path: Path) -> None:
+    """Refuse a zip that unpacks to more than it is: torch.save does not compress."""
+    if not _is_zip(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+    if unpacked > path.stat().st_size:
+        raise CENetError(f"{path}: unpacks to {unpacked:,} bytes; it was not opened, copy it anew")
+
+
+def _memory() -> float:
+    """Return how many bytes of memory this computer has, where it can be asked."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return math.inf
 
 
 def renamed(
@@ -165,7 +321,7 @@ def check_names(
     expected: Mapping[str, torch.Size],
     rules: Mapping[str, str],
 ) -> None:
-    """Raise one `CENetError` that lists all weights that are missing, unexpected or misshapen.
+    """Raise one `CENetError` that lists the weights that are missing, unexpected or misshapen.
 
     The message calls them as the checkpoint does, from whose names ``rules`` led to ours.
 
@@ -174,7 +330,7 @@ def check_names(
     where : object
         What the message calls the place that the weights came from.
     weights : mapping of str to Tensor
-        The weights by their new names.
+        The weights by their new names; their values are not looked at.
     expected : mapping of str to Size
         Their shapes, as they should be.
     rules : mapping of str to str
@@ -189,18 +345,39 @@ def check_names(
     back = {new: old for old, new in rules.items()}
 
     def listed(names: Collection[str]) -> str:
-        return ", ".join(sorted(rename(name, back) for name in names))
+        found = sorted(rename(name, back) for name in names)
+        more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+        return ", ".join(found[:_LISTED]) + more
 
     problems = []
     if missing := expected.keys() - weights.keys():
         problems.append(f"missing: {listed(missing)}")
     if unexpected := weights.keys() - expected.keys():
         problems.append(f"not expected: {listed(unexpected)}")
-    for name in sorted(expected.keys() & weights.keys()):
-        if weights[name].shape != expected[name]:
-            problems.append(
-                f"{rename(name, back)} has shape {tuple(weights[name].shape)}, not "
-                f"{tuple(expected[name])}"
-            )
+    wrong = [n for n in sorted(expected.keys() & weights.keys()) if weights[n].shape != expected[n]]
+    for name in wrong[:_LISTED]:
+        problems.append(
+            f"{rename(name, back)} has shape {tuple(weights[name].shape)}, not "
+            f"{tuple(expected[name])}"
+        )
     if problems:
         raise CENetError(f"{where}: its weights do not fit: {'; '.join(problems)}")
+
+
+def check_values(where: object, weights: Mapping[str, Tensor]) -> None:
+    """Raise a `CENetError` if a weight holds anything but finite real numbers.
+
+    Examples
+    --------
+    >>> check_values("here", {"head.bias": torch.tensor([float("nan")])})
+    Traceback (most recent call last):
+    cenet_lib.errors.CENetError: here: holds values that are no numbers in head.bias; copy it anew
+    """
+    for name, weight in weights.items():
+        if not weight.is_floating_point() or weight.element_size() < 2:
+            raise CENetError(
+                f"{where}: {name} is of kind {str(weight.dtype).removeprefix('torch.')}, so the "
+                "model is quantised or damaged; take it in full precision"
+            )
+        if not weight.isfinite().all():
+            raise CENetError(f"{where}: holds values that are no numbers in {name}; copy it anew")

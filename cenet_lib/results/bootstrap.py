@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..metrics import MOSI_METRICS, Metric, metrics_of, validated
+from ..metrics import Metric, metrics_of, validated
 
-# The metrics whose difference to a baseline is told.
-PAIRED = {name: MOSI_METRICS[name] for name in ("mae", "corr", "acc2_non0")}
+# The metrics whose difference to a baseline is told, of those that a range of labels has.
+PAIRED = ("mae", "corr", "acc2_non0", "acc2")
 # How many drawn predictions are in memory at a time: 0.5 MB, which a processor's cache holds too.
 _CHUNK = 2**16
 
@@ -92,6 +92,7 @@ def paired_difference(
     labels: ArrayLike,
     predictions: np.ndarray,
     baseline: np.ndarray,
+    label_range: tuple[float, float] = (-3.0, 3.0),
     *,
     n: int = 2000,
     level: float = 0.95,
@@ -107,14 +108,14 @@ def paired_difference(
         True intensities.
     predictions, baseline : (S, N)
         One row per seed, or (N,) for one seed; metrics are averaged over seeds.
-    n, level, seed
+    label_range, n, level, seed
         They are what `interval` takes.
 
     Returns
     -------
     dict of str to (difference, low, high)
-        The metrics are ``mae``, ``corr`` and ``acc2_non0``; the difference is predictions minus
-        baseline.
+        The metrics are ``mae``, ``corr`` and ``acc2_non0``, or ``acc2`` for labels in [-1, 1]; the
+        difference is predictions minus baseline.
 
     Raises
     ------
@@ -132,9 +133,10 @@ def paired_difference(
         for side in (predictions, baseline)
     ]
     y, _ = validated(labels, sides[0][0])
-    drawn = _resampled(PAIRED, y, sides, n, seed)
+    metrics = {name: m for name, m in metrics_of(label_range).items() if name in PAIRED}
+    drawn = _resampled(metrics, y, sides, n, seed)
     result = {}
-    for name, metric in PAIRED.items():
+    for name, metric in metrics.items():
         ours, theirs = (metric(y, side).mean() for side in sides)
         result[name] = (float(ours - theirs), *_percentiles(np.subtract(*drawn[name]), level))
     return result

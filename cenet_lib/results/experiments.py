@@ -25,6 +25,7 @@ from ..corpus import Corpus
 from ..errors import CENetError, Interrupted
 from ..files import atomic_file, write_csv
 from ..fusion import fusion_class
+from ..metrics import TITLES
 from ..runs.folder import Run, is_finished
 from ..settings import TrainingSettings
 from ..training import resume, train
@@ -39,8 +40,12 @@ _OF_SOME_FUSION = (
     *_OF_VOCABULARIES,
 )
 # What cannot change the result of any run.
-_OF_MACHINE = ("device", "save_every", "wandb")
-METRICS = ("mae", "corr", "acc2_has0", "acc2_non0", "f1_non0", "acc5", "acc7")
+_OF_MACHINE = ("device", "save_every", "wandb", "stanford_folder")
+# What a summary shows, of the metrics that belong to the labels.
+_SHOWN = {
+    **{"mae": "MAE", "corr": "Corr", "mae_mmsa": "MAE (MMSA)", "corr_mmsa": "Corr (MMSA)"},
+    **{"acc2_has0": "Acc-2 has0", "acc2_non0": "Acc-2 non0", "acc2": "Acc-2"},
+}
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,8 @@ def _without_idle_settings(settings: TrainingSettings) -> TrainingSettings:
     fusion = fusion_class(settings.fusion)
     heard = () if fusion is None else (*_OF_EVERY_FUSION, *fusion.settings)
     idle = {*_OF_EVERY_FUSION, *_OF_SOME_FUSION} - set(heard)
+    if settings.optimizer == "published":
+        idle.discard("lr_fusion")  # it is that of the other parts, and must stay so
     default = TrainingSettings()
     return replace(settings, **{name: getattr(default, name) for name in idle})
 
@@ -137,7 +144,7 @@ def compare(
     Raises
     ------
     CENetError
-        If the corpus has no test split, or a combination is no valid setting.
+        If the test split is empty or without labels, or a combination is no valid setting.
 
     Examples
     --------
@@ -152,7 +159,10 @@ def compare(
     epoch 1/1 ...
     ['none', 'ce']
     """
-    corpus.split("test")
+    if all(utterance.label is None for utterance in corpus.split("test")):
+        raise CENetError(
+            f"{corpus.name}: no utterance of the test split has a label; a comparison needs labels"
+        )
     folder = Path(folder)
     grid = configurations(axes, base)
     fingerprint = corpus.fingerprint()
@@ -242,16 +252,25 @@ def run_name(settings: TrainingSettings, fingerprint: str, varying: Sequence[str
 
 
 def _value(settings: TrainingSettings, name: str) -> Any:
-    return getattr(settings, _OF_VOCABULARIES[0] if name == "k" else name)
+    value = getattr(settings, _OF_VOCABULARIES[0] if name == "k" else name)
+    return "none" if value is None else value  # as on the command line; a table takes None for NaN
 
 
 def _results(run: Run) -> dict[str, float]:
-    row = {f"{split}_{m}": run.metrics[split][m] for split in ("valid", "test") for m in METRICS}
+    splits = ("valid", "test")
+    row = {f"{s}_{name}": value for s in splits for name, value in _metrics(run, s).items()}
     if "test_mae" in run.history:
         best = run.history.iloc[run.history["test_mae"].argmin()]
-        row |= {f"test_chosen_on_test_{m}": best[f"test_{m}"] for m in METRICS}
+        names = _metrics(run, "test")
+        row |= {f"test_chosen_on_test_{name}": best[f"test_{name}"] for name in names}
     seconds, epoch = run.metrics["seconds"], run.metrics["best_epoch"]
     return {**row, "best_epoch": epoch, "seconds": seconds}
+
+
+def _metrics(run: Run, split: str) -> dict[str, float]:
+    """Return the metrics of a split; NaN, for which JSON has no word, where one is not defined."""
+    found = run.metrics[split]
+    return {m: np.nan if found[m] is None else found[m] for m in TITLES if m in found}
 
 
 def summary_table(
@@ -281,7 +300,7 @@ def summary_table(
     for values, by_seed in groups.items():
         entry = {**dict(zip(varying, values, strict=True)), "n": len(by_seed)}
         results = pd.DataFrame([_results(run) for run in by_seed.values()])
-        for metric in METRICS:
+        for metric in _metrics(next(iter(by_seed.values())), "test"):
             entry[f"{metric}_mean"] = results[f"test_{metric}"].mean()
             entry[f"{metric}_std"] = results[f"test_{metric}"].std(ddof=1)
         if "test_chosen_on_test_mae" in results:
@@ -300,8 +319,10 @@ def _gains(by_seed: Mapping[int, Run], words_only: Mapping[int, Run]) -> dict[st
         return {}
     labels, predictions = _test_predictions([by_seed[seed] for seed in shared])
     _, baseline = _test_predictions([words_only[seed] for seed in shared])
+    label_range = tuple(words_only[shared[0]].config["corpus"]["label_range"])
+    found = paired_difference(labels, predictions, baseline, label_range)
     gains: dict[str, float] = {}
-    for metric, (gain, low, high) in paired_difference(labels, predictions, baseline).items():
+    for metric, (gain, low, high) in found.items():
         gains |= {f"{metric}_gain": gain}
         gains |= {f"{metric}_gain_low": low, f"{metric}_gain_high": high}
     return gains
@@ -330,14 +351,15 @@ def format_summary(comparison: Comparison) -> str:
     | ce | 1 | 0.700 | 0.800 | 0.820 | 0.840 |  |  |
     """
     summary, varying = comparison.summary, comparison.varying
-    titles = {"mae": "MAE", "corr": "Corr", "acc2_has0": "Acc-2 has0", "acc2_non0": "Acc-2 non0"}
+    titles = {name: title for name, title in _SHOWN.items() if f"{name}_mean" in summary}
     header = [*varying, "seeds", *titles.values(), "MAE − words only [95 %]", "optimism in MAE"]
     lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
     for row in summary.to_dict("records"):
         cells = [str(row[name]) for name in varying] + [str(row["n"])]
         for metric in titles:
-            spread = f" ± {row[f'{metric}_std']:.3f}" if row["n"] > 1 else ""
-            cells.append(f"{row[f'{metric}_mean']:.3f}{spread}")
+            mean, spread = row[f"{metric}_mean"], row.get(f"{metric}_std", np.nan)
+            told = "not defined" if np.isnan(mean) else f"{mean:.3f}"
+            cells.append(told if np.isnan(spread) else f"{told} ± {spread:.3f}")
         gain = row.get("mae_gain", np.nan)
         low, high = row.get("mae_gain_low"), row.get("mae_gain_high")
         cells.append("" if np.isnan(gain) else f"{gain:+.3f} [{low:+.3f}, {high:+.3f}]")

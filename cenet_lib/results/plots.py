@@ -46,11 +46,15 @@ _DOTS: dict[str, Any] = {
 # What a metric's axis says, with its unit.
 _LABELS = {
     "mae": "mean absolute error (intensity)",
+    "mae_mmsa": "mean absolute error, clipped to ±1 (intensity)",
     "mse": "mean squared error (intensity²)",
     "corr": "Pearson correlation",
+    "corr_mmsa": "Pearson correlation, clipped to ±1",
     "loss": "mean squared error (intensity²)",
     "acc2_has0": "Acc-2, zeros count as positive (%)",
     "acc2_non0": "Acc-2, without zeros (%)",
+    "acc2": "Acc-2 (%)",
+    "acc3": "Acc-3 (%)",
     "acc7": "Acc-7 (%)",
     "acc5": "Acc-5 (%)",
 }

@@ -4,8 +4,11 @@
 `cenet_lib.runs.folder.Run` opens what they wrote.
 """
 
+import hashlib
 import platform
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +17,11 @@ import pandas as pd
 import torch
 import transformers
 from matplotlib.figure import Figure
+from safetensors import SafetensorError
 
 from ..corpus import Corpus
-from ..files import atomic_file, write_csv, write_json
+from ..errors import CENetError
+from ..files import atomic_file, atomic_folder, json_bytes, write_csv, write_json
 from ..metrics import TITLES
 from ..model import CENet
 from ..prediction import evaluate, predict
@@ -26,12 +31,16 @@ from ..results import plots
 from ..settings import TrainingSettings
 from ..utterance import SPLITS, STREAMS
 from .checkpoints import TrainingState
+from .folder import VERSION, files_of, remember_source
+from .manifest import write_manifest
 
 if TYPE_CHECKING:
     from .tracking import WandbTracker
 
 
-def describe_run(corpus: Corpus, settings: TrainingSettings, source: str) -> dict[str, Any]:
+def describe_run(
+    corpus: Corpus, settings: TrainingSettings, source: str | None, folder: Path
+) -> dict[str, Any]:
     """Return what ``config.json`` holds: settings, corpus and versions.
 
     Parameters
@@ -40,20 +49,30 @@ def describe_run(corpus: Corpus, settings: TrainingSettings, source: str) -> dic
         The corpus as it was loaded.
     settings : TrainingSettings
         What decides the run.
-    source : str
-        What `load_corpus` took.
+    source : str or None
+        What `load_corpus` took, if it was asked.
+    folder : Path
+        Folder of the run.
 
     Examples
     --------
-    >>> described = describe_run(Corpus("tiny"), TrainingSettings(), source="data/tiny")
+    >>> described = describe_run(Corpus("tiny"), TrainingSettings(), None, Path("runs/new"))
     >>> described["settings"]["fusion"], described["corpus"]["source"]
-    ('ce', 'data/tiny')
+    ('ce', 'tiny')
     """
+    known: dict[str, Any] = {"source": corpus.name}
+    if source is not None:
+        known = {**remember_source(source, folder)}
+    if "segments_skipped" in corpus.provenance:  # so that they are skipped again
+        known = {**known, "segments_skipped": corpus.provenance["segments_skipped"]["number"]}
+    if "video_from" in corpus.provenance:  # it may decide the splits
+        known = {**known, "video_from": corpus.provenance["video_from"]}
     return {
+        "version": VERSION,
         "settings": asdict(settings),
         "corpus": {
             "name": corpus.name,
-            "source": source,
+            **known,
             "fingerprint": corpus.fingerprint(),
             "sizes": {split: len(corpus.splits[split]) for split in SPLITS},
             "label_range": corpus.label_range,
@@ -94,6 +113,12 @@ def write_outcome(
     tracker : WandbTracker, optional
         What is told about the results as well.
 
+    Raises
+    ------
+    CENetError
+        If the model predicts something that is no number, or the disk refuses. Then the run is not
+        finished, and can go on from its last checkpoint.
+
     Examples
     --------
     >>> from cenet_lib import Run, load_corpus
@@ -107,29 +132,54 @@ def write_outcome(
     >>> Run(folder).metrics["seconds"]
     9.5
     """
-    with quiet_transformers():
-        model.save_pretrained(folder / "model")
-        processor.save_pretrained(folder / "model")
-    history = history_table(state)
-    write_csv(folder / "history.csv", history)
+    columns = ["id", "split", "words", "label", "prediction"]
     tables = [
         predict(model, processor, utterances, progress=split).assign(split=split)
         for split, utterances in corpus.splits.items()
         if len(utterances)
     ]
-    columns = ["id", "split", "words", "label", "prediction"]
     predictions = pd.concat(tables, ignore_index=True)[columns]
-    write_csv(folder / "predictions.csv", predictions)
-    figures = _draw(history, predictions, folder)
+    history = history_table(state)
     metrics = {
         **evaluate(predictions, corpus.label_range),
         "best_epoch": state.best_epoch(),
         "parameters": sum(p.numel() for p in model.parameters()),
         "seconds": round(seconds, 1),
     }
-    if tracker is not None:
-        tracker.finish(predictions, metrics, figures)
-    # Last, because it is what makes the run count as finished.
+    with _one_error(folder):
+        _save_model(folder / "model", model, processor)
+        write_csv(folder / "history.csv", history)
+        write_csv(folder / "predictions.csv", predictions)
+        figures = _draw(history, predictions, folder)
+        if tracker is not None:
+            tracker.finish(predictions, metrics, figures)
+        _finish(folder, metrics)
+
+
+@contextmanager
+def _one_error(folder: Path) -> Iterator[None]:
+    """Say in one way what writers say in many."""
+    try:
+        yield
+    except (OSError, SafetensorError, CENetError) as error:
+        raise CENetError(
+            f"{folder}: the results could not be saved ({error}); make room on the disk, then go "
+            f"on with: python -m cenet_lib train --resume {folder}"
+        ) from error
+
+
+def _save_model(folder: Path, model: CENet, processor: CENetProcessor) -> None:
+    """Write model and processor, in place of what a run that was killed here may have left."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with atomic_folder(folder) as temporary, quiet_transformers():
+        model.save_pretrained(temporary)
+        processor.save_pretrained(temporary)
+
+
+def _finish(folder: Path, metrics: Mapping[str, Any]) -> None:
+    """Write the metrics last, because they make the run count as finished."""
+    known = {"metrics.json": hashlib.sha256(json_bytes(metrics)).hexdigest()}
+    write_manifest(folder, files_of(folder) - set(known), known)
     write_json(folder / "metrics.json", metrics)
 
 
@@ -152,9 +202,10 @@ def history_table(state: TrainingState) -> pd.DataFrame:
 
 
 def _draw(history: pd.DataFrame, predictions: pd.DataFrame, folder: Path) -> Sequence[Path]:
-    """Draw the figures of a run, on test if there is one; return where they were written."""
-    test = predictions[predictions["split"] == "test"]
-    shown = test if len(test) else predictions[predictions["split"] == "valid"]
+    """Draw the figures of a run, on test if it has labels; return where they were written."""
+    known = predictions.dropna(subset=["label"])
+    test = known[known["split"] == "test"]
+    shown = test if len(test) else known[known["split"] == "valid"]
     written = []
     for name, draw, table, size in (
         ("learning_curves", plots.learning_curves, history, (5.5, 3.6)),

@@ -5,7 +5,8 @@ optimizer gets a learning rate per part: `prepare` does it in this order, and `c
 goes on from there. Each step is a function of its own below it.
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,14 +19,16 @@ from accelerate.utils import DataLoaderConfiguration, TorchDynamoPlugin
 from torch.optim.lr_scheduler import LRScheduler
 from transformers import get_linear_schedule_with_warmup
 
+from ..corpora.card import unlabelled
 from ..corpus import Corpus
 from ..errors import CENetError
 from ..fusion import fusion_class
 from ..language.annotators import annotate_corpus, get_annotator
-from ..language.backbone import encoder_layers
+from ..language.backbone import backbone_folder, encoder_layers, longest_text
 from ..model import CENet
 from ..processor import CENetProcessor
 from ..progress import bar, quiet_transformers
+from ..published import published_optimizer
 from ..settings import TrainingSettings
 from ..utterance import SPLITS, STREAMS, Utterance
 from .batches import LengthGroupedBatches
@@ -54,7 +57,7 @@ class Training:
     plain_model : CENet
         The same model without wrappers, to be evaluated and saved.
     optimizer : Optimizer
-        AdamW, with a group of parameters per part, see `parameter_groups`.
+        AdamW, with a group of parameters per part, see `make_optimizer`.
     scheduler : LRScheduler
         It moves the learning rates after each step.
     batches : LengthGroupedBatches
@@ -83,6 +86,8 @@ class Training:
     def learning_rates(self) -> dict[str, float]:
         """Return the present learning rate of each part of the model, as ``lr_<part>``."""
         groups = self.optimizer.param_groups
+        if self.settings.optimizer == "published":  # its groups are other parts, with one rate
+            return dict.fromkeys(("lr_backbone", "lr_fusion", "lr_head"), float(groups[0]["lr"]))
         return {f"lr_{group['name'].split('/')[0]}": float(group["lr"]) for group in groups}
 
 
@@ -112,19 +117,22 @@ def prepare(corpus: Corpus, settings: TrainingSettings, *, progress: bool = Fals
     >>> list(training.encoded), training.plain_model.config.n_visual_codes
     (['train', 'valid'], 3)
     """
+    needed = ("train", "valid", "test") if settings.watch_test else ("train", "valid")
+    _check_labels(corpus, needed)
+    backbone_folder(settings.backbone)  # before what takes long
     accelerator = make_accelerator(settings)
     seen = select_streams(corpus, settings)
     if settings.linguistic is not None:  # all at once: a sentence encoder likes batches
-        annotator = get_annotator(settings.linguistic)
+        annotator = get_annotator(settings.linguistic, settings.stanford_folder)
         seen = annotate_corpus(seen, annotator, progress=progress)
-    needed = ("train", "valid", "test") if settings.watch_test else ("train", "valid")
-    labelled = {split: _labelled(seen, split) for split in needed}
+    labelled = {split: [u for u in seen.splits[split] if u.label is not None] for split in needed}
     with quiet_transformers():
         processor, model = build(seen, settings)
     encoded = {
         split: [{**processor(u), "id": u.id} for u in bar(utterances, f"encode {split}", progress)]
         for split, utterances in labelled.items()
     }
+    _check_fit(settings.backbone, processor, model, encoded)
     for split in needed[1:]:
         encoded[split].sort(key=lambda features: len(features["input_ids"]))
     lengths = [len(features["input_ids"]) for features in encoded["train"]]
@@ -244,6 +252,35 @@ def build(corpus: Corpus, settings: TrainingSettings) -> tuple[CENetProcessor, C
     return processor, model
 
 
+def _check_fit(
+    backbone: str,
+    processor: CENetProcessor,
+    model: CENet,
+    encoded: Mapping[str, Sequence[Mapping[str, Any]]],
+) -> None:
+    """Refuse a tokenizer that knows more pieces than the language model, and texts too long for it.
+
+    The default length gives way to a language model with fewer positions, unless a text needs them.
+    """
+    rows = len(model.get_input_embeddings().weight)  # type: ignore[arg-type]
+    highest = max(processor.tokenizer.get_vocab().values())
+    if highest >= rows:
+        raise CENetError(
+            f"{backbone}: its tokenizer has pieces up to "
+            f"number {highest}, the language model knows {rows}; take both from the same place"
+        )
+    most, asked = longest_text(model.backbone), processor.max_length
+    longest = max(len(f["input_ids"]) for features in encoded.values() for f in features)
+    if most is None or asked <= most:
+        return
+    if longest > most or asked != TrainingSettings().max_length:
+        raise CENetError(
+            f"{backbone}: max_length is {asked}, but the language model has positions for {most} "
+            f"word pieces; give --max-length {most}"
+        )
+    processor.max_length = most  # of what is predicted later
+
+
 def freeze(model: CENet, n_layers: int) -> None:
     """Keep the backbone's embeddings and its lowest layers as they are; 0 freezes nothing.
 
@@ -273,9 +310,15 @@ def freeze(model: CENet, n_layers: int) -> None:
 def select_streams(corpus: Corpus, settings: TrainingSettings) -> Corpus:
     """Return the corpus with the streams that a run may see.
 
-    ``"visual"`` and ``"acoustic"`` take the other stream's frames away. ``"shuffled"`` deals the
-    frames to other utterances of the same split: what is then gained over words alone is no more
-    than added parameters give.
+    ``"visual"`` and ``"acoustic"`` take the other stream's frames away. ``"shuffled"`` gives each
+    utterance both streams of one other utterance of the same split, and each pair of streams to
+    one: what is then gained over words alone is no more than added parameters give.
+
+    Raises
+    ------
+    CENetError
+        If streams are to be shuffled in a split where that cannot be done: of one utterance, or
+        where more than half of the utterances have the same frames.
 
     Examples
     --------
@@ -288,26 +331,54 @@ def select_streams(corpus: Corpus, settings: TrainingSettings) -> Corpus:
         return corpus
     rng = np.random.default_rng(settings.seed)
     train, valid, test = (
-        _with_streams(corpus.splits[split], settings.streams, rng) for split in SPLITS
+        _shuffled(corpus.splits[split], rng, f"{corpus.name}: {split}")
+        if settings.streams == "shuffled"
+        else _without_other(corpus.splits[split], settings.streams)
+        for split in SPLITS
     )
     return corpus.with_splits(train, valid, test)
 
 
-def _with_streams(
-    utterances: Sequence[Utterance], streams: str, rng: np.random.Generator
+def _without_other(utterances: Sequence[Utterance], stream: str) -> list[Utterance]:
+    """Return utterances without the frames of the other stream."""
+    lost = next(other for other in STREAMS if other != stream)
+    return [u.with_frames(**{lost: u.frames(lost)[:0]}) for u in utterances]
+
+
+def _shuffled(
+    utterances: Sequence[Utterance], rng: np.random.Generator, where: str
 ) -> list[Utterance]:
-    """Return utterances of a split with the streams that `select_streams` leaves them."""
-    order = rng.permutation(len(utterances))
-    changed = []
-    for i, utterance in enumerate(utterances):
-        if streams == "shuffled":
-            other = utterances[int(order[i])]
-            frames = {stream: other.frames(stream) for stream in STREAMS}
-        else:
-            lost = next(stream for stream in STREAMS if stream != streams)
-            frames = {lost: utterance.frames(lost)[:0]}
-        changed.append(utterance.with_frames(**frames))
-    return changed
+    """Return utterances with the streams of others, of which none has the same frames."""
+    contents = [_content(utterance) for utterance in utterances]
+    together: dict[bytes, list[int]] = {}
+    for i in rng.permutation(len(utterances)):
+        together.setdefault(contents[i], []).append(int(i))
+    most = max(map(len, together.values()), default=0)
+    if 2 * most > len(utterances):
+        alike = f"{most} of {len(utterances)} utterances have the same frames"
+        raise CENetError(
+            f"{where}: {alike if most > 1 else 'there is only one utterance'}, so streams cannot "
+            "be shuffled; take other streams, or more utterances"
+        )
+    # Equals stand side by side, so whoever stands as far behind as there are equals is another.
+    row = [i for equals in together.values() for i in equals]
+    lenders = dict(zip(row, np.roll(row, most), strict=True))
+    return [
+        u.with_frames(**{s: utterances[lenders[i]].frames(s) for s in STREAMS})
+        for i, u in enumerate(utterances)
+    ]
+
+
+def _content(utterance: Utterance) -> bytes:
+    """Return the same bytes for two utterances only if they have the same frames."""
+    if not any(len(utterance.frames(stream)) for stream in STREAMS):
+        return utterance.id.encode("utf-8", "surrogatepass")  # it has none to keep
+    digest = hashlib.sha256()
+    for stream in STREAMS:
+        frames = np.ascontiguousarray(utterance.frames(stream))
+        digest.update(repr(frames.shape).encode())
+        digest.update(frames.data)
+    return digest.digest()
 
 
 def make_batches(
@@ -338,6 +409,8 @@ def make_optimizer(
 ) -> tuple[torch.optim.Optimizer, LRScheduler]:
     """Return AdamW, and a schedule in which learning rates rise from 0 and fall to 0 again.
 
+    With the setting ``optimizer="published"`` both are those of the published code.
+
     Parameters
     ----------
     model : CENet
@@ -361,6 +434,15 @@ def make_optimizer(
     >>> rates
     [0.0, 5e-05, 0.0001, 5e-05]
     """
+    if settings.optimizer == "published":
+        return published_optimizer(
+            model,
+            n_steps,
+            lr=settings.lr_backbone,
+            eps=settings.adam_epsilon,
+            weight_decay=settings.weight_decay,
+            warmup=settings.warmup,
+        )
     optimizer = torch.optim.AdamW(
         parameter_groups(model, settings), eps=settings.adam_epsilon, fused=True
     )
@@ -401,11 +483,17 @@ def parameter_groups(model: CENet, settings: TrainingSettings) -> list[dict[str,
     return list(groups.values())
 
 
-def _labelled(corpus: Corpus, split: str) -> Sequence[Utterance]:
-    """Return the utterances of a split that have a label, of which there must be one."""
-    utterances = [u for u in corpus.split(split) if u.label is not None]
-    if not utterances:
+def _check_labels(corpus: Corpus, needed: Sequence[str]) -> None:
+    """Raise an error unless each split that is needed has an utterance with a label."""
+    known = {split: any(o.label is not None for o in corpus.outlines(split)) for split in SPLITS}
+    if len(corpus) and not any(known.values()):
         raise CENetError(
-            f"{corpus.name}: no utterance of the {split} split has a label; training needs labels"
+            f"{corpus.name}: no utterance has a label; training needs labels ({unlabelled(corpus)})"
         )
-    return utterances
+    for split in needed:
+        corpus.split(split)  # which must not be empty
+        if not known[split]:
+            raise CENetError(
+                f"{corpus.name}: no utterance of the {split} split has a label; training needs "
+                f"labels ({unlabelled(corpus)})"
+            )

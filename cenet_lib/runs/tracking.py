@@ -4,19 +4,24 @@
 end, if the setting ``wandb`` is not ``"off"``.
 """
 
+import math
+import sys
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import wandb
 
 PROJECT = "cenet"
 
 
 class WandbTracker:
     """It logs each epoch, and at the end the predictions and the figures.
+
+    Whatever goes wrong in W&B is a warning, told once; then the run goes on without it. Metrics
+    that are not defined are left out.
 
     Parameters
     ----------
@@ -38,10 +43,21 @@ class WandbTracker:
 
     def __init__(self, folder: Path, config: dict[str, Any], mode: str):
         self.mode = mode
+        self.run: Any = None
+        try:
+            import wandb  # heavy: it takes a second, and most runs do not log
+
+            self._wandb = wandb
+            self._begin(folder, config)
+        except Exception as error:  # of the network, of the login, of W&B's own process
+            self._give_up(error)
+
+    def _begin(self, folder: Path, config: dict[str, Any]) -> None:
+        """Begin a W&B run, or go on with that of a training that was stopped."""
         id_file = folder / ".wandb_id"
         if not id_file.is_file():  # else training goes on, and so does its W&B run
             id_file.write_text(uuid.uuid4().hex[:8])
-        if self.mode == "online" and not wandb.login(prompt=False):
+        if self.mode == "online" and not self._wandb.login(prompt=False):
             print("W&B: no login found, so logging offline; later: wandb login")
             self.mode = "offline"
         options: dict[str, Any] = {
@@ -50,16 +66,27 @@ class WandbTracker:
             "id": id_file.read_text().strip(),
             "config": config,
             "dir": str(folder),
-            "settings": wandb.Settings(silent=True, init_timeout=30),
+            "settings": self._wandb.Settings(silent=True, init_timeout=30),
             "mode": self.mode,
             "resume": "allow" if self.mode == "online" else None,
         }
         try:
-            self.run = wandb.init(**options)
-        except (wandb.errors.Error, OSError) as error:
+            self.run = self._wandb.init(**options)
+        except Exception as error:
+            if self.mode == "offline":
+                raise
             print(f"W&B: {error}; logging offline")
             self.mode = "offline"
-            self.run = wandb.init(**{**options, "mode": self.mode, "resume": None})
+            self.run = self._wandb.init(**{**options, "mode": self.mode, "resume": None})
+
+    def _give_up(self, error: Exception) -> None:
+        """Say once what went wrong, and log no more."""
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        print(f"warning: W&B failed ({reason}); the run goes on without it", file=sys.stderr)
+        run, self.run = self.run, None
+        if run is not None:
+            with suppress(Exception):
+                run.finish(exit_code=1)
 
     def log(self, row: Mapping[str, float], step: int) -> None:
         """Log what was measured after an epoch, grouped into train, valid, test and lr.
@@ -71,12 +98,17 @@ class WandbTracker:
         step : int
             How many optimizer steps were taken so far.
         """
+        if self.run is None:
+            return
         named = {"epoch": row["epoch"]}
         for name, value in row.items():
             group, _, rest = name.partition("_")
-            if rest:
+            if rest and not math.isnan(value):
                 named[f"{group}/{rest}"] = value
-        self.run.log(named, step=step)
+        try:
+            self.run.log(named, step=step)
+        except Exception as error:
+            self._give_up(error)
 
     def finish(
         self, predictions: pd.DataFrame, metrics: Mapping[str, Any], figures: Sequence[Path]
@@ -92,12 +124,26 @@ class WandbTracker:
         figures : sequence of Path
             The PNG files to show.
         """
-        self.run.log({"predictions": wandb.Table(dataframe=predictions)})
-        self.run.log({figure.stem: wandb.Image(str(figure)) for figure in figures})
-        for split, values in metrics.items():
-            if isinstance(values, Mapping):
-                self.run.summary.update({f"{split}/{name}": v for name, v in values.items()})
-        directory = Path(self.run.dir).parent
-        self.run.finish()
+        if self.run is None:
+            return
+        try:
+            directory = self._close(predictions, metrics, figures)
+        except Exception as error:
+            self._give_up(error)
+            return
         if self.mode == "offline":
             print(f"W&B: upload with: wandb sync {directory}")
+
+    def _close(
+        self, predictions: pd.DataFrame, metrics: Mapping[str, Any], figures: Sequence[Path]
+    ) -> Path:
+        """Log the results, close the W&B run, and return where its files lie."""
+        self.run.log({"predictions": self._wandb.Table(dataframe=predictions)})
+        self.run.log({figure.stem: self._wandb.Image(str(figure)) for figure in figures})
+        for split, values in metrics.items():
+            if isinstance(values, Mapping):
+                known = {f"{split}/{n}": v for n, v in values.items() if not math.isnan(v)}
+                self.run.summary.update(known)
+        directory = Path(self.run.dir).parent
+        self.run.finish()
+        return directory

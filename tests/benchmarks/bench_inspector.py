@@ -84,7 +84,7 @@ def large_page(n_frames: int) -> str:
         "subjects": [
             {
                 "predictions": {"all": 1.0, "no_visual": 0.5, "no_acoustic": 0.2, "none": 0.0},
-                "n_read": WORDS,
+                "unread": [],
                 "visual": stream(face),
                 "acoustic": stream(VOICE),
             }

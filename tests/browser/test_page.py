@@ -177,6 +177,41 @@ def test_thousands_of_frames_are_drawn_on_a_page_that_stays_small(inspector, tmp
 
 
 @pytest.mark.parametrize("view", ["codes", "frames"])
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("good", "\u200b", "film"), "the model reads 2 of the 3 words"),
+        (("good", "film", "\u200b"), "the model reads the first 2 words"),
+        (("\u200b",), "the model reads 0 of the 1 words"),
+    ],
+)
+def test_words_that_the_tokenizer_drops_are_shown_as_not_read(
+    view, words, told, inspector, tmp_path, watched
+):
+    subject = inspector.subjects[0]
+    odd = replace(inspector.corpus.test[0], words=words)
+    dropped = AttentionInspector(subject.model, subject.processor, inspector.corpus, [odd])
+    dropped.view = view
+    dropped.to_html(tmp_path / "dropped.html")
+    watch = watched()
+    page = watch.page
+    page.goto((tmp_path / "dropped.html").as_uri())
+    assert told in page.locator(".sentence").inner_text()
+    assert page.locator(".sentence button.unread").all_inner_texts() == ["▯"]
+    place = words.index("\u200b")
+    page.locator(".sentence button").nth(place).click()
+    box = page.locator("canvas.map").first.bounding_box()
+    row = page.locator(".words > div").nth(place).bounding_box()
+    page.mouse.move(box["x"] + 8, row["y"] + 4)
+    assert page.locator(".tip").inner_text() == "“▯”: not read by the model"
+    assert "NaN" not in page.locator("body").inner_text()
+    page.get_by_text("as tables").click()
+    rows = page.locator("table[data-stream]").first.locator("tbody tr")
+    assert set(rows.nth(place).locator("td").all_inner_texts()) == {"–"}
+    assert watch.errors == []
+
+
+@pytest.mark.parametrize("view", ["codes", "frames"])
 def test_words_behind_the_cut_are_shown_as_not_read(view, inspector, tmp_path, watched):
     subject = inspector.subjects[0]
     long = replace(inspector.corpus.test[0], words=("good",) * 60)
@@ -186,7 +221,8 @@ def test_words_behind_the_cut_are_shown_as_not_read(view, inspector, tmp_path, w
     watch = watched()
     page = watch.page
     page.goto((tmp_path / "cut.html").as_uri())
-    n_read = cut._record["subjects"][0]["n_read"]
+    n_read = 60 - len(cut._record["subjects"][0]["unread"])
+    assert 0 < n_read < 60
     assert f"the model reads the first {n_read} words" in page.locator(".sentence").inner_text()
     assert page.locator(".sentence button.unread").count() == 60 - n_read
     page.locator(".words > div").nth(n_read).hover()

@@ -4,6 +4,7 @@ import os
 import pickle
 import sys
 import tempfile
+import zipfile
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from cenet_lib.corpora import load_corpus, spool
 from cenet_lib.corpora.card import problems
+from cenet_lib.corpus import Corpus
 from cenet_lib.errors import CENetError
 
 
@@ -49,6 +51,147 @@ def change_csd(edit):
         return path
 
     return write
+
+
+def zipped(compression=zipfile.ZIP_STORED, **parts):
+    def write(folder):
+        path = folder / "data.pt"
+        with zipfile.ZipFile(path, "w", compression) as archive:
+            for name, content in parts.items():
+                archive.writestr(f"archive/{name.replace('_dot_', '.')}", content)
+        return path
+
+    return write
+
+
+def torch_saved(make, new=True, edit=None):
+    """A file of torch.save, of what ``make`` makes with torch; its bytes may be edited."""
+
+    def write(folder):
+        import torch
+
+        path = folder / "data.pt"
+        torch.save(make(torch), path, _use_new_zipfile_serialization=new)
+        if edit:
+            path.write_bytes(edit(path.read_bytes()))
+        return path
+
+    return write
+
+
+def rezipped(edit):
+    """A file of torch.save whose parts, by their names, are edited and packed anew."""
+
+    def write(folder):
+        path = torch_saved(lambda torch: {"train": [torch.zeros(3)]})(folder)
+        with zipfile.ZipFile(path) as archive:
+            parts = {name: archive.read(name) for name in archive.namelist()}
+        compression = edit(parts) or zipfile.ZIP_STORED
+        with zipfile.ZipFile(path, "w", compression) as archive:
+            for name, content in parts.items():
+                archive.writestr(name, content)
+        return path
+
+    return write
+
+
+def part(parts, end):
+    return next(name for name in parts if name.endswith(end))
+
+
+def elsewhere(folder, name="elsewhere.h5"):
+    """A file beside the folder that holds what nobody should read."""
+    with h5py.File(folder / name, "w") as file:
+        file["features"] = np.ones((99, 5))
+        file["intervals"] = np.ones((99, 2))
+    return str(folder / name)
+
+
+def features_of(number, entry, make):
+    """Replace the features of an entry of a sequence by what ``make`` puts there."""
+
+    def edit(path):
+        with h5py.File(path / f"sequence_{number}.csd", "r+") as file:
+            group = file[next(iter(file))][f"data/{entry}"]
+            del group["features"]
+            make(group, path)
+
+    return change_csd(edit)
+
+
+def link_of(number, entry, link):
+    """Replace an entry of a sequence by a link."""
+
+    def edit(path):
+        with h5py.File(path / f"sequence_{number}.csd", "r+") as file:
+            data = file[next(iter(file))]["data"]
+            del data[entry]
+            data[entry] = link(path)
+
+    return change_csd(edit)
+
+
+def external(place, shape=(9, 5), kind="f4"):
+    return lambda group, path: group.create_dataset(
+        "features", shape, kind, external=[(place, 0, h5py.h5f.UNLIMITED)]
+    )
+
+
+def virtual(group, path):
+    layout = h5py.VirtualLayout((9, 5), "f4")
+    layout[:] = h5py.VirtualSource(elsewhere(path, ".h5"), "features", (99, 5))[:9]
+    group.create_virtual_dataset("features", layout)
+
+
+def bomb(group, path):
+    """Zeros, which compress a thousand times."""
+    rows = group.create_dataset(
+        "features", (300_000, 64), "f4", chunks=(100_000, 64), compression="gzip"
+    )
+    for start in range(0, 300_000, 100_000):
+        rows[start : start + 100_000] = 0.0
+
+
+def same_segments(path):
+    """Labels that name the same time of the same recording again and again."""
+    with h5py.File(path / "sequence_1.csd", "r+") as file:
+        group = file["FACET 4.2/data/aaaaaaaaaaa"]
+        replace(group, "features", np.ones((20_000, 5), np.float32))
+        replace(group, "intervals", np.tile([1.0, 2.0], (20_000, 1)))
+    with h5py.File(path / "sequence_3.csd", "r+") as file:
+        group = file["Opinion Segment Labels/data/aaaaaaaaaaa"]
+        replace(group, "features", np.ones((300, 1)))
+        replace(group, "intervals", np.tile([0.0, 99.0], (300, 1)))
+
+
+SHARED = np.ones((1000, 125), np.float32)  # half a megabyte, once
+
+
+def shared(number, place, value):
+    """So many segments that share one part."""
+
+    def edit(data):
+        (words, visual, acoustic), label, _ = data["train"][0]
+        parts = [words, visual, acoustic]
+        parts[place] = value
+        data["train"] = [(tuple(parts), label, f"v[{i}]") for i in range(number)]
+
+    return change(files.mag, edit)
+
+
+def doubled(times):
+    """A list of two lists that are one, and so on: 2 to the power of ``times`` in all."""
+    value = ["so"]
+    for _ in range(times):
+        value = [value, value]
+    return value
+
+
+def characters(code, kind="<U2"):
+    """A pickle whose array of texts holds a character that Unicode does not have."""
+    order = "big" if kind[0] == ">" else "little"
+    known, unknown = ord("d").to_bytes(4, order), code.to_bytes(4, order)
+    return raw(pickle.dumps(np.array(["ab", "cd"], kind)).replace(known, unknown))
 
 
 def change_store(edit):
@@ -153,8 +296,8 @@ CASES = {
         ["builtins.getattr", "save it anew"],
     ),
     "a class of torch": (
-        raw(b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n)R."),
-        ["torch._utils._rebuild_tensor_v2", "save it anew"],
+        raw(b"\x80\x02ctorch.nn.modules.linear\nLinear\n)\x81."),
+        ["torch.nn.modules.linear.Linear", "save it anew"],
     ),
     "a table of pandas": (
         raw(b"\x80\x04\x8c\x11pandas.core.frame\x8c\tDataFrame\x93)\x81."),
@@ -174,7 +317,12 @@ CASES = {
     "a bit flipped in an instruction": (raw(MAG[:12] + b"\xff" + MAG[13:]), [AGAIN]),
     "a text": (raw(b"id,words,label\n1,good,3\n"), ["not a pickle", AGAIN]),
     "a web page": (raw(b"\n<!DOCTYPE html><html>"), ["web page", "download it in a browser"]),
-    "a zip archive": (raw(b"PK\x03\x04" + bytes(40)), ["zip archive", "unpack it"]),
+    "a zip archive": (zipped(data=b"what is inside"), ["zip archive", "unpack it"]),
+    "a damaged zip archive": (raw(b"PK\x03\x04" + bytes(40)), ["cannot be opened", AGAIN]),
+    "a file of single arrays": (
+        lambda folder: (np.savez(folder / "mosi.npz", visual=NUMBERS), folder / "mosi.npz")[1],
+        [".npz", "give the whole data set"],
+    ),
     "a gzip archive": (raw(b"\x1f\x8b\x08" + bytes(40)), ["gzip archive", "unpack it"]),
     "a pointer of Git LFS": (
         raw(b"version https://git-lfs.github.com/spec/v1\n"),
@@ -189,6 +337,10 @@ CASES = {
     "a number": (raw(pickle.dumps(7)), ["no reader knows: 7", README]),
     "an empty list": (raw(pickle.dumps([])), ["a list of 0", README]),
     "other keys": (raw(pickle.dumps({"x": 1, "y": 2})), ["keys x, y", README]),
+    "one part, and one by another name": (
+        change(files.mag, lambda d: {"train": d["train"], "tset": d["test"]}),
+        ["no valid split", "expected the keys", "'tset'"],
+    ),
     "no test split": (
         change(files.mag, lambda d: d.pop("test") and None),
         ["no test split", "expected the keys", "'dev'"],
@@ -268,17 +420,29 @@ CASES = {
         change(files.mag, lambda d: first(d, "label", "2.4")),
         [f"train segment {ID}", "the label is '2.4'", "one finite number", MEND],
     ),
-    "a label NaN": (
-        change(files.mag, lambda d: first(d, "label", np.array([[np.nan]]))),
-        [f"train segment {ID}", "the label is nan", "one finite number", MEND],
-    ),
     "a label infinite": (
         change(files.mmsa, column("regression_labels", float("inf"), at=0)),
         ["test segment ddddddddddd$_$0", "the label is inf", "one finite number", MEND],
     ),
-    "a label None": (
-        change(files.cenet, lambda d: first(d, "label", None)),
-        [f"train segment {ID}", "the label is None", "one finite number", MEND],
+    "a label infinite in an array": (
+        change(files.cenet, lambda d: first(d, "label", np.array([[-np.inf]]))),
+        [f"train segment {ID}", "the label is -inf", "one finite number", MEND],
+    ),
+    "seven labels, one of them infinite": (
+        change(files.mag, lambda d: first(d, "label", [float("inf"), 0, 0, 0, 0, 0, 0])),
+        [f"train segment {ID}", "the label is inf", "one finite number", MEND],
+    ),
+    "seven labels, one of them a text": (
+        change(files.cenet, lambda d: first(d, "label", [[1.0, 0, 0, "much", 0, 0, 0]])),
+        [f"train segment {ID}", "the emotion 'anger' is 'much'", "one finite number", MEND],
+    ),
+    "seven labels that are none of MOSEI's": (
+        change(files.mag, lambda d: first(d, "label", np.array([1.0, 0, -2.0, 0, 0, 0, 0]))),
+        [f"train segment {ID}", "the emotion 'sad' is -2", "from 0 to 3", "CMU-MOSEI"],
+    ),
+    "six labels": (
+        change(files.mag, lambda d: first(d, "label", np.zeros((1, 6)))),
+        [f"train segment {ID}", "shape (1, 6)", "one finite number", MEND],
     ),
     "a label a list": (
         change(files.mag, lambda d: first(d, "label", [1.0, 2.0])),
@@ -414,9 +578,37 @@ CASES = {
         folder_of(aligned_50_dot_pkl=files.mmsa(), unaligned_50_dot_pkl=files.mmsa(list)),
         ["aligned_50.pkl or unaligned_50.pkl", "path of one"],
     ),
-    "a pickle and a sequence": (
-        folder_of(a_dot_pkl=files.mag(), b_dot_csd=b"\x89HDF\r\n\x1a\n"),
-        ["a.pkl or b.csd", "path of one"],
+    "two candidates and a sequence": (
+        folder_of(a_dot_pkl=files.mag(), b_dot_pkl=files.cenet(), c_dot_csd=b"\x89HDF\r\n\x1a\n"),
+        ["a.pkl or b.pkl", "path of one"],
+    ),
+    "three splits of three data sets": (
+        folder_of(
+            mosi_train_dot_pkl=files.misa("train"),
+            mosei_dev_dot_pkl=files.misa("valid"),
+            mosi_test_dot_pkl=files.misa("test"),
+        ),
+        ["mosei_dev.pkl or mosi_test.pkl", "path of one"],
+    ),
+    "three names, all with all splits": (
+        folder_of(train_dot_pkl=files.mag(), dev_dot_pkl=files.mag(), test_dot_pkl=files.mag()),
+        ["no reader knows", "keys train, valid, test", README],
+    ),
+    "a split file without a column": (
+        folder_of(
+            train_dot_pkl=files.mmsa()["train"],
+            valid_dot_pkl={k: v for k, v in files.mmsa()["valid"].items() if k != "raw_text"},
+            test_dot_pkl=files.mmsa()["test"],
+        ),
+        ["valid.pkl: the valid split", "no 'raw_text'", README],
+    ),
+    "a split file with a word None": (
+        folder_of(
+            train_dot_pkl=files.mmsa()["train"],
+            valid_dot_pkl=files.mmsa()["valid"],
+            test_dot_pkl={"test": {**files.mmsa()["test"], "raw_text": ["a", None, "b"]}},
+        ),
+        ["test.pkl: test segment ddddddddddd$_$1", "words are None", MEND],
     ),
     "three names, one of another kind": (
         folder_of(
@@ -424,7 +616,7 @@ CASES = {
             dev_dot_pkl=files.mag(),
             test_dot_pkl=files.misa("test"),
         ),
-        ["dev.pkl", "not a list of MISA segments", "the one file"],
+        ["dev.pkl", "not a split of a MISA pickle, as train.pkl", "the one file"],
     ),
     "a word None in the second of three": (
         folder_of(
@@ -473,16 +665,16 @@ CASES = {
         ),
         ["sequence_3.csd", "entry ddddddddddd", "finite time", "download it again"],
     ),
-    "a label NaN in a sequence": (
+    "a label infinite in a sequence": (
         change_csd(
             edit_sequence(
                 3,
                 lambda file, root: replace(
-                    file, f"{root}/data/ddddddddddd/features", np.full((2, 1), np.nan)
+                    file, f"{root}/data/ddddddddddd/features", np.full((2, 1), np.inf)
                 ),
             )
         ),
-        ["sequence_3.csd", "test segment ddddddddddd[0]", "nan", "finite number", MEND],
+        ["sequence_3.csd", "test segment ddddddddddd[0]", "inf", "finite number", MEND],
     ),
     "a word blank in a sequence": (
         change_csd(
@@ -505,7 +697,7 @@ CASES = {
                 ),
             )
         ),
-        ["sequence_1.csd", "entry aaaaaaaaaaa", "not in the file", "download it again"],
+        ["sequence_1.csd", "entry aaaaaaaaaaa", "promises 400,000 MB", "download it again"],
     ),
     "no sequence of the voice": (
         change_csd(lambda path: (path / "sequence_2.csd").unlink()),
@@ -574,6 +766,354 @@ CASES = {
         change_store(rewrite("corpus.json", lambda c: c.replace(b'"scalars"', b'"scalar"'))),
         ["corpus.json", "damaged", "convert the corpus anew"],
     ),
+    "a store with an infinite label range": (
+        change_store(rewrite("corpus.json", lambda c: c.replace(b"-3.0", b"-Infinity", 1))),
+        ["corpus.json", "convert the corpus anew"],
+    ),
+    "a store with a label range upside down": (
+        change_store(rewrite("corpus.json", lambda c: c.replace(b"-3.0", b"5.0", 1))),
+        ["corpus.json", "damaged", "convert the corpus anew"],
+    ),
+    # files of torch.save
+    "a model of torch": (
+        torch_saved(lambda torch: torch.nn.Linear(2, 3)),
+        ["torch.nn.modules.linear.Linear", "save it anew"],
+    ),
+    "weights of torch": (
+        torch_saved(lambda torch: torch.nn.Linear(2, 3).state_dict()),
+        ["no reader knows", "keys weight, bias", README],
+    ),
+    "a call in a file of torch": (
+        torch_saved(lambda torch: {"train": Call(os.system, "true")}),
+        ["system", "save it anew"],
+    ),
+    "a call in an old file of torch": (
+        torch_saved(lambda torch: {"train": Call(os.system, "true")}, new=False),
+        ["system", "save it anew"],
+    ),
+    "a truncated file of torch": (
+        torch_saved(lambda torch: [torch.ones(3000)], edit=lambda c: cut(c, 0.6)),
+        ["data.pt", "cannot be opened", AGAIN],
+    ),
+    "a truncated old file of torch": (
+        torch_saved(lambda torch: [torch.ones(3000)], new=False, edit=lambda c: cut(c, 0.6)),
+        ["data.pt", "truncated", AGAIN],
+    ),
+    "an old file of torch without its numbers": (
+        torch_saved(lambda torch: [torch.ones(3)], new=False, edit=lambda c: c[:-20]),
+        ["data.pt", "truncated", AGAIN],
+    ),
+    "a tensor that repeats itself": (
+        torch_saved(lambda torch: [torch.ones(1).expand(1000, 1000)]),
+        ["(1000, 1000)", "again and again", "contiguous()"],
+    ),
+    "a tensor that repeats itself in an old file": (
+        torch_saved(lambda torch: [torch.ones(1, 5).expand(1000, 5)], new=False),
+        ["(1000, 5)", "again and again", "contiguous()"],
+    ),
+    "a sparse tensor": (
+        torch_saved(lambda torch: [torch.eye(3).to_sparse()]),
+        ["_rebuild_sparse_tensor", "save it anew"],
+    ),
+    "a tensor of complex numbers": (
+        torch_saved(lambda torch: [torch.zeros(3, dtype=torch.complex64)]),
+        ["ComplexFloatStorage", "save it anew"],
+    ),
+    "a compressed file of torch": (
+        rezipped(lambda parts: zipfile.ZIP_DEFLATED),
+        ["compressed", "save it anew with torch.save"],
+    ),
+    "a file of torch without a storage": (
+        rezipped(lambda parts: parts.pop(part(parts, "/data/0")) and None),
+        ["lacks the storage '0'", "download it again"],
+    ),
+    "a file of torch with a short storage": (
+        rezipped(lambda parts: parts.update({part(parts, "/data/0"): bytes(8)})),
+        ["size (3,)", "storage of 2 numbers", AGAIN],
+    ),
+    "a file of torch with half a number": (
+        rezipped(lambda parts: parts.update({part(parts, "/data/0"): bytes(11)})),
+        ["half a number", "download it again"],
+    ),
+    "a file of torch of another computer": (
+        rezipped(lambda parts: parts.update({part(parts, "/byteorder"): b"big"})),
+        ["bytes in another order", "save it anew"],
+    ),
+    "bytes that hold no storage": (
+        raw(b"\x80\x02ctorch.storage\n_load_from_bytes\nU\x04I7\n.\x85R."),
+        ["data.pkl", AGAIN],
+    ),
+    "bytes that hold a call": (
+        raw(b"\x80\x02ctorch.storage\n_load_from_bytes\nU\x17cos\nsystem\n(S'true'\ntR.\x85R."),
+        ["os.system", "save it anew"],
+    ),
+    # what is small in the file and large outside
+    "one array in 900 segments": (
+        shared(900, 1, SHARED),
+        ["unpacks to 450 MB from a file of 0.5 MB", "32 times", "save the parts of each"],
+    ),
+    "one array in 20,000 segments": (
+        shared(20_000, 2, SHARED),
+        ["unpacks to 10,00", "32 times", "save the parts of each"],
+    ),
+    "one row in a million": (
+        shared(3, 1, [np.ones(1000, np.float32)] * 100_000),
+        ["unpacks to", "32 times", "save the parts of each"],
+    ),
+    "one list of words in many segments": (
+        shared(5000, 0, [f"word{i}" for i in range(5000)]),
+        ["unpacks to", "32 times", "save the parts of each"],
+    ),
+    "lists of lists of lists": (
+        shared(3, 0, doubled(60)),
+        ["unpacks to", "32 times", "save the parts of each"],
+    ),
+    "lists of lists without an end to their size": (
+        raw(b"]" + b"2\x86" * 5000 + b"."),  # a pair of what is there, and so on
+        ["unpacks to", "32 times", "save the parts of each"],
+    ),
+    "one array in a column": (
+        change(files.mmsa, column("vision", [SHARED] * 900)),
+        ["unpacks to", "32 times", "save the parts of each"],
+    ),
+    "one array in an array of objects": (
+        raw(pickle.dumps(np.array([SHARED, *[None] * 899, SHARED] * 99, dtype=object))),
+        ["unpacks to", "32 times", "save the parts of each"],
+    ),
+    "one tensor in 900 segments": (
+        torch_saved(lambda torch: (lambda one: [one] * 900)(torch.ones(1000, 125))),
+        ["unpacks to 450 MB", "32 times", "save the parts of each"],
+    ),
+    "many tensors of one storage": (
+        torch_saved(lambda torch: (lambda one: [one[i:] for i in range(900)])(torch.ones(125_000))),
+        ["unpacks to", "32 times", "save the parts of each"],
+    ),
+    "a character beyond Unicode": (characters(0x110000), ["character 0x110000", AGAIN]),
+    "a character beyond Unicode, in bytes the other way": (
+        characters(0xFFFFFFFF, ">U2"),
+        ["character 0xffffffff", AGAIN],
+    ),
+    "a character beyond Unicode, alone": (
+        raw(pickle.dumps(np.str_("xyd")).replace(b"d\0\0\0", b"d\0\0\x7f")),
+        ["character 0x7f000064", AGAIN],
+    ),
+    # other people's data
+    "vectors in place of words": (
+        change(files.vectors, lambda d: None),
+        ["MulT or MultiBench", "word vectors", "instead of words", "unaligned_50.pkl", README],
+    ),
+    "vectors in place of words, Python 2": (
+        lambda folder: raw(files.python2(files.vectors(), 2))(folder),
+        ["MulT or MultiBench", "word vectors", "unaligned_50.pkl", README],
+    ),
+    "vectors in place of words, as tensors": (
+        torch_saved(lambda torch: files.as_tensors(files.vectors())),
+        ["MulT or MultiBench", "word vectors", "unaligned_50.pkl", README],
+    ),
+    "vectors and seven labels": (
+        change(lambda: files.vectors(np.full((2, 1, 7), 0.3)), lambda d: None),
+        ["MulT or MultiBench", "word vectors", "unaligned_50.pkl", README],
+    ),
+    "vectors and emotions": (
+        change(lambda: files.vectors(np.zeros((2, 4, 2))), lambda d: None),
+        ["IEMOCAP", "word vectors", "emotions", "corpus of sentiment", README],
+    ),
+    "vectors and yes or no": (
+        change(lambda: files.vectors(np.array([[0], [1]])), lambda d: None),
+        ["MultiBench (humour, sarcasm)", "word vectors", "corpus of sentiment", README],
+    ),
+    "vectors, one file per split": (
+        folder_of(
+            train_dot_pkl=files.vectors()["train"],
+            valid_dot_pkl=files.vectors()["valid"],
+            test_dot_pkl=files.vectors()["test"],
+        ),
+        ["given: is a file of MulT or MultiBench", "word vectors", README],
+    ),
+    "punchlines": (
+        change(files.hkt, lambda d: None),
+        ["HKT", "humour or sarcasm, not how positive", "corpus of sentiment", README],
+    ),
+    "features of punchlines": (
+        raw(pickle.dumps({7: {"punchline_features": [NUMBERS], "context_features": []}})),
+        ["UR-FUNNY", "indices of word vectors", "corpus of sentiment", README],
+    ),
+    "the splits of punchlines": (
+        raw(pickle.dumps({"train": [7, 8], "dev": [9], "test": [10]})),
+        ["UR-FUNNY", "humour instead of sentiment", README],
+    ),
+    "a folder of punchlines": (
+        folder_of(
+            data_folds_dot_pkl={"train": [7], "dev": [9], "test": [10]},
+            openface_features_sdk_dot_pkl={7: {"punchline_features": [NUMBERS] * 9}},
+        ),
+        ["data_folds.pkl", "UR-FUNNY", README],
+    ),
+    "a vector per utterance": (
+        raw(pickle.dumps(files.bc_lstm())),
+        ["bc-LSTM", "one vector per utterance", "unaligned_50.pkl", README],
+    ),
+    "a vector per utterance of each stream": (
+        raw(pickle.dumps(dict.fromkeys(("text_train", "audio_train", "video_train"), NUMBERS))),
+        ["bc-LSTM", "one vector per utterance", "unaligned_50.pkl", README],
+    ),
+    "a folder of vectors per utterance": (
+        folder_of(
+            text_dot_pickle=files.bc_lstm(),
+            audio_dot_pickle=files.bc_lstm(),
+            video_dot_pickle=files.bc_lstm(),
+        ),
+        ["audio.pickle", "bc-LSTM", "one vector per utterance", README],
+    ),
+    "conversations": (
+        raw(pickle.dumps((*({"Ses01": [1]} for _ in range(7)), ["Ses01"], ["Ses02"]))),
+        ["bc-LSTM's conversations", "emotions instead of sentiment", README],
+    ),
+    # MMIM's lengths, flat segments
+    "a negative length of MMIM": (
+        change(lambda: files.in_one_dict(files.mmim), lambda d: first(d, 4, -1)),
+        ["train segment aaaaaaaaaaa_0", "n_visual is -1", "whole number", MEND],
+    ),
+    "a length of MMIM that is none": (
+        change(lambda: files.in_one_dict(files.mmim), lambda d: first(d, 5, None)),
+        ["train segment aaaaaaaaaaa_0", "n_acoustic is None", "finite number", MEND],
+    ),
+    "half a length of MMIM in a file of its own": (
+        folder_of(
+            train_dot_pkl=files.mmim("train"),
+            dev_dot_pkl=[(([], NUMBERS, NUMBERS, ["so"], 1.5, 2), 1.0, "v_0")],
+            test_dot_pkl=files.mmim("test"),
+        ),
+        ["dev.pkl: valid segment v_0", "n_visual is 1.5", "whole number", MEND],
+    ),
+    "a flat segment too short": (
+        change(lambda: files.flat(files.mag()), lambda d: d["test"].append((1, 2, 3, "x"))),
+        ["test segment number 3", "((words, visual, acoustic), label, id)", "remove it"],
+    ),
+    "a flat segment without an id": (
+        change(
+            lambda: files.flat(files.cenet()),
+            lambda d: d["dev"].append((*d["dev"][0][:-1], None)),
+        ),
+        ["valid segment number 2", "label, id)", "remove it"],
+    ),
+    "two batches": (
+        change(files.mag, lambda d: first(d, 1, np.zeros((2, 3, 5)))),
+        [f"train segment {ID}", "visual has the shape (2, 3, 5)", MEND],
+    ),
+    # sequences that reach beyond themselves
+    "words that are another file": (
+        features_of(0, "aaaaaaaaaaa", external(__file__, (5, 1), "S32")),
+        ["sequence_0.csd: entry aaaaaaaaaaa", "kept in another file", "copy what it points to"],
+    ),
+    "features that are another file": (
+        features_of(1, "bbbbbbbbbbb", external(__file__)),
+        ["sequence_1.csd: entry bbbbbbbbbbb", "kept in another file", "copy what it points to"],
+    ),
+    "features that are a device": (
+        features_of(2, "ccccccccccc", external("/dev/zero", (10**9, 5))),
+        ["sequence_2.csd: entry ccccccccccc", "kept in another file", "copy what it points to"],
+    ),
+    "labels that are another file": (
+        features_of(3, "ddddddddddd", external(__file__, (2, 1))),
+        ["sequence_3.csd: entry ddddddddddd", "kept in another file", "copy what it points to"],
+    ),
+    "features put together of another file": (
+        features_of(1, "aaaaaaaaaaa", virtual),
+        ["sequence_1.csd: entry aaaaaaaaaaa", "kept in another file", "copy what it points to"],
+    ),
+    "an entry of another file": (
+        link_of(1, "aaaaaaaaaaa", lambda path: h5py.ExternalLink(elsewhere(path, ".h5"), "/")),
+        ["sequence_1.csd: entry aaaaaaaaaaa", "link out of the file", "copy what it points to"],
+    ),
+    "features of another file": (
+        features_of(
+            2,
+            "bbbbbbbbbbb",
+            lambda group, path: group.__setitem__(
+                "features", h5py.ExternalLink(elsewhere(path, ".h5"), "/features")
+            ),
+        ),
+        ["sequence_2.csd: entry bbbbbbbbbbb", "'features' is a link", "copy what it points to"],
+    ),
+    "an entry by way of another file": (
+        change_csd(
+            edit_sequence(
+                1,
+                lambda file, root: (
+                    file.__setitem__("way", h5py.ExternalLink("/etc/passwd", "/")),
+                    replace(file, f"{root}/data/aaaaaaaaaaa", h5py.SoftLink("/way/x")),
+                ),
+            )
+        ),
+        ["sequence_1.csd: entry aaaaaaaaaaa", "'way' is a link", "copy what it points to"],
+    ),
+    "an entry that leads to itself": (
+        link_of(1, "aaaaaaaaaaa", lambda path: h5py.SoftLink("aaaaaaaaaaa")),
+        ["sequence_1.csd: entry aaaaaaaaaaa", "in a circle", "copy what it points to"],
+    ),
+    "an entry that leads nowhere": (
+        link_of(2, "aaaaaaaaaaa", lambda path: h5py.SoftLink("/no/where")),
+        ["sequence_2.csd: entry aaaaaaaaaaa", "lacks 'features'", "download it again"],
+    ),
+    "a root of another file": (
+        change_csd(
+            edit_sequence(
+                2, lambda file, root: replace(file, root, h5py.ExternalLink("/dev/zero", "/"))
+            )
+        ),
+        ["sequence_2.csd: 'COVAREP' is a link out of the file", "copy what it points to"],
+    ),
+    "data of another file": (
+        change_csd(
+            edit_sequence(
+                2, lambda file, root: replace(file, f"{root}/data", h5py.ExternalLink("x", "/"))
+            )
+        ),
+        ["sequence_2.csd: 'data' is a link out of the file", "copy what it points to"],
+    ),
+    "features compressed a thousand times": (
+        features_of(1, "aaaaaaaaaaa", bomb),
+        ["sequence_1.csd: entry aaaaaaaaaaa", "promises 77 MB", "download it again"],
+    ),
+    "features in pieces beyond memory": (
+        features_of(
+            1,
+            "aaaaaaaaaaa",
+            lambda group, path: group.create_dataset(
+                "features", (2, 5), "f4", maxshape=(None, 5), chunks=(10**8, 5)
+            ),
+        ),
+        ["sequence_1.csd: entry aaaaaaaaaaa", "promises 2,000 MB", "download it again"],
+    ),
+    "features of any length": (
+        features_of(
+            1,
+            "aaaaaaaaaaa",
+            lambda group, path: group.create_dataset("features", (2, 1), h5py.vlen_dtype("f4")),
+        ),
+        ["sequence_1.csd: entry aaaaaaaaaaa", "neither numbers nor texts", "download it again"],
+    ),
+    "features that are references": (
+        features_of(
+            2,
+            "aaaaaaaaaaa",
+            lambda group, path: group.create_dataset("features", (2, 1), h5py.ref_dtype),
+        ),
+        ["sequence_2.csd: entry aaaaaaaaaaa", "neither numbers nor texts", "download it again"],
+    ),
+    "features that are records": (
+        features_of(
+            2,
+            "aaaaaaaaaaa",
+            lambda group, path: group.create_dataset("features", (2,), [("a", "f4")]),
+        ),
+        ["sequence_2.csd: entry aaaaaaaaaaa", "neither numbers nor texts", "download it again"],
+    ),
+    "the same time in 300 segments": (
+        change_csd(same_segments),
+        ["train segment aaaaaaaaaaa[", "32 times the size", "again and again"],
+    ),
     "a store that points elsewhere": (
         change_store(rewrite("corpus.json", lambda c: c.replace(b'"visual",', b'"../visual",'))),
         ["corpus.json", "damaged", "convert the corpus anew"],
@@ -607,7 +1147,7 @@ def test_one_error_that_helps(source, tmp_path, name):
 
 
 def test_there_are_enough_cases():
-    assert len(CASES) >= 60
+    assert len(CASES) >= 160
 
 
 # The cases that depend on the system rather than on the file.
@@ -696,6 +1236,36 @@ def test_a_label_range_for_what_has_its_own(source):
         load_corpus(source / "store", label_range=(0, 1))
     with pytest.raises(CENetError, match="leave out label_range"):
         load_corpus("demo", label_range=(0, 1))
+    assert load_corpus(source / "store", label_range=(-3, 3)).label_range == (-3, 3)
+
+
+@pytest.mark.parametrize(
+    "label_range",
+    [
+        (float("-inf"), float("inf")),
+        (-3, float("inf")),
+        (float("nan"), 3),
+        (3, -3),
+        (0, 0),
+        (-1.7e308, 1.7e308),
+        (1,),
+        (1, 2, 3),
+        "13",
+        3,
+        None,
+        ("a", "b"),
+        ([1], [2]),
+        (10**400, 1),
+    ],
+)
+def test_a_label_range_that_is_none(source, label_range):
+    path = files.write_pickle(source / "data.pkl", files.mag())
+    with pytest.raises(CENetError, match="two finite numbers") as caught:
+        Corpus("mine", label_range=label_range)
+    assert len(str(caught.value)) < 300
+    if label_range is not None:  # None is that of the data set
+        with pytest.raises(CENetError, match=r"data\.pkl: the label range .* two finite numbers"):
+            load_corpus(path, label_range=label_range)
 
 
 # Random damage: an answer or a CENetError, never anything else.

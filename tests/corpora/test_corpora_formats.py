@@ -3,6 +3,7 @@
 import csv
 import pickle
 import re
+from collections import OrderedDict, defaultdict
 from pathlib import Path
 
 import corpus_files as files
@@ -12,7 +13,8 @@ import pytest
 
 from cenet_lib.corpora import csd, load_corpus, spool
 from cenet_lib.corpora.folds import FOLDS, read_folds, split_by_video
-from cenet_lib.corpora.values import video_of, words_of
+from cenet_lib.corpora.forms import table
+from cenet_lib.corpora.values import words_of
 from cenet_lib.corpus import Corpus
 from cenet_lib.errors import CENetError
 from cenet_lib.utterance import SPLITS, Utterance
@@ -77,6 +79,55 @@ def python2_file(protocol):
     return write
 
 
+def one_file_per_split(form, names=("train", "valid", "test"), inside=False, write=None):
+    """``inside``: whether each file is a dict that names its split."""
+
+    def write_folder(folder):
+        path = folder / "parts"
+        path.mkdir()
+        for name, split in zip(names, SPLITS):
+            data = {split: form(split)} if inside else form(split)
+            (write or files.write_pickle)(path / f"{name}.pkl", data)
+        return path
+
+    return write_folder
+
+
+def beside_sequences(folder):
+    """MISA's own folder: what it downloaded, and what it made of that."""
+    path = folder / "mosi"
+    files.write_csd(path)
+    for name, split in zip(("train", "dev", "test"), SPLITS):
+        files.write_pickle(path / f"{name}.pkl", files.misa(split))
+    return path
+
+
+def torch_saved(data, new=True, name="data.pt"):
+    import torch
+
+    def write(folder):
+        path = folder / name
+        torch.save(data(), path, _use_new_zipfile_serialization=new)
+        return path
+
+    return write
+
+
+def torch_save(path, data):
+    import torch
+
+    torch.save(data, path)
+
+
+def ordered(data):
+    """The same dicts as those that scripts gather in."""
+    found = OrderedDict()
+    for split, segments in data.items():
+        found[split] = segments
+    return defaultdict(list, found)
+
+
+PLAIN_ID = "{video}[{number}]"
 FORMATS = {
     "CENet": (pickled(files.cenet), "CENet pickle", "{video}[{number}]"),
     "MAG": (pickled(files.mag), "MAG pickle", "{video}[{number}]"),
@@ -91,6 +142,82 @@ FORMATS = {
     "MMSA, lists": (pickled(lambda: files.mmsa(list)), "MMSA pickle", MMSA_ID),
     "MMSA, arrays": (pickled(lambda: files.mmsa(np.array)), "MMSA pickle", MMSA_ID),
     "MMSA, padded in front": (pickled(lambda: files.mmsa(list, True)), "MMSA pickle", MMSA_ID),
+    "CENet, flat": (pickled(lambda: files.flat(files.cenet())), "CENet pickle", PLAIN_ID),
+    "CENet, batches of one": (
+        pickled(lambda: files.batched(files.cenet())),
+        "CENet pickle",
+        PLAIN_ID,
+    ),
+    "MAG, flat": (pickled(lambda: files.flat(files.mag())), "MAG pickle", PLAIN_ID),
+    "MAG, batches of one": (pickled(lambda: files.batched(files.mag())), "MAG pickle", PLAIN_ID),
+    "MAG, a dict that was gathered": (
+        pickled(lambda: ordered(files.mag())),
+        "MAG pickle",
+        PLAIN_ID,
+    ),
+    "MAG, one file per split": (
+        one_file_per_split(lambda split: files.mag()["dev" if split == "valid" else split]),
+        "MAG pickle",
+        PLAIN_ID,
+    ),
+    "MISA, one dict": (pickled(lambda: files.in_one_dict(files.misa)), "MISA pickle", PLAIN_ID),
+    "MISA, flat": (
+        pickled(lambda: files.flat(files.in_one_dict(files.misa))),
+        "MISA pickle",
+        PLAIN_ID,
+    ),
+    "MISA, beside sequences": (beside_sequences, "MISA pickle", PLAIN_ID),
+    "MISA, longer names": (
+        one_file_per_split(files.misa, ("mosi_train", "mosi_dev", "mosi_test")),
+        "MISA pickle",
+        PLAIN_ID,
+    ),
+    "MMIM": (
+        one_file_per_split(files.mmim, ("train", "dev", "test")),
+        "MMIM pickle",
+        "{video}_{number}",
+    ),
+    "MMIM, one dict": (
+        pickled(lambda: files.in_one_dict(files.mmim)),
+        "MMIM pickle",
+        "{video}_{number}",
+    ),
+    "MMSA, one file per split": (
+        one_file_per_split(lambda split: files.mmsa(list)[split]),
+        "MMSA pickle",
+        MMSA_ID,
+    ),
+    "MMSA, one dictionary per split": (
+        one_file_per_split(lambda split: files.mmsa(list)[split], inside=True),
+        "MMSA pickle",
+        MMSA_ID,
+    ),
+    "torch.save": (
+        torch_saved(lambda: files.as_tensors(files.mmsa(np.array))),
+        "MMSA pickle",
+        MMSA_ID,
+    ),
+    "torch.save, old": (
+        torch_saved(lambda: files.as_tensors(files.mmsa(np.array)), new=False),
+        "MMSA pickle",
+        MMSA_ID,
+    ),
+    "torch.save of arrays": (torch_saved(files.mag), "MAG pickle", PLAIN_ID),
+    "torch.save, one file per split": (
+        one_file_per_split(lambda split: files.as_tensors(files.misa(split)), write=torch_save),
+        "MISA pickle",
+        PLAIN_ID,
+    ),
+    "tensors in a pickle": (
+        pickled(lambda: files.as_tensors(files.mmsa(np.array))),
+        "MMSA pickle",
+        MMSA_ID,
+    ),
+    "tensors in a pickle, flat": (
+        pickled(lambda: files.as_tensors(files.flat(files.mag()))),
+        "MAG pickle",
+        PLAIN_ID,
+    ),
     "MultimodalSDK": (csd_folder(False), csd.FORM, "{video}[{number}]"),
     "MultimodalSDK, aligned": (csd_folder(True), csd.FORM, "{video}[{number}]"),
 }
@@ -243,7 +370,11 @@ def test_sims_labels_and_words(tmp_path):
     path = files.write_pickle(tmp_path / "sims.pkl", data)
     corpus = load_corpus(path)
     assert corpus.label_range == (-1, 1)
-    assert corpus.train[0].words == ("我不喜欢iPhone", "15吗？")
+    assert corpus.train[0].words == ("我", "不", "喜", "欢", "iPhone", "15", "吗", "？")
+    assert corpus.provenance["notes"] == [
+        "10 segments are in Chinese characters, each a word of its own, as the tokenizers of "
+        "Chinese BERT cut them; a language model that knows no Chinese reads nothing in them"
+    ]
     assert corpus.train[1].words == ("我", "不", "喜", "欢", "iPhone15", "吗", "？")
     assert corpus.train[0].annotations == {"label_T": -0.4, "label_A": -0.4, "label_V": -0.4}
     assert load_corpus(path, label_range=(-2, 2)).label_range == (-2, 2)
@@ -257,22 +388,88 @@ def test_words_of_a_text():
     assert words_of("don't  stop\nnow!", "here") == ["don't", "stop", "now!"]
     assert words_of("不错,OK。", "here") == ["不", "错", ",", "OK", "。"]
     assert words_of("좋아요", "here") == ["좋아요"]  # Korean has spaces
+    assert words_of("很 不错 ok 3.5分 don't", "here") == [
+        "很",
+        "不",
+        "错",
+        "ok",
+        "3.5",
+        "分",
+        "don't",
+    ]
+    assert words_of(["我不喜欢"], "here") == ["我", "不", "喜", "欢"]  # a text in a list
+    assert words_of(["so good"], "here") == ["so", "good"]
+    assert words_of(["喜欢", "电影"], "here") == ["喜欢", "电影"]  # somebody has cut it
+    assert words_of("[CLS]不错[SEP]", "here") == ["[CLS]", "不", "错", "[SEP]"]
     assert words_of([b"caf\xc3\xa9", b"caf\xe9"], "here") == ["café", "café"]
 
 
-@pytest.mark.parametrize(
-    ("id", "video"),
-    [
-        ("03bSnISJMiM[11]", "03bSnISJMiM"),
-        ("video_0001$_$0014", "video_0001"),
-        ("-3g5yACwYnA$_$3", "-3g5yACwYnA"),
-        ("f9O3YtZ2VfI_12", "f9O3YtZ2VfI"),
-        ("_dI--eQ6qVU", "_dI--eQ6qVU"),
-        ("I5y0__X72p0[3]", "I5y0__X72p0"),
-    ],
-)
-def test_the_video_of_a_segment(id, video):
-    assert video_of(id) == video
+# Words that nobody said.
+
+
+SIGNS = ["[CLS]", "sp", "NW", "{LG}", "sil", "<s>", "[PAD]", "<unk>", "[SEP]"]
+
+
+def test_signs_of_aligners_and_tokenizers_are_no_words(tmp_path):
+    """They go with the row and the ids that belong to them alone, and are counted."""
+    data = files.cenet()
+    (words, visual, acoustic, pos, polarity, *codes), label, id = data["train"][0]
+    given = [*words[:1], *SIGNS, *words[1:]]
+    pos_ids = [*pos[:1], *([4] * 9), *pos[1:]]
+    senti_ids = [*polarity[:1], *([2] * 9), *polarity[1:]]
+    data["train"][0] = ((given, visual, acoustic, pos_ids, senti_ids, *codes), label, id)
+    corpus = load_corpus(files.write_pickle(tmp_path / "cenet.pkl", data))
+    assert corpus.train[0].words == tuple(words)
+    assert corpus.train[0].annotations["pos_ids"].tolist() == pos
+    assert corpus.train[0].annotations["polarity_ids"].tolist() == polarity
+    assert_equal(corpus, expected())
+    assert corpus.provenance["special_tokens_left_out"] == dict.fromkeys(SIGNS, 1)
+
+
+def test_the_row_of_a_sign_goes_with_it(tmp_path):
+    data = files.mag()
+    (words, visual, acoustic), label, id = data["train"][0]
+    between = [np.insert(rows, 1, 9.0, axis=0) for rows in (visual, acoustic)]
+    around = [np.pad(rows, ((1, 1), (0, 0))) for rows in between]
+    data["train"][0] = (
+        (["[CLS]", words[0], b"sp", *words[1:], "[SEP]"], *around),
+        label,
+        id,
+    )
+    corpus = load_corpus(files.write_pickle(tmp_path / "mag.pkl", data))
+    assert_equal(corpus, expected())
+    assert corpus.provenance["special_tokens_left_out"] == {"[CLS]": 1, "sp": 1, "[SEP]": 1}
+
+
+def test_words_that_look_like_signs_stay(tmp_path):
+    data = files.mmsa(list)
+    data["train"]["raw_text"][0] = "spa Sp nw [so] <3 {ok} cls silly"
+    corpus = load_corpus(files.write_pickle(tmp_path / "mmsa.pkl", data))
+    assert corpus.train[0].words == ("spa", "Sp", "nw", "[so]", "<3", "{ok}", "cls", "silly")
+    assert "special_tokens_left_out" not in corpus.provenance
+
+
+def test_pauses_of_sequences_are_counted(tmp_path):
+    files.write_csd(tmp_path / "mosi")
+    counted = load_corpus(tmp_path / "mosi").provenance["special_tokens_left_out"]
+    assert counted == {"sp": len(files.segments())}
+
+
+# Folders.
+
+
+def test_a_folder_says_which_files_it_did_not_use(tmp_path):
+    corpus = load_corpus(beside_sequences(tmp_path))
+    assert list(corpus.provenance["sha256"]) == ["train.pkl", "dev.pkl", "test.pkl"]
+    assert corpus.provenance["split"] == "one file each"
+    assert corpus.provenance["notes"] == [
+        f"sequence_{number}.csd is not used, the pickles beside it are" for number in range(4)
+    ]
+
+
+def test_the_readmes_table_of_forms_is_the_readers():
+    readme = Path(__file__).parents[2] / "README.md"
+    assert table() in readme.read_text(encoding="utf-8")
 
 
 # The splits.

@@ -4,6 +4,8 @@ import os
 import pickle
 import pickletools
 import struct
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,6 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from cenet_lib.corpora.plain_objects import Refused
+from cenet_lib.corpora.tensors import Storage, rebuild
+from cenet_lib.corpora.unfolding import unfolded_size
 from cenet_lib.corpora.unpickle import load_plain
 from cenet_lib.errors import CENetError
 
@@ -175,10 +180,16 @@ REFUSED = {
     "a name with dots": (b"\x80\x04\x8c\x05numpy\x8c\x0cndarray.data\x93.", "numpy.ndarray.data"),
     "numpy's own loader": (b"cnumpy\nload\n(S'x'\ntR.", "numpy.load"),
     "numpy.fromfile": (b"cnumpy\nfromfile\n(S'x'\ntR.", "numpy.fromfile"),
-    "a class of torch": (
-        b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n)R.",
-        "torch._utils._rebuild",
+    "a class of torch": (b"\x80\x02ctorch\nTensor\n)R.", "torch.Tensor"),
+    "a tensor without a storage": (
+        b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n(NK\x00K\x02\x85K\x01\x85tR.",
+        "without a storage",
     ),
+    "a storage kept elsewhere": (
+        b"\x80\x02(U\x07storagectorch\nFloatStorage\nU\x010U\x03cpuK\x03tQ.",
+        "kept elsewhere",
+    ),
+    "a state for a text": (b"S'a'\n(I1\ntb.", "state of its own"),
     "a class by an old instruction": (b"(itorch\nSize\n.", "torch.Size"),
     "an object by an old instruction": (b"(c__builtin__\nset\no.", "instance of a class"),
     "a class by a new instruction": (b"\x80\x02cnumpy\nndarray\n)\x81.", "instance of a class"),
@@ -272,3 +283,162 @@ def test_a_bit_flip_is_an_answer_or_an_error(tmp_path):
             except CENetError as error:
                 failed += "file.pkl" in str(error)
     assert failed > len(data) / 4  # many flips hit instructions
+
+
+# Tensors.
+
+
+def tensors(torch):
+    """One of each kind, and ways to look at the same numbers."""
+    numbers = torch.arange(24.0).reshape(4, 6)
+    kinds = ("float64", "float32", "float16", "int64", "int32", "int16", "int8", "uint8", "bool")
+    return {
+        **{kind: numbers[:, :2].to(getattr(torch, kind)) for kind in kinds},
+        "uint16": torch.tensor([1, 65535], dtype=torch.uint16),
+        "bfloat16": torch.tensor([1.5, -3e38, 0.0], dtype=torch.bfloat16),
+        "transposed": numbers.T,
+        "rows": numbers[1:3],
+        "columns": numbers[:, 1::2],
+        "turned": numbers.reshape(2, 3, 4).permute(2, 0, 1),
+        "alone": torch.tensor(-1.25),
+        "empty": torch.zeros(0, 5),
+        "a parameter": torch.nn.Parameter(numbers[0]),
+        "big": torch.arange(100_000),
+    }
+
+
+def as_array(tensor):
+    tensor = tensor.detach()
+    return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
+
+
+def torch_forms(torch, path, value):
+    torch.save(value, path / "new")
+    yield load_plain(path / "new")
+    old = {key: item for key, item in value.items() if key != "uint16"}  # which it did not know
+    torch.save(old, path / "old", _use_new_zipfile_serialization=False)
+    yield load_plain(path / "old")
+    for protocol in (2, 5):
+        yield read(pickle.dumps(value, protocol), path)
+
+
+def test_tensors_are_the_arrays_that_they_were(tmp_path):
+    torch = pytest.importorskip("torch")
+    value = tensors(torch)
+    for found in torch_forms(torch, tmp_path, value):
+        assert set(value) - set(found) <= {"uint16"}
+        for name, array in found.items():
+            wanted = as_array(value[name])
+            assert type(array) is np.ndarray, name
+            assert (array.dtype, array.shape) == (wanted.dtype, wanted.shape), name
+            assert array.tolist() == wanted.tolist(), name
+
+
+def test_what_lies_beside_tensors_stays(tmp_path):
+    torch = pytest.importorskip("torch")
+    value = {"words": ["so", "good"], "rows": np.arange(3.0), "size": torch.Size([2, 3]), "n": None}
+    shared = torch.ones(3)
+    for found in torch_forms(torch, tmp_path, {**value, "a": shared, "b": shared}):
+        assert (found["words"], found["size"], found["n"]) == (["so", "good"], (2, 3), None)
+        assert found["rows"].tolist() == [0, 1, 2]
+        assert found["a"].tolist() == found["b"].tolist() == [1, 1, 1]
+
+
+def test_large_tensors_are_mapped_not_read(tmp_path):
+    torch = pytest.importorskip("torch")
+    for new in (True, False):
+        torch.save([torch.arange(100_000)], tmp_path / "t.pt", _use_new_zipfile_serialization=new)
+        [base] = load_plain(tmp_path / "t.pt")
+        while not isinstance(base, memoryview):
+            base = base.base
+        assert type(base.obj).__name__ == "mmap"
+
+
+def test_torch_is_not_asked(tmp_path):
+    """A file is read where PyTorch is not installed."""
+    torch = pytest.importorskip("torch")
+    torch.save({"a": torch.ones(2)}, tmp_path / "t.pt")
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from cenet_lib.corpora.unpickle import load_plain\n"
+        f"print(load_plain({str(tmp_path / 't.pt')!r})['a'].tolist())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[1.0, 1.0]\n"
+
+
+@pytest.mark.parametrize(
+    ("offset", "size", "stride", "said"),
+    [
+        (0, (7,), (1,), "storage of 6 numbers"),
+        (4, (3,), (1,), "storage of 6 numbers"),
+        (0, (2, 2), (1, 5), "storage of 6 numbers"),
+        (0, (9,), (0,), "again and again"),
+        (0, (10**15, 10**15), (0, 0), "again and again"),
+        (0, (10**9, 0), (1, 1), "without data"),
+        (-1, (2,), (1,), "without a size"),
+        (0, (-2,), (1,), "without a size"),
+        (0, (2,), (-1,), "without a size"),
+        (0, (2,), (1, 1), "without a size"),
+        (0, (True,), (1,), "without a size"),
+        (0, (1,) * 40, (1,) * 40, "without a size"),
+    ],
+)
+def test_a_tensor_that_does_not_fit_its_storage(offset, size, stride, said):
+    with pytest.raises(Refused, match=said):
+        rebuild(Storage("f4", bytes(24)), offset, size, stride)
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_a_bit_flip_in_a_file_of_torch_is_an_answer_or_an_error(tmp_path, new):
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "t.pt"
+    torch.save({"train": torch.ones(3), "n": ["so"]}, path, _use_new_zipfile_serialization=new)
+    data = path.read_bytes()
+    failed = 0
+    for position in range(0, len(data), 3):
+        flipped = bytearray(data)
+        flipped[position] ^= 1 << position % 8
+        path.write_bytes(flipped)
+        try:
+            load_plain(path)
+        except CENetError as error:
+            failed += "t.pt" in str(error)
+    assert failed
+
+
+# How much it unpacks to.
+
+
+def test_the_unfolded_size_counts_what_is_used_twice_twice():
+    row, word = np.zeros(10), "film"
+    assert unfolded_size([row, row]) == 2 * (80 + 8)
+    assert unfolded_size({"a": [word] * 3, "b": (word,)}) == 2 * (1 + 8) + 2 * 8 + 4 * (4 + 8)
+    ring = [row]
+    ring.append(ring)
+    assert unfolded_size(ring) == 80 + 2 * 8
+    objects = np.empty(3, object)
+    objects[:] = [row, row, None]
+    assert unfolded_size(objects) == 2 * 80 + 3 * 8
+
+
+def test_what_real_files_share_is_no_reason_to_refuse(tmp_path):
+    """Words are often one object, and so is a stand-in for a missing face."""
+    nothing = np.zeros((50, 20), np.float32)
+    words = [f"word{i}" for i in range(100)]
+    data = [((words, nothing, np.ones((50, 5))), 1.0, f"v[{i}]") for i in range(2000)]
+    found = read(pickle.dumps(data), tmp_path)
+    assert found[1999][0][1] is found[0][0][1]
+    assert unfolded_size(found) > 6000 * 2000
+
+
+@pytest.mark.parametrize("kind", ["<U3", ">U3"])
+def test_every_character_of_unicode_is_read(tmp_path, kind):
+    texts = np.array(["a\U0010ffff", "\ud800b", ""], kind)
+    assert read(pickle.dumps(texts), tmp_path).tolist() == ["a\U0010ffff", "\ud800b", ""]
+    assert read(pickle.dumps(np.str_("\U0010ffff")), tmp_path) == "\U0010ffff"
+
+
+def test_true_is_one_whatever_byte_it_is(tmp_path):
+    data = pickle.dumps(np.array([True, False, True])).replace(b"\x01\x00\x01", b"\x07\x00\xff")
+    assert read(data, tmp_path).astype(np.float32).tolist() == [1.0, 0.0, 1.0]

@@ -25,19 +25,31 @@ POINTS = {  # of each exercise in that notebook
 }
 
 
-@pytest.fixture(scope="module")
-def course(tmp_path_factory):
+@pytest.fixture
+def course(tmp_path):
     """Return a course folder that build.py laid out, with an exchange of its own."""
-    folder = tmp_path_factory.mktemp("grading") / "course"
-    command = [sys.executable, str(NOTEBOOKS / "build.py"), ASSIGNMENT, "--course", str(folder)]
-    subprocess.run(command, check=True)
+    folder = tmp_path / "course"
+    build(ASSIGNMENT, "--course", str(folder))
     with (folder / "nbgrader_config.py").open("a") as file:
         file.write(f"c.Exchange.root = {str(folder.parent / 'exchange')!r}\n")
     return folder
 
 
+def build(*arguments: str, status: int = 0) -> str:
+    """Run build.py; return what it prints."""
+    command = [sys.executable, str(NOTEBOOKS / "build.py"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
 def nbgrader(folder: Path, *arguments: str) -> None:
     """Run one of nbgrader's commands with the course's settings in ``folder``."""
+    done = try_nbgrader(folder, *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def try_nbgrader(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     config = folder / "nbgrader_config.py"
     if not config.exists():
         shutil.copy(folder.parent / "course" / "nbgrader_config.py", config)
@@ -52,7 +64,7 @@ def nbgrader(folder: Path, *arguments: str) -> None:
         "JUPYTER_CONFIG_DIR": str(private / "config"),
         "JUPYTER_DATA_DIR": str(private / "data"),
     }
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-m", "nbgrader", *arguments],
         cwd=folder,
         env=environment,
@@ -61,7 +73,6 @@ def nbgrader(folder: Path, *arguments: str) -> None:
         check=False,
         timeout=300,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def answer(path: Path, **answers: str) -> None:
@@ -104,14 +115,10 @@ def test_hand_out_collect_and_grade(course):
     # Bob mails the notebook of the project itself, untouched; Cleo sends all solutions, and has
     # tried to make the locked test cells easier.
     for name, notebook in (("bob", student), ("cleo", _all_solved_with_forged_tests())):
-        folder = course / "submitted" / name / ASSIGNMENT
-        folder.mkdir(parents=True)
-        nbformat.write(notebook, folder / f"{ASSIGNMENT}.ipynb")
+        submit(course, name, notebook)
 
     nbgrader(course, "autograde", ASSIGNMENT)
-    nbgrader(course, "export")
-    with (course / "grades.csv").open() as file:
-        scores = {row["student_id"]: float(row["raw_score"]) for row in csv.DictReader(file)}
+    scores = exported(course)
     everything = sum(POINTS.values())
     assert scores == {
         "ada": POINTS["padding_share"] + POINTS["constant_baseline"],
@@ -130,3 +137,98 @@ def _all_solved_with_forged_tests() -> nbformat.NotebookNode:
         if name == "split_by_speaker_check":
             cell.source = "print('right')"
     return notebook
+
+
+def submit(course: Path, student: str, notebook: nbformat.NotebookNode) -> Path:
+    folder = course / "submitted" / student / ASSIGNMENT
+    folder.mkdir(parents=True)
+    nbformat.write(notebook, folder / f"{ASSIGNMENT}.ipynb")
+    return folder / f"{ASSIGNMENT}.ipynb"
+
+
+def exported(course: Path) -> dict[str, float]:
+    """Return the points of each student."""
+    nbgrader(course, "export")
+    with (course / "grades.csv").open() as file:
+        return {row["student_id"]: float(row["raw_score"]) for row in csv.DictReader(file)}
+
+
+def copied(notebook: nbformat.NotebookNode, *names: str) -> nbformat.NotebookNode:
+    """Return a notebook in which each of these cells stands twice, the first as it was handed out.
+
+    JupyterLab copies a cell with its marks, and gives it an id of its own.
+    """
+    twice = nbformat.from_dict(notebook)
+    handed_out = nbformat.read(NOTEBOOKS / f"{ASSIGNMENT}.ipynb", as_version=4)
+    for name in names:
+        [place] = [i for i, cell in enumerate(twice.cells) if grade_id(cell) == name]
+        [stub] = [cell for cell in handed_out.cells if grade_id(cell) == name]
+        copy = nbformat.from_dict(stub)
+        copy.id = f"copy-of-{name}".replace("_", "-")
+        twice.cells.insert(place, copy)
+    return twice
+
+
+def grade_id(cell: nbformat.NotebookNode) -> str | None:
+    return cell.metadata.get("nbgrader", {}).get("grade_id")
+
+
+@pytest.mark.slow
+def test_a_student_who_copies_an_exercise_stops_nobody(course):
+    nbgrader(course, "generate_assignment", ASSIGNMENT)
+    solved = nbformat.read(NOTEBOOKS / "solutions" / f"{ASSIGNMENT}.ipynb", as_version=4)
+    twice = copied(solved, "padding_share", "masked_mean_check")
+    path = submit(course, "ada", twice)
+    submit(course, "bob", solved)
+    done = try_nbgrader(course, "autograde", ASSIGNMENT)
+    assert done.returncode != 0  # the fault of nbgrader that this is about
+    assert not (course / "autograded" / "bob").exists()
+
+    printed = build("--mend-submissions", str(course))
+    where = path.relative_to(course)
+    assert printed.splitlines() == [
+        f"{where}: padding_share stood there 2 times",
+        f"{where}: masked_mean_check stood there 2 times",
+    ]
+    mended = nbformat.read(path, as_version=4)
+    assert [cell.source for cell in mended.cells] == [cell.source for cell in twice.cells]
+    [kept] = [cell for cell in mended.cells if grade_id(cell) == "padding_share"]
+    assert "your code here" not in kept.source
+    assert build("--mend-submissions", str(course)) == "nothing to mend\n"
+
+    nbgrader(course, "autograde", ASSIGNMENT)
+    everything = float(sum(POINTS.values()))
+    assert exported(course) == {"ada": everything, "bob": everything}
+
+
+def test_marks_stay_on_the_last_copy_that_was_written_into(tmp_path):
+    solved = nbformat.read(NOTEBOOKS / "solutions" / f"{ASSIGNMENT}.ipynb", as_version=4)
+    twice = copied(solved, "padding_share")
+    first, second = (cell for cell in twice.cells if grade_id(cell) == "padding_share")
+    first.source, second.source = second.source, first.source  # the answer stands above the stub
+    third = nbformat.from_dict(first)
+    third.metadata, third.id = {"nbgrader": {}}, "third"  # as nbgrader leaves a copy
+    twice.cells.append(third)
+    path = submit(tmp_path, "ada", twice)
+    build("--mend-submissions", str(tmp_path))
+    marks = {cell.id: cell.metadata for cell in nbformat.read(path, as_version=4).cells}
+    assert marks[first.id]["nbgrader"]["grade_id"] == "padding_share"
+    assert "nbgrader" not in marks[second.id]
+    assert "nbgrader" not in marks["third"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"cells": 3}', "\ud83d"])
+def test_what_is_no_notebook_is_said_and_left(content, tmp_path):
+    solved = nbformat.read(NOTEBOOKS / "solutions" / f"{ASSIGNMENT}.ipynb", as_version=4)
+    path = submit(tmp_path, "zoe", copied(solved, "padding_share"))
+    broken = submit(tmp_path, "ada", solved)
+    broken.write_bytes(content.encode("utf-8", "surrogatepass"))
+    printed = build("--mend-submissions", str(tmp_path), status=1).splitlines()
+    assert printed[0] == f"{path.relative_to(tmp_path)}: padding_share stood there 2 times"
+    assert printed[1].startswith(f"{broken.relative_to(tmp_path)}: is no notebook (")
+    assert len(printed) == 2
+    assert broken.read_bytes() == content.encode("utf-8", "surrogatepass")
+
+
+def test_a_folder_without_submissions(tmp_path):
+    assert "has no folder 'submitted'" in build("--mend-submissions", str(tmp_path), status=1)

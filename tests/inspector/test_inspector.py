@@ -89,7 +89,52 @@ def test_words_behind_the_cut_are_not_numbers(subject, corpus):
     assert n < 60
     assert np.isnan(reading.visual[n:-1]).all()
     assert not np.isnan(reading.visual[:n]).any()
-    assert describe_utterance([subject], long, corpus)["subjects"][0]["n_read"] == n
+    described = describe_utterance([subject], long, corpus)["subjects"][0]
+    assert described["unread"] == list(range(n, 60))
+
+
+DROPPED = "\u200b"  # a space without width, of which a tokenizer makes nothing
+
+
+@pytest.mark.parametrize(
+    ("words", "unread"),
+    [
+        (("good", DROPPED, "film"), [1]),
+        (("good", "film", DROPPED), [2]),
+        ((DROPPED, "\ufeff", "good"), [0, 1]),
+        ((DROPPED,), [0]),
+        ((DROPPED, "\ufeff"), [0, 1]),
+    ],
+)
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_words_that_the_tokenizer_drops_do_not_break_the_page(words, unread, run, corpus, tmp_path):
+    odd = replace(corpus.test[0], words=words)
+    inspector = AttentionInspector(run.model, run.processor, corpus, [odd, *corpus.test[1:3]])
+    inspector.utterance = odd.id
+    record = inspector._record["subjects"][0]
+    assert record["unread"] == unread
+    attention = unpack(record["visual"]["attention"])
+    read = [row for row in range(len(words) + 1) if row not in unread]
+    assert np.isnan(attention[unread]).all()
+    assert attention[read].sum(1) == pytest.approx(1, abs=1e-5)
+    assert inspector._record["words"] == ["▯" if i in unread else w for i, w in enumerate(words)]
+    cues = inspector._effects["subjects"][0]["visual"]["cues"]
+    assert (cues is None) == (len(unread) == len(words))
+    inspector.to_html(tmp_path / "page.html", [odd.id])
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.S)[1])
+    assert data["records"][odd.id]["subjects"][0]["unread"] == unread
+    inspector.to_png(tmp_path / "page.png")
+
+
+def test_a_name_that_is_no_proper_text_does_not_break_the_page(run, corpus, tmp_path):
+    """A corpus is called as its file, whose name may be any bytes."""
+    odd = corpus.with_splits(corpus.train, corpus.valid, corpus.test[:1])
+    odd.name = "half \udcff"
+    AttentionInspector(run.model, run.processor, odd).to_html(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.S)[1])
+    assert data["corpus"]["name"] == "half \udcff"
 
 
 def test_the_record_holds_four_predictions_and_what_the_page_needs(subject, corpus):

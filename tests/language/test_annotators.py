@@ -106,7 +106,7 @@ def test_no_words(words, message):
 
 
 def test_an_annotator_comes_back_by_its_name():
-    for name in ("offline", "sentiwordnet"):
+    for name in ("offline", "sentiwordnet", "stanford", "file"):
         assert get_annotator(name).name == name
     with pytest.raises(CENetError, match=r"'vader'.*'offline' or 'sentiwordnet'"):
         get_annotator("vader")
@@ -485,22 +485,47 @@ def small_corpus():
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 256])
-def test_a_corpus_gets_its_ids_and_keeps_its_own(batch_size):
+def test_a_corpus_gets_its_ids_whatever_it_brings(batch_size):
     corpus = small_corpus()
     done = annotate_corpus(corpus, OFFLINE, batch_size=batch_size)
-    assert done.fingerprint() == corpus.fingerprint()
+    assert done.fingerprint() != corpus.fingerprint()  # a model reads other things of it
     assert done.label_range == (-1, 1)
     assert done.feature_names == corpus.feature_names
-    assert done.provenance == {"from": "a test", "word_ids": "offline, 3 of 4 utterances"}
+    assert done.provenance == {"from": "a test", "word_ids": "offline, 4 of 4 utterances"}
     for before, after in zip(corpus, done, strict=True):
         assert after.visual is before.visual
         ids = own_word_ids(after)
-        expected = own_word_ids(before) or OFFLINE.annotate(before.words)
+        expected = OFFLINE.annotate(before.words)
         np.testing.assert_array_equal(ids.pos_ids, expected.pos_ids)
         np.testing.assert_array_equal(ids.polarity_ids, expected.polarity_ids)
     assert done.train[0].annotations["rating"] == 1.5
-    assert done.train[1].annotations["pos_ids"].tolist() == [0, 1]
+    assert done.train[1].annotations["pos_ids"].tolist() == [2, 1]  # not the [0, 1] it brought
+    assert done.train[1].annotations["word_ids_by"] == "offline"
     assert "pos_ids" not in corpus.train[0].annotations
+
+
+def test_the_ids_of_the_file_are_a_choice_of_their_own():
+    whole = Corpus("whole", train=[small_corpus().train[1]])
+    kept = annotate_corpus(whole, get_annotator("file"))
+    assert own_word_ids(kept.train[0]).pos_ids.tolist() == [0, 1]
+    assert kept.fingerprint() == whole.fingerprint()
+    for part in (small_corpus(), Corpus("half", train=[small_corpus().train[2]])):
+        with pytest.raises(CENetError, match=r"^[ac]: '.*' comes without part-of-speech") as caught:
+            annotate_corpus(part, get_annotator("file"))
+        assert "offline, sentiwordnet or stanford" in str(caught.value)
+
+
+def test_an_annotator_that_likes_all_at_once_is_called_once():
+    class Slow(OfflineAnnotator):
+        name, likes_all_at_once, calls = "slow", True, 0
+
+        def annotate_batch(self, sentences):
+            self.calls += 1
+            return super().annotate_batch(sentences)
+
+    slow = Slow()
+    annotate_corpus(small_corpus(), slow, batch_size=1)
+    assert slow.calls == 1
 
 
 def test_ids_are_made_once_and_stored(tmp_path):

@@ -1,9 +1,18 @@
 """The encoder under a CENet: where it is looked for, and which ones pass the trial."""
 
 import copy
+import json
+import os
+import subprocess
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 import torch
+from huggingface_hub import HfApi
+from small import make_backbone
 from torch import nn
 from transformers import (
     AlbertConfig,
@@ -417,3 +426,107 @@ def test_a_folder_asks_no_hub(hub, tmp_path):
     with pytest.raises(CENetError, match="no language model could be loaded"):
         load_backbone(tmp_path / "missing")
     assert not hub
+
+
+def test_a_hub_that_never_answers_is_not_waited_for(monkeypatch, tmp_path):
+    hung = Event()
+    monkeypatch.setattr(HfApi, "model_info", lambda *args, **kwargs: hung.wait(60))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    assert not hub_answers("nobody/none", timeout=0.05)
+    with pytest.raises(CENetError, match="the model hub does not answer"):
+        load_backbone("nobody/none")
+    hung.set()
+
+
+class Hub(BaseHTTPRequestHandler):
+    """A model hub with one language model, as far as a download needs it."""
+
+    folder, asked, commit = None, [], "0" * 40
+
+    def do_HEAD(self):
+        self.answer(body=False)
+
+    def do_GET(self):
+        self.answer(body=True)
+
+    def answer(self, body):
+        self.asked.append(self.path)
+        names = sorted(path.name for path in self.folder.iterdir())
+        name = self.path.partition(f"/{self.commit}/")[2] or self.path.partition("/main/")[2]
+        if self.path.startswith("/api/models/me/mine"):
+            siblings = [{"rfilename": name} for name in names]
+            info = {"id": "me/mine", "modelId": "me/mine", "sha": self.commit, "siblings": siblings}
+            if "/tree/" in self.path:
+                info = [
+                    {
+                        "type": "file",
+                        "path": name,
+                        "size": (self.folder / name).stat().st_size,
+                        "oid": name,
+                    }
+                    for name in names
+                ]
+            data = json.dumps(info).encode()
+        elif "me/mine/resolve" in self.path and name in names:
+            data = (self.folder / name).read_bytes()
+        else:
+            self.send_response(404)
+            self.send_header("X-Error-Code", "RepoNotFound")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self.send_response(200)
+        self.send_header("ETag", f'"{name or "info"}"')
+        self.send_header("X-Repo-Commit", self.commit)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if body:
+            self.wfile.write(data)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch):
+    """A hub on this machine with a language model, and code beside it."""
+    Hub.folder, Hub.asked = make_backbone(tmp_path / "me"), []
+    for name in ("evil.py", "pytorch_model.bin", "tf_model.h5"):
+        (Hub.folder / name).write_text("not for us")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    program = (
+        "import sys\nfrom cenet_lib.language.backbone import load_backbone\n"
+        "from cenet_lib.processor import load_tokenizer\n"
+        "model, words = load_backbone(sys.argv[1]), load_tokenizer(sys.argv[1])\n"
+        "print(model.config.hidden_size, words.tokenize('good films'))"
+    )
+
+    def load(name, **environment):
+        """Load a name in a process of its own, which reads its settings when it begins."""
+        root = Path(__file__).resolve().parents[2]
+        own = {"HF_HOME": str(tmp_path / "cache"), "HF_ENDPOINT": address, "PYTHONPATH": str(root)}
+        return subprocess.run(
+            [sys.executable, "-c", program, name],
+            env=os.environ | own | environment,
+            capture_output=True,
+            text=True,
+        )
+
+    yield load
+    server.shutdown()
+
+
+@pytest.mark.slow
+def test_a_name_on_the_hub(stand_in, tmp_path):
+    done = stand_in("me/mine")
+    assert done.stdout.strip() == "16 ['good', 'film', '##s']", done.stderr
+    fetched = {path.name for path in (tmp_path / "cache").rglob("snapshots/*/*")}
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= fetched
+    assert not fetched & {"evil.py", "pytorch_model.bin", "tf_model.h5"}
+    # and once more without a hub
+    again = stand_in("me/mine", HF_ENDPOINT="http://127.0.0.1:9", HF_HUB_OFFLINE="1")
+    assert again.stdout == done.stdout, again.stderr
+    gone = stand_in("me/other")
+    assert "CENetError: me/other: no language model could be loaded (" in gone.stderr

@@ -177,6 +177,74 @@ def test_missing_and_unexpected_are_all_named(folder):
     assert "head" not in str(caught.value)
 
 
+@pytest.mark.parametrize("prefix", ["module.", "model.", "module.module.", "a.text_model."])
+@pytest.mark.parametrize("bare", [False, True])
+def test_what_stands_in_front_and_buffers_are_taken_off(prefix, bare, folder):
+    found = weights() | {
+        "roberta.embeddings.position_ids": torch.arange(ROWS)[None],
+        "roberta.embeddings.token_type_ids": torch.zeros(1, ROWS, dtype=torch.long),
+    }
+    if bare:  # the language model alone, as a class of its own saves it
+        found = {n.removeprefix("roberta."): w for n, w in found.items() if n[:3] == "rob"}
+    torch.save({prefix + n: w for n, w in found.items()}, folder / "pytorch_model.bin")
+    assert is_sentilare(folder)
+    loaded = load_sentilare(folder)[1]
+    torch.save(weights(), folder / "pytorch_model.bin")
+    expected = load_sentilare(folder)[1]
+    assert loaded.keys() == expected.keys()
+    for name, weight in expected.items():
+        assert torch.equal(loaded[name], weight), name
+
+
+def test_a_missing_layer_and_damaged_values_are_refused(folder):
+    found = {n: w for n, w in weights().items() if "layer.0." not in n}
+    torch.save({f"module.{n}": w for n, w in found.items()}, folder / "pytorch_model.bin")
+    with pytest.raises(CENetError, match=r"sentilare: .*roberta\.encoder\.layer\.0\."):
+        load_sentilare(folder)
+    found = weights()
+    found["roberta.embeddings.senti_embeddings.weight"][1, 2] = float("nan")
+    torch.save(found, folder / "pytorch_model.bin")
+    with pytest.raises(CENetError, match=r"no numbers in linguistic\.polarity\.weight"):
+        CENet.from_backbone(folder)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        *({"num_attention_heads": "two"}, {"num_attention_heads": 0}, {"layer_norm_eps": "x"}),
+        *({"num_hidden_layers": 10**6}, {"hidden_size": 10**9}, {"hidden_act": 3}),
+        *({"num_attention_heads": 3}, {"hidden_dropout_prob": "much"}),
+    ],
+)
+def test_a_config_that_does_not_fit_is_one_error(values, folder):
+    described = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps(described | values), encoding="utf-8")
+    with pytest.raises(CENetError) as caught:
+        CENet.from_backbone(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_code_beside_the_tokenizer_is_ignored(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    expected = load_tokenizer(folder).get_vocab()
+    (folder / "evil.py").write_text("import os; os.mkdir('CODE_RAN')", encoding="utf-8")
+    secret = tmp_path / "secret.json"
+    secret.write_text('{"secret": 0}', encoding="utf-8")
+    settings = {"auto_map": {"AutoTokenizer": ["evil.T", None]}, "vocab_file": str(secret)}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    assert load_tokenizer(folder).get_vocab() == expected
+    assert not (tmp_path / "CODE_RAN").exists()
+
+
+def test_the_path_of_the_weights_themselves(folder):
+    file = folder / "pytorch_model.bin"
+    model = CENet.from_backbone(file)
+    assert torch.equal(
+        model.linguistic.pos.weight, weights()["roberta.embeddings.pos_tag_embeddings.weight"]
+    )
+    assert load_tokenizer(file).get_vocab() == load_tokenizer(folder).get_vocab()
+
+
 def test_a_whole_cenet_is_not_a_language_model(folder):
     torch.save(
         weights() | {"roberta.encoder.CE.hv.Wq.bias": torch.zeros(D)}, folder / "pytorch_model.bin"
@@ -216,7 +284,7 @@ def test_layout_and_pieces(folder):
 
 
 def test_ids_of_special_tokens_and_padding(folder):
-    processor = CENetProcessor(load_tokenizer(folder), None, None, annotator="offline")
+    processor = CENetProcessor(load_tokenizer(folder), None, None, annotator="file")
     none = np.zeros((0, 1))
     given = {"pos_ids": np.array([1, 0]), "polarity_ids": np.array([1, 0])}
     long = Utterance("a", ("good", "soo"), none, none, annotations=given)

@@ -53,6 +53,17 @@ def test_paired_difference_is_that_of_a_loop_over_the_same_draws():
         assert ends[0] < difference < ends[1], name
 
 
+def test_paired_difference_on_ch_sims_has_its_metrics():
+    y, predictions = sentiment(60, 2, bound=1.0)
+    found = paired_difference(y, predictions, predictions[::-1] + 0.1, (-1, 1), n=50)
+    assert set(found) == {"mae", "corr", "acc2"}
+    ours, theirs = (
+        np.mean([evaluate_predictions(y, p, (-1, 1))["acc2"] for p in side])
+        for side in (predictions, predictions + 0.1)
+    )
+    assert found["acc2"][0] == pytest.approx(ours - theirs)
+
+
 def test_mean_interval_is_that_of_a_loop_over_the_same_draws():
     values = np.random.default_rng(1).normal(size=900)
     rng = np.random.default_rng(0)
@@ -134,3 +145,13 @@ def test_resamples_without_a_non_zero_label_are_left_out():
 def test_refuses_what_cannot_be_compared(bootstrap, predictions, message):
     with pytest.raises(CENetError, match=message):
         bootstrap([0.0, 1.0], predictions)
+
+
+def test_one_utterance_has_intervals_only_of_what_is_defined():
+    found = interval([1.0], [0.5])
+    assert found["mae"] == (0.5, 0.5)
+    assert np.isnan(found["corr"]).all()
+    assert np.isnan(interval([0.0, 0.0], [0.5, -0.5])["acc2_non0"]).all()
+    difference = paired_difference([1.0, 1.0], np.array([0.5, 0.5]), np.array([0.0, 0.0]))
+    assert difference["mae"] == (-0.5, -0.5, -0.5)
+    assert np.isnan(difference["corr"]).all()

@@ -1,10 +1,12 @@
 """Comparisons: the grid, the cache, the failures, the table."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from cenet_lib import Run, TrainingSettings
+from cenet_lib import CENetError, Corpus, Run, TrainingSettings
 from cenet_lib.results.bootstrap import interval, paired_difference
 from cenet_lib.results.experiments import compare, configurations, format_summary, run_name
 
@@ -16,6 +18,17 @@ def test_configurations_that_come_to_the_same_are_one():
         *(("none", "both", 0), ("none", "both", 1), ("ce", "both", 0), ("ce", "both", 1)),
         *(("ce", "shuffled", 0), ("ce", "shuffled", 1)),
     ]
+
+
+def test_settings_of_ce_alone_make_no_second_run_of_others():
+    """Settings that CE alone listens to leave one run of each way that does not."""
+    axes = {
+        "fusion": ["late", "mag", "none", "ce"],
+        "attention_scale": [1.0, 8.0],
+        "mask_padding": [True, False],
+    }
+    found = [s.fusion for s in configurations(axes, {"injection_layer": 1})]
+    assert {name: found.count(name) for name in found} == {"late": 1, "mag": 1, "none": 1, "ce": 4}
 
 
 def test_run_names_tell_everything_that_decides_apart():
@@ -135,6 +148,97 @@ def test_failures_are_rows(small_corpus, base, tmp_path):
     assert "layers 0 to 1" in found.runs["error"][1]
     assert len(found.summary) == 1
     assert "1 runs failed" in format_summary(found)
+
+
+@pytest.fixture(scope="module")
+def sims(small_corpus) -> Corpus:
+    """The small corpus with labels as CH-SIMS has them."""
+    return Corpus(
+        "sims",
+        *(
+            [replace(u, label=u.label / 3) for u in small_corpus.splits[split]]
+            for split in ("train", "valid", "test")
+        ),
+        label_range=(-1, 1),
+    )
+
+
+def test_ch_sims_is_compared_by_its_own_metrics(sims, base, tmp_path):
+    axes = {"fusion": ["none", "ce"], "seed": [0, 1]}
+    found = compare(sims, tmp_path, axes, {**base, "epochs": 2}, report=lambda _: None)
+    assert list(found.runs["status"]) == ["done"] * 4
+    assert found.summary["n"].tolist() == [2, 2]
+    runs = {
+        (r.config["settings"]["fusion"], r.config["settings"]["seed"]): r for r in opened(tmp_path)
+    }
+    for row in found.runs.to_dict("records"):
+        test = runs[row["fusion"], row["seed"]].predictions.query("split == 'test'")
+        clipped = (test["label"] - test["prediction"].clip(-1, 1)).abs().mean()
+        assert row["test_mae_mmsa"] == pytest.approx(clipped)
+        assert row["test_acc3"] == runs[row["fusion"], row["seed"]].metrics["test"]["acc3"]
+    assert np.isfinite(found.summary["acc2_gain"][1])
+    assert "acc2_has0_mean" not in found.summary
+    head = format_summary(found).splitlines()[0]
+    assert "| MAE | Corr | MAE (MMSA) | Corr (MMSA) | Acc-2 |" in head
+
+
+def opened(folder) -> list[Run]:
+    return [Run(path) for path in (folder / "runs").iterdir()]
+
+
+def test_what_is_not_defined_is_said(small_corpus, base, tmp_path):
+    """A test split of one segment has no correlation."""
+    corpus = small_corpus.with_splits(small_corpus.train, small_corpus.valid, small_corpus.test[:1])
+    axes = {"fusion": ["none", "ce"]}
+    found = compare(corpus, tmp_path, axes, {**base, "epochs": 1}, report=lambda _: None)
+    assert list(found.runs["status"]) == ["done"] * 2
+    assert found.runs["test_corr"].isna().all()
+    assert "not defined" in format_summary(found)
+    assert (tmp_path / "comparison.png").is_file()
+
+
+def test_other_word_ids_are_another_run(small_corpus, base, tmp_path):
+    def brings(pos: int) -> Corpus:
+        splits = {
+            split: [
+                replace(
+                    u,
+                    annotations={
+                        "pos_ids": np.full(len(u.words), pos),
+                        "polarity_ids": np.full(len(u.words), 2),
+                    },
+                )
+                for u in utterances
+            ]
+            for split, utterances in small_corpus.splits.items()
+        }
+        return small_corpus.with_splits(**splits)
+
+    def trained(corpus: Corpus, linguistic: str) -> Run:
+        settings = {**base, "linguistic": linguistic, "epochs": 1}
+        compare(corpus, tmp_path / "c", {"fusion": ["none"]}, settings, report=lambda line: None)
+        return max(opened(tmp_path / "c"), key=lambda run: run.folder.stat().st_mtime_ns)
+
+    one, other = trained(brings(1), "file"), trained(brings(3), "file")
+    assert one.folder != other.folder
+    assert one.config["settings"]["linguistic"] == "file"
+    pos = one.processor(brings(1).train[0])["pos_ids"]
+    assert set(pos.tolist()) == {1, 4}
+    # what was asked for by name is what was used, whatever the file brings
+    named = trained(brings(1), "offline")
+    assert named.config["settings"]["linguistic"] == "offline"
+    plain = small_corpus.train[0]
+    assert np.array_equal(
+        named.processor(brings(1).train[0])["pos_ids"], named.processor(plain)["pos_ids"]
+    )
+
+
+def test_a_comparison_needs_labels_of_test(small_corpus, base, tmp_path):
+    unlabelled = [replace(u, label=None) for u in small_corpus.test]
+    corpus = small_corpus.with_splits(small_corpus.train, small_corpus.valid, unlabelled)
+    with pytest.raises(CENetError, match="small: no utterance of the test split has a label"):
+        compare(corpus, tmp_path / "c", {"seed": [0]}, base)
+    assert not (tmp_path / "c").exists()
 
 
 def test_interval_covers_the_truth_as_often_as_it_says():

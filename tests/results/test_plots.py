@@ -248,3 +248,20 @@ def test_the_theme_can_be_set_for_good():
         (line,) = ax.plot([0, 1])
         assert (line.get_color(), ax.spines["top"].get_visible()) == (plots.BLUE, False)
         plt.close(ax.figure)
+
+
+def test_a_metric_that_was_never_defined_leaves_its_curve_out():
+    missing = {"train_corr": [0.1, 0.2], "valid_corr": [np.nan, np.nan]}
+    history = pd.DataFrame({"epoch": [1, 2], **missing, "chosen": [True, False]})
+    ax = plots.learning_curves(history, metric="corr")
+    drawn = [np.asarray(line.get_ydata(), float) for line in ax.lines]
+    assert any(np.array_equal(y, [0.1, 0.2]) for y in drawn)
+    ax.figure.canvas.draw()
+
+
+@pytest.mark.parametrize("n", [1, 5])
+def test_constant_labels_and_predictions_can_be_drawn(n):
+    table = pd.DataFrame({"label": [1.0] * n, "prediction": [0.5] * n})
+    ax = plots.predicted_against_true(table)
+    assert ax.collections[0].get_offsets().tolist() == [[1.0, 0.5]] * n
+    ax.figure.canvas.draw()

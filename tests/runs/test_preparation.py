@@ -1,15 +1,21 @@
 """What stands ready before the first step: streams, parameter groups, precision; and refusals."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from small import make_corpus
+from small import make_backbone, make_corpus
 from transformers import AutoModel
 
-from cenet_lib import CENetError, Corpus, TrainingSettings, predict, train
-from cenet_lib.runs.preparation import check_precision, parameter_groups, select_streams
+from cenet_lib import CENetError, Corpus, TrainingSettings, Utterance, predict, train
+from cenet_lib.runs.preparation import (
+    check_precision,
+    make_optimizer,
+    parameter_groups,
+    select_streams,
+)
 
 
 @pytest.fixture
@@ -57,11 +63,71 @@ def test_shuffled_streams_keep_words_and_labels_and_stay_in_their_split(small_co
         own = {u.visual.tobytes() for u in utterances}
         dealt = [u.visual.tobytes() for u in mixed.splits[split]]
         assert set(dealt) == own
-        moved = [d != u.visual.tobytes() for d, u in zip(dealt, utterances, strict=True)]
-        assert np.mean(moved) > 0.7
+        assert all(d != u.visual.tobytes() for d, u in zip(dealt, utterances, strict=True))
+        # both streams come from one other utterance
+        pairs = {(u.visual.tobytes(), u.acoustic.tobytes()) for u in utterances}
+        assert {(u.visual.tobytes(), u.acoustic.tobytes()) for u in mixed.splits[split]} == pairs
         assert [(u.id, u.words, u.label) for u in mixed.splits[split]] == [
             (u.id, u.words, u.label) for u in utterances
         ]
+
+
+@pytest.mark.parametrize("contents", ["ab", "abc", "aabb", "aaabbc", "abcdefg", "ab  ", "a   "])
+def test_nobody_keeps_their_own_streams(contents):
+    """Equal letters are equal frames under different ids; a blank is an utterance without any."""
+    for seed in range(20):
+        settings = TrainingSettings(streams="shuffled", seed=seed)
+        shuffled = select_streams(in_letters(contents), settings)
+        dealt = "".join(letter(u) for u in shuffled.train)
+        assert sorted(dealt) == sorted(contents)
+        assert all(new != own for new, own in zip(dealt, contents, strict=True) if own != " ")
+        assert [u.id for u in shuffled.train] == [str(i) for i in range(len(contents))]
+
+
+def test_shuffling_differs_by_seed_and_is_the_same_by_seed(small_corpus):
+    def dealt(seed):
+        mixed = select_streams(small_corpus, TrainingSettings(streams="shuffled", seed=seed))
+        return [u.visual.tobytes() for u in mixed]
+
+    assert dealt(0) == dealt(0) != dealt(1)
+
+
+@pytest.mark.parametrize(
+    ("contents", "message"),
+    [
+        ("a", "tiny: train: there is only one utterance, so streams cannot be shuffled"),
+        ("aab", "tiny: train: 2 of 3 utterances have the same frames"),
+        ("aaaa", "tiny: train: 4 of 4 utterances have the same frames"),
+    ],
+)
+def test_streams_that_cannot_be_shuffled_are_refused(contents, message):
+    with pytest.raises(CENetError, match=message):
+        select_streams(in_letters(contents), TrainingSettings(streams="shuffled"))
+
+
+def in_letters(contents: str) -> Corpus:
+    """Return a corpus whose frames are letters, the voice's as many as the face's."""
+    frames = [np.full((int(c != " "), 1), ord(c)) for c in contents]
+    return Corpus("tiny", [Utterance(str(i), ["so"], f, 2 * f) for i, f in enumerate(frames)])
+
+
+def letter(utterance: Utterance) -> str:
+    face, voice = utterance.visual, utterance.acoustic
+    assert (voice == 2 * face).all()
+    return chr(int(face[0, 0])) if len(face) else " "
+
+
+@pytest.mark.parametrize(("share", "rising"), [(1.0, 5), (0.5, 3), (0.0, 0)])
+def test_warmup_is_a_share_of_all_steps(small_run, share, rising):
+    model = copy.deepcopy(small_run.model)
+    optimizer, scheduler = make_optimizer(model, TrainingSettings(warmup=share), n_steps=5)
+    rates = []
+    for _ in range(5):
+        rates.append(scheduler.get_last_lr()[0] / 1e-4)
+        optimizer.step()
+        scheduler.step()
+    ends = [i / rising for i in range(rising)]
+    assert rates == pytest.approx(ends + [(5 - i) / (5 - rising) for i in range(rising, 5)])
 
 
 def test_settings_reach_the_model(small_corpus, quick, tmp_path):
@@ -103,7 +169,14 @@ def test_nothing_is_written_when_the_corpus_cannot_be_trained_on(small_corpus, q
     cases = {
         "the valid split is empty": Corpus("x", small_corpus.train),
         "the train split is empty": Corpus("x", [], small_corpus.valid),
-        "no utterance of the valid split has a label": Corpus("x", small_corpus.train, unlabelled),
+        (
+            r"no utterance of the valid split has a label; training needs labels "
+            r"\(without a label: valid 16 of 16\)"
+        ): Corpus("x", small_corpus.train, unlabelled),
+        (
+            r"no utterance has a label; training needs labels "
+            r"\(without a label: valid 16 of 16\)"
+        ): Corpus("x", [], unlabelled),
     }
     for message, corpus in cases.items():
         with pytest.raises(CENetError, match=message):
@@ -179,3 +252,63 @@ def test_half_precision_on_a_cpu_learns_as_much(small_corpus, quick, tmp_path):
     again = predict(runs["bf16"].model, runs["bf16"].processor, small_corpus.test)
     saved = runs["bf16"].predictions.query("split == 'test'")["prediction"]
     np.testing.assert_allclose(again["prediction"], saved, atol=2e-6)
+
+
+# the language model and its tokenizer
+
+
+def positions(folder, n, kind="bert"):
+    """Write an encoder with n rows of positions, and its tokenizer."""
+    from transformers import AutoConfig
+
+    make_backbone(folder)
+    config = AutoConfig.from_pretrained(folder)
+    sizes = {
+        name: getattr(config, name)
+        for name in ("vocab_size", "hidden_size", "num_attention_heads", "intermediate_size")
+    }
+    config = AutoConfig.for_model(kind, **sizes, num_hidden_layers=2, max_position_embeddings=n)
+    AutoModel.from_config(config).save_pretrained(folder)
+    return {"backbone": str(folder)}
+
+
+@pytest.mark.parametrize(("kind", "rows", "most"), [("bert", 30, 30), ("roberta", 30, 28)])
+def test_more_pieces_than_positions_are_refused(kind, rows, most, small_corpus, quick, tmp_path):
+    settings = quick | positions(tmp_path / "b", rows, kind)
+    with pytest.raises(
+        CENetError, match=f"max_length is 51, but .* positions for {most} word.*--max-length {most}"
+    ):
+        train(small_corpus, tmp_path / "run", TrainingSettings(**settings, max_length=51))
+    assert not (tmp_path / "run").exists()
+    run = train(small_corpus, tmp_path / "run", TrainingSettings(**settings, max_length=most))
+    long = replace(small_corpus.train[0], words=("good",) * 99)
+    assert np.isfinite(predict(run.model, run.processor, [long])["prediction"]).all()
+
+
+def test_the_default_length_gives_way_to_few_positions(small_corpus, quick, tmp_path):
+    settings = TrainingSettings(**quick | positions(tmp_path / "b", 30))
+    run = train(small_corpus, tmp_path / "run", settings)
+    assert run.processor.max_length == 30
+    long = replace(small_corpus.train[0], id="long", words=("good",) * 40)
+    assert np.isfinite(predict(run.model, run.processor, [long])["prediction"]).all()
+    longer = small_corpus.with_splits(**small_corpus.splits | {"valid": [long]})
+    with pytest.raises(CENetError, match=r"max_length is 50, but .* positions for 30 word"):
+        train(longer, tmp_path / "other", settings)
+
+
+def test_a_tokenizer_of_another_model_is_refused(small_corpus, quick, tmp_path):
+    settings = quick | positions(tmp_path / "b", 512)
+    (tmp_path / "b" / "tokenizer.json").unlink()
+    with open(tmp_path / "b" / "vocab.txt", "a", encoding="utf-8") as file:
+        file.write("\nanother\nword")
+    with pytest.raises(
+        CENetError, match=r"b: its tokenizer has pieces up to number 20, .* knows 19"
+    ):
+        train(small_corpus, tmp_path / "run", TrainingSettings(**settings))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_wrong_language_model_is_told_before_anything_long(small_corpus, quick, tmp_path):
+    settings = TrainingSettings(**quick | {"backbone": "./nowhere", "linguistic": "stanford"})
+    with pytest.raises(CENetError, match="nowhere: no language model could be loaded"):
+        train(small_corpus, tmp_path / "run", settings)

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from cenet_lib import TrainingSettings, train
+from cenet_lib.runs.tracking import WandbTracker
 
 BLOCK = 32 * 1024
 FULL, LAST = 1, 4  # of the pieces: first and middle ones are 2 and 3
@@ -86,6 +87,64 @@ def test_config_and_project(offline):
     config = {u.key: json.loads(u.value_json) for u in head.config.update}
     assert config["settings"]["epochs"] == 2
     assert config["corpus"]["fingerprint"] == run.config["corpus"]["fingerprint"]
+
+
+class Broken:
+    """A W&B whose parts fail; what is not set works and remembers its calls."""
+
+    Settings = Table = Image = staticmethod(lambda *_, **__: None)
+
+    def __init__(self, where: str):
+        self.where, self.dir, self.calls = where, "wandb/run/files", []
+        self.summary = type("Summary", (), {"update": lambda _, values: self.call("update")})()
+
+    def call(self, name: str, *_, **__):
+        self.calls.append(name)
+        if name == self.where:
+            raise RuntimeError(f"{name} broke\nin many lines")
+        return self
+
+    def __getattr__(self, name):
+        return lambda *_, **__: self.call(name)
+
+
+@pytest.mark.parametrize("mode", ["offline", "online"])
+@pytest.mark.parametrize("where", ["login", "init", "log", "update", "finish"])
+def test_whatever_fails_in_wandb_is_told_once_and_the_run_goes_on(
+    where, mode, small_corpus, small_backbone, tmp_path, monkeypatch, capsys
+):
+    broken = Broken(where)
+    monkeypatch.setitem(sys.modules, "wandb", broken)
+    sizes = {"n_visual_codes": 4, "n_acoustic_codes": 3, "epochs": 2, "device": "cpu"}
+    settings = TrainingSettings(backbone=str(small_backbone), wandb=mode, **sizes)
+    run = train(small_corpus, tmp_path / "run", settings)
+    assert len(run.history) == 2
+    told = [line for line in capsys.readouterr().err.splitlines() if "W&B" in line]
+    silent = mode == "offline" and where == "login"  # it is not asked for one
+    reason = f"warning: W&B failed ({where} broke); the run goes on without it"
+    assert told == ([] if silent else [reason])
+    assert broken.calls.count("log") == {"login": 0, "init": 0, "log": 1}.get(where, 4) + 4 * silent
+
+
+def test_a_wandb_that_cannot_be_imported_is_a_warning(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    tracker = WandbTracker(tmp_path, {}, "offline")
+    tracker.log({"epoch": 1, "valid_mae": 1.0}, step=4)
+    tracker.finish(None, {}, [])
+    assert capsys.readouterr().err.count("warning: W&B failed (") == 1
+
+
+def test_what_is_not_defined_is_left_out(tmp_path, monkeypatch):
+    logged = []
+    fake = Broken("")
+    fake.log = lambda values, **_: logged.append(values)
+    fake.summary.__class__.update = lambda _, values: logged.append(values)
+    monkeypatch.setitem(sys.modules, "wandb", fake)
+    tracker = WandbTracker(tmp_path, {}, "offline")
+    tracker.log({"epoch": 1, "valid_mae": 1.0, "valid_corr": float("nan")}, step=4)
+    assert logged == [{"epoch": 1, "valid/mae": 1.0}]
+    tracker.finish(None, {"test": {"mae": 0.5, "corr": float("nan")}, "best_epoch": 1}, [])
+    assert {"test/mae": 0.5} in logged
 
 
 @pytest.mark.slow

@@ -49,9 +49,10 @@ def page_html(data: Mapping) -> str:
     >>> "u003cmine>" in page, "<mine>" in page
     (True, False)
     """
-    # "<" as an escape: no text of a corpus can end the script element or begin another one.
+    # "<" as an escape: no text of a corpus can end the script element or begin another one. So is
+    # half of a surrogate pair, for which UTF-8 has no bytes.
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    text = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    text = re.sub("[<\u2028\u2029\ud800-\udfff]", lambda c: f"\\u{ord(c[0]):04x}", text)
     before, _, after = _read("page.html").partition("@DATA@")
     return before + text + after.replace("@MODULE@", page_module())
 

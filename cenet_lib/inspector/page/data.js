@@ -199,7 +199,7 @@ export class StreamReading {
  * @typedef {object} Subject
  * @property {string} name
  * @property {Predictions} predictions
- * @property {number} n_read
+ * @property {number[]} unread places of words that the model did not read
  * @property {Books} books
  * @property {Record<Stream, StreamReading>} streams
  */
@@ -225,7 +225,7 @@ export function openUtterance(record, corpus) {
     const books = corpus.books[vocabulary];
     const read = (/** @type {Stream} */ s) => new StreamReading(raw[s], books[s], words.length);
     const streams = { visual: read("visual"), acoustic: read("acoustic") };
-    return { name, predictions: raw.predictions, n_read: raw.n_read, books, streams };
+    return { name, predictions: raw.predictions, unread: raw.unread, books, streams };
   });
   const tops = subjects.flatMap(({ streams }) => STREAMS.map((stream) => streams[stream].top));
   return {

@@ -48,9 +48,9 @@ export class SentenceView {
 
   /** @param {Utterance} utterance */
   #build({ words, subjects }) {
-    const nRead = Math.min(...subjects.map((subject) => subject.n_read));
+    const unread = new Set(subjects.flatMap((subject) => subject.unread));
     const buttons = words.map((word, i) => {
-      const place = { tabindex: i ? "-1" : "0", class: i < nRead ? "" : "unread" };
+      const place = { tabindex: i ? "-1" : "0", class: unread.has(i) ? "unread" : "" };
       return h(
         "button",
         { type: "button", ...place, onclick: () => this.#store.chooseWord(i) },
@@ -58,11 +58,25 @@ export class SentenceView {
       );
     });
     this.element.replaceChildren(...buttons.flatMap((button) => [button, " "]));
-    if (nRead < words.length) {
-      const about = ` the model reads the first ${nRead} words`;
+    if (unread.size) {
+      const about = whatIsRead(words.length, unread);
       this.element.append(h("span", { class: "muted", style: { fontSize: "13px" } }, about));
     }
   }
+}
+
+/**
+ * In words: how many words the model reads.
+ *
+ * @param {number} nWords
+ * @param {Set<number>} unread
+ */
+function whatIsRead(nWords, unread) {
+  const nRead = nWords - unread.size;
+  const cut = [...unread].every((place) => place >= nRead);
+  return cut && nRead
+    ? ` the model reads the first ${nRead} words`
+    : ` the model reads ${nRead} of the ${nWords} words`;
 }
 
 /**

@@ -31,10 +31,10 @@
  */
 
 /**
- * What one model made of an utterance, of which it read `n_read` words.
+ * What one model made of an utterance: it read all words but those at the places `unread`.
  *
  * @typedef {Record<Stream, StreamRecord> & {
- *   predictions: Predictions, n_read: number,
+ *   predictions: Predictions, unread: number[],
  * }} SubjectRecord
  */
 

@@ -107,6 +107,7 @@ function laneRows({ row, utterance }, data) {
 function lanePeak(scene, data) {
   if (!data.attends) return 0;
   const rows = laneRows(scene, data);
+  if (!rows.length) return 0;
   const onFrame = (/** @type {number} */ code) =>
     rows.reduce((sum, row) => sum + data.at(row, code), 0) / rows.length / data.counts[code];
   return Math.max(0, ...data.columns.filter((code) => code < data.k).map(onFrame));

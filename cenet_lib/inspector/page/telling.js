@@ -114,11 +114,12 @@ export function noteOf(scene, { subject, stream, data }) {
   return cues ? [...parts, ...cueNote(cues)] : parts;
 }
 
-/** @param {Scene} scene @param {StreamReading} data @returns {Spread} */
+/** @param {Scene} scene @param {StreamReading} data @returns {Spread | null} */
 function meanSpread({ utterance }, data) {
   const spreads = utterance.words
     .map((_, i) => data.measure(i))
     .filter((spread) => spread !== null);
+  if (!spreads.length) return null;
   const mean = (/** @type {keyof Spread} */ name) =>
     spreads.reduce((sum, spread) => sum + spread[name], 0) / spreads.length;
   return { entropy: mean("entropy"), top: mean("top") };
