@@ -183,6 +183,14 @@ def _compare(compare: argparse.ArgumentParser) -> None:
         metavar="INT",
         help="size of both vocabularies",
     )
+    _add_jobs(compare)
+    compare.add_argument(
+        "--threads",
+        type=_at_least_one,
+        metavar="INT",
+        help="threads of each run (an equal part of the cores); tables are the same to the bit, "
+        "whatever the number of jobs, if this is the same",
+    )
     _add_settings(compare, several=tuple(setting.name for setting in fields(TrainingSettings)))
     _add_plugin(compare)
 

@@ -364,7 +364,12 @@ def _warn_of_unknown_words(
 ) -> None:
     """Say so if the language model knows few of the words, as one of another language does."""
     words = [word for utterance in corpus.train[:_SAMPLE] for word in utterance.words]
-    ids = tokenizer(words, is_split_into_words=True, add_special_tokens=False)["input_ids"]
+    ids = tokenizer(
+        words,
+        is_split_into_words=True,
+        add_special_tokens=False,
+        verbose=False,  # the words of many sentences are more than any model reads
+    )["input_ids"]
     unknown = sum(id == tokenizer.unk_token_id for id in ids)
     if unknown * 2 > len(ids):
         message = (

@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 
-from ..results.experiments import compare, format_summary
+from ..results.experiments import Workforce, compare, format_summary
 from ..settings import load_recipe
 from .choices import given_settings
 from .opening import open_corpus
@@ -30,6 +30,13 @@ def run(options: Namespace) -> None:
     corpus = open_corpus(options.corpus, options)
     print(corpus)
     shared = {**recipe, **single}
-    comparison = compare(corpus, options.out, axes, shared, source=str(options.corpus))
+    comparison = compare(
+        corpus,
+        options.out,
+        axes,
+        shared,
+        source=str(options.corpus),
+        workforce=Workforce(options.jobs, options.dask, options.threads),
+    )
     print(f"\n{format_summary(comparison)}")
     print(f"\nwritten to {options.out}")

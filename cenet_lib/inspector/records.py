@@ -234,10 +234,9 @@ def describe_utterance(
     dict
         ``id``, ``words``, ``label``, ``video``, ``cues`` (per stream: +1, -1 or 0 per frame, for a
         corpus that knows), and ``subjects``, each with ``predictions`` (``all``, ``no_visual``,
-        ``no_acoustic``, ``none``), ``unread`` (the places of words that the model does not read) and
-        per stream ``codes`` (n,),
-        ``attention`` (n_words + 1, k+1) or null, ``padding`` (padding frames attended to) and
-        ``film`` (n, m): activations in percent, for the pictures.
+        ``no_acoustic``, ``none``), ``unread`` (the places of words that the model does not read)
+        and per stream ``codes`` (n,), ``attention`` (n_words + 1, k+1) or null, ``padding``
+        (padding frames attended to) and ``film`` (n, m): activations in percent, for the pictures.
 
     Examples
     --------

@@ -10,21 +10,26 @@ shown beside it, because the difference is a lesson.
 """
 
 import hashlib
+import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from matplotlib.figure import Figure
 
 from ..corpus import Corpus
-from ..errors import CENetError, Interrupted
+from ..errors import CENetError
 from ..files import atomic_file, write_csv
-from ..fusion import fusion_class
+from ..fusion import fusion_class, register_fusion
+from ..jobs import Outcome, run_each
 from ..metrics import TITLES
 from ..runs.folder import Run, is_finished
 from ..settings import TrainingSettings
@@ -46,6 +51,38 @@ _SHOWN = {
     **{"mae": "MAE", "corr": "Corr", "mae_mmsa": "MAE (MMSA)", "corr_mmsa": "Corr (MMSA)"},
     **{"acc2_has0": "Acc-2 has0", "acc2_non0": "Acc-2 non0", "acc2": "Acc-2"},
 }
+
+
+@dataclass(frozen=True)
+class Workforce:
+    """Who trains the runs of a comparison.
+
+    Attributes
+    ----------
+    n_jobs : int
+        How many runs are trained at a time, each in a process of its own; several GPUs are dealt
+        out to them.
+    dask : str or None
+        The address of a Dask scheduler whose workers train instead.
+    threads : int or None
+        How many threads each run computes with; by default its equal part of the cores. Sums of
+        floating-point numbers depend on it in their last digits, so comparisons are the same to the
+        bit, whoever trains, if this number is the same.
+
+    Examples
+    --------
+    >>> Workforce(n_jobs=4).is_this_process
+    False
+    """
+
+    n_jobs: int = 1
+    dask: str | None = None
+    threads: int | None = None
+
+    @property
+    def is_this_process(self) -> bool:
+        """Whether all is trained here, one run after the other."""
+        return self.n_jobs == 1 and self.dask is None
 
 
 @dataclass(frozen=True)
@@ -123,6 +160,7 @@ def compare(
     *,
     source: str | None = None,
     report: Callable[[str], object] = print,
+    workforce: Workforce | None = None,
 ) -> Comparison:
     """Train every combination of the axes' values, or take what is there; write and return tables.
 
@@ -140,6 +178,8 @@ def compare(
         What `load_corpus` took.
     report : callable
         What is told how it goes, a line at a time.
+    workforce : Workforce, optional
+        Who trains; by default this process, one run after the other.
 
     Raises
     ------
@@ -167,21 +207,18 @@ def compare(
     grid = configurations(axes, base)
     fingerprint = corpus.fingerprint()
     varying = [name for name in axes if name != "seed"]
+    targets = [run_folder(folder / "runs", settings, fingerprint, varying) for settings in grid]
+    work = list(zip(grid, [target.resolve() for target in targets], strict=True))
     rows, runs = [], []
-    for number, settings in enumerate(grid, start=1):
-        target = run_folder(folder / "runs", settings, fingerprint, varying)
+    for outcome in _train_all(corpus, source, work, workforce or Workforce(), report):
+        settings, target = outcome.thing
         row = {**{name: _value(settings, name) for name in varying}, "seed": settings.seed}
-        report(f"\n{number}/{len(grid)} {target.name}")
-        try:
-            run = _trained(corpus, target, settings, source)
-        except Interrupted:
-            raise
-        except (CENetError, RuntimeError) as error:
-            report(f"failed: {error}")
-            rows.append({**row, "status": "failed", "error": str(error)})
+        if outcome.error:
+            report(f"failed: {outcome.error}")
+            rows.append({**row, "status": "failed", "error": outcome.error})
             continue
-        runs.append((row, run))
-        rows.append({**row, "status": "done", "error": "", **_results(run)})
+        runs.append((row, Run(target)))
+        rows.append({**row, "status": "done", "error": "", **_results(runs[-1][1])})
     table = pd.DataFrame(rows)
     summary = summary_table(runs, varying)
     folder.mkdir(parents=True, exist_ok=True)
@@ -193,13 +230,69 @@ def compare(
     return Comparison(table, summary, varying)
 
 
-def _trained(corpus: Corpus, folder: Path, settings: TrainingSettings, source: str | None) -> Run:
-    """Open the run in a folder, go on with it, or train it, whatever is left to do."""
+def _train_all(
+    corpus: Corpus,
+    source: str | None,
+    work: Sequence[tuple[TrainingSettings, Path]],
+    workforce: Workforce,
+    report: Callable[[str], object],
+) -> Iterator[Outcome[tuple[TrainingSettings, Path], None]]:
+    """Train each run, in this process or by others, and yield what came of it, in order."""
+    names = {target: f"{n}/{len(work)} {target.name}" for n, (_, target) in enumerate(work, 1)}
+    if workforce.is_this_process:
+
+        def announced(one: tuple[TrainingSettings, Path]) -> None:
+            report(f"\n{names[one[1]]}")
+            _train_one(corpus, source, workforce.threads, one)
+
+        yield from run_each(announced, work)
+        return
+    own = {name: fusion_class(name) for name in {settings.fusion for settings, _ in work}}
+    train_there = partial(_train_elsewhere, own, corpus, source, workforce.threads)
+    gpus = [str(i) for i in range(torch.cuda.device_count())]
+    for outcome in run_each(
+        train_there,
+        work,
+        n_jobs=workforce.n_jobs,
+        dask=workforce.dask,
+        gpus=gpus if len(gpus) > 1 else (),
+    ):
+        report(names[outcome.thing[1]])
+        yield outcome
+
+
+def _train_elsewhere(
+    fusions: Mapping[str, Any],
+    corpus: Corpus,
+    source: str | None,
+    threads: int | None,
+    one: tuple[TrainingSettings, Path],
+) -> None:
+    """Train in a process that knows only the package's own fusions, and say nothing."""
+    for name, fusion in fusions.items():
+        if fusion is not None:
+            register_fusion(name, fusion)
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        _train_one(corpus, source, threads, one)
+
+
+def _train_one(
+    corpus: Corpus,
+    source: str | None,
+    threads: int | None,
+    one: tuple[TrainingSettings, Path],
+) -> None:
+    """Go on with a run, or train it, whatever is left to do."""
+    settings, folder = one
     if is_finished(folder):
-        return Run(folder)
+        Run(folder)  # which looks whether it is whole
+        return
+    if threads is not None:
+        torch.set_num_threads(threads)
     if (folder / "config.json").is_file():
-        return resume(folder, corpus)
-    return train(corpus, folder, settings, source=source)
+        resume(folder, corpus)
+    else:
+        train(corpus, folder, settings, source=source)
 
 
 def run_folder(

@@ -9,10 +9,10 @@ is missing are the optimizer, embeddings, norms, activations, padding masks and 
 
 Two sizes are measured: MiniLM's (6 layers of 384) with the settings of `demo`, and RoBERTa-base's
 (12 layers of 768, random weights) with batches of 64. Both read sentences of `demo`. The step is
-`cenet_lib.training.train_epoch` as it stands; prediction is `cenet_lib.prediction.outputs`. PyTorch's
-own counter says how many floating-point operations there are, and the products that this script
-records must add up to the same number. While they are recorded, self-attention is written out as
-products; in the measured step it is the fused kernel, which computes the same.
+`cenet_lib.training.train_epoch` as it stands; prediction is `cenet_lib.prediction.outputs`.
+PyTorch's own counter says how many floating-point operations there are, and the products that this
+script records must add up to the same number. While they are recorded, self-attention is written
+out as products; in the measured step it is the fused kernel, which computes the same.
 
 With ``--profile``, the operators that take the most time in a step follow.
 """
@@ -99,9 +99,7 @@ def make(size: str, precision: str, folder: Path) -> Training:
         backbone = str(folder / "roberta")
         if not Path(backbone).exists():
             torch.manual_seed(0)
-            config = RobertaConfig(
-                vocab_size=WORDS, max_position_embeddings=514, type_vocab_size=1
-            )
+            config = RobertaConfig(vocab_size=WORDS, max_position_embeddings=514, type_vocab_size=1)
             RobertaModel(config, add_pooling_layer=False).save_pretrained(backbone)
             load_tokenizer("minilm").save_pretrained(backbone)
     settings = TrainingSettings(backbone, batch_size=batch_size, device="cpu", precision=precision)

@@ -1,0 +1,130 @@
+"""Comparisons by several processes, and over machines: the same tables, and nothing is lost."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+from cenet_lib import Run
+from cenet_lib.results.experiments import Workforce, compare
+from cenet_lib.runs.folder import is_finished
+
+AXES = {"fusion": ["none", "ce"], "seed": [0, 1]}
+DEADLY = """
+import os, signal
+from cenet_lib import register_fusion
+from cenet_lib.fusion import LateFusion
+
+class Deadly(LateFusion):
+    @classmethod
+    def from_config(cls, config):
+        if os.getpid() != int(os.environ["CENET_PARENT"]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().from_config(config)
+
+register_fusion("deadly", Deadly)
+"""
+
+
+@pytest.fixture(scope="module")
+def base(small_backbone) -> dict:
+    return {
+        **{"backbone": str(small_backbone), "n_visual_codes": 4, "n_acoustic_codes": 3},
+        **{"epochs": 2, "batch_size": 8, "lr_fusion": 2e-2, "lr_head": 2e-2, "device": "cpu"},
+    }
+
+
+def tables(folder, *, without=("seconds",)):
+    """Return both tables as they were written, without what time alone decides."""
+    runs = pd.read_csv(folder / "runs.csv", dtype=str).drop(columns=list(without))
+    return runs, pd.read_csv(folder / "summary.csv", dtype=str)
+
+
+@pytest.fixture(scope="module")
+def one_after_the_other(small_corpus, base, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("alone")
+    workforce = Workforce(threads=1)
+    compare(small_corpus, folder, AXES, base, report=lambda _: None, workforce=workforce)
+    return tables(folder)
+
+
+def assert_equal(found, expected):
+    for table, other in zip(found, expected, strict=True):
+        pd.testing.assert_frame_equal(table, other)
+
+
+@pytest.mark.slow
+def test_jobs_give_the_same_tables_to_the_bit(small_corpus, base, tmp_path, one_after_the_other):
+    said = []
+    workforce = Workforce(n_jobs=3, threads=1)
+    compare(small_corpus, tmp_path, AXES, base, report=said.append, workforce=workforce)
+    assert_equal(tables(tmp_path), one_after_the_other)
+    assert [line.split()[0] for line in said] == [f"{n}/4" for n in range(1, 5)]
+
+
+@pytest.mark.slow
+def test_dasks_workers_give_the_same_tables_to_the_bit(
+    small_corpus, base, tmp_path, one_after_the_other
+):
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None
+    ) as cluster:
+        workforce = Workforce(dask=cluster.scheduler_address, threads=1)
+        compare(small_corpus, tmp_path, AXES, base, report=lambda _: None, workforce=workforce)
+    assert_equal(tables(tmp_path), one_after_the_other)
+
+
+def command(small_corpus, base, tmp_path, *more):
+    small_corpus.save(tmp_path / "corpus")
+    options = [x for name, value in base.items() for x in (f"--{name.replace('_', '-')}", value)]
+    return [
+        *(sys.executable, "-m", "cenet_lib", "compare", "--corpus", "corpus", "--out", "out"),
+        *("--jobs", "2", *map(str, options), *more),
+    ]
+
+
+@pytest.mark.slow
+def test_a_run_whose_process_dies_is_a_failed_run(small_corpus, base, tmp_path):
+    (tmp_path / "deadly.py").write_text(DEADLY)
+    fusions = ("--plugin", "deadly", "--fusion", "none", "deadly", "late")
+    ask = command(small_corpus, base, tmp_path, *fusions)
+    done = subprocess.run(
+        # the shell's id, which is that of the command that takes its place
+        ["sh", "-c", 'CENET_PARENT=$$ exec "$@"', "sh", *ask],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    runs, _ = tables(tmp_path / "out", without=())
+    assert runs["status"].tolist() == ["done", "failed", "done"]
+    assert runs["error"][1].startswith("its process died")
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_finished_runs_and_the_rest_is_trained_later(small_corpus, base, tmp_path):
+    several = ("--fusion", "none", "ce", "--seed", "0", "1")
+    ask = command(small_corpus, base | {"epochs": 20}, tmp_path, *several)
+    process = subprocess.Popen(
+        ask, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    runs = tmp_path / "out" / "runs"
+    while process.poll() is None and not any(map(is_finished, runs.glob("*"))):
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all processes
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    seals = [folder / "manifest.json" for folder in runs.glob("*") if is_finished(folder)]
+    finished = {seal: seal.stat().st_ino for seal in seals}  # a new file has a new number
+    assert 0 < len(finished) < 4
+    done = subprocess.run(ask, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert tables(tmp_path / "out")[0]["status"].tolist() == ["done"] * 4
+    assert {seal: seal.stat().st_ino for seal in finished} == finished
+    assert all(Run(folder).metrics["best_epoch"] > 0 for folder in runs.glob("*"))
