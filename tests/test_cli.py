@@ -291,6 +291,7 @@ def test_bad_segments_and_other_labels_by_options(small_backbone, tmp_path, caps
         assert "two finite numbers" in line
 
 
+@pytest.mark.slow
 def test_errors_are_one_line_without_a_traceback(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "cenet_lib", "train", "--corpus", str(tmp_path / "nothing")],
@@ -401,6 +402,7 @@ def test_real_mosi_sample_trains_and_splits_by_video(test_data, small_backbone, 
     assert table["prediction"].notna().all()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a disk that is always full")
 @pytest.mark.parametrize("command", ["evaluate", "predict"])
 def test_a_full_disk_under_the_output_is_one_clear_error(command, small_run):

@@ -46,6 +46,7 @@ def test_an_error_belongs_to_its_thing(n_jobs):
     assert [o.error for o in outcomes] == ["", "2 is not to my taste", ""]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("doomed", [{0}, {4}, {1, 2, 3}, set(range(5))])
 def test_a_death_belongs_to_its_thing(doomed):
     outcomes = list(run_each(partial(mortal, doomed), range(5), n_jobs=2))
@@ -66,6 +67,7 @@ def own_gpu(_):
     return os.getpid(), os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
+@pytest.mark.slow
 def test_each_process_takes_a_gpu_of_its_own():
     outcomes = run_each(own_gpu, range(6), n_jobs=3, gpus=["0", "1", "7"])
     taken = {o.result for o in outcomes}
@@ -88,6 +90,7 @@ def test_less_than_one_job_is_refused():
         list(run_each(tenth, [1], n_jobs=0))
 
 
+@pytest.mark.slow
 def test_no_scheduler_is_one_error():
     pytest.importorskip("distributed")
     with pytest.raises(CENetError, match="no Dask scheduler answers"):

@@ -217,6 +217,7 @@ def test_marks_stay_on_the_last_copy_that_was_written_into(tmp_path):
     assert "nbgrader" not in marks["third"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"cells": 3}', "\ud83d"])
 def test_what_is_no_notebook_is_said_and_left(content, tmp_path):
     solved = nbformat.read(NOTEBOOKS / "solutions" / f"{ASSIGNMENT}.ipynb", as_version=4)
