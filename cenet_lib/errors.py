@@ -28,3 +28,15 @@ class Interrupted(CENetError):
     ...     print(error)
     stopped at step 40 of 240; everything is saved
     """
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an exception says, on one line, or its name if it says nothing.
+
+    Examples
+    --------
+    >>> first_line(ValueError("no such thing\\nand more")), first_line(EOFError())
+    ('no such thing', 'EOFError')
+    """
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -137,21 +137,21 @@ def sync(path: str | Path) -> None:
         _sync_entries(path)
         return
     # Windows writes out only what is open for writing.
-    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    _fsync(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
 
 
 def _sync_entries(folder: Path) -> None:
     """Wait until the names in a folder are on the disk, on systems that can be asked for it."""
     with suppress(OSError):  # Windows opens no folder, and some network disks know no such wait
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        _fsync(folder, os.O_RDONLY)
+
+
+def _fsync(path: Path, flags: int) -> None:
+    handle = os.open(path, flags)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def remove_leftovers(folder: str | Path) -> None:
@@ -197,9 +197,7 @@ def refuse_existing(path: str | Path) -> None:
         empty = path.is_dir() and not any(path.iterdir())
         if path.exists() and not empty:
             raise CENetError(f"{path}: exists already; choose another name or remove it first")
-        place = path.absolute()
-        while not place.exists() and place != place.parent:
-            place = place.parent
+        place = _nearest_existing(path)
     except OSError as error:
         raise _refused(path, error) from error
     if place.is_dir() and not os.access(place, os.W_OK):
@@ -227,9 +225,7 @@ def refuse_full(path: str | Path, n_bytes: int) -> None:
     --------
     >>> refuse_full("no/such/folder", 1_000)
     """
-    place = Path(path).absolute()
-    while not place.exists() and place != place.parent:
-        place = place.parent
+    place = _nearest_existing(path)
     try:
         free = shutil.disk_usage(place).free
     except OSError as error:
@@ -239,6 +235,14 @@ def refuse_full(path: str | Path, n_bytes: int) -> None:
             f"{path}: could not be written: it takes {n_bytes / 1e6:,.0f} MB and {place} has "
             f"{free / 1e6:,.0f} MB left; make room there, or choose a folder on a larger disk"
         )
+
+
+def _nearest_existing(path: str | Path) -> Path:
+    """Return the path, or the nearest folder above it that is there."""
+    place = Path(path).absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return place
 
 
 def write_json(path: str | Path, content: Any) -> None:

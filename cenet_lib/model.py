@@ -26,7 +26,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedMode
 from transformers.configuration_utils import SubConfigSpec
 from transformers.utils import ModelOutput
 
-from .errors import CENetError
+from .errors import CENetError, first_line
 from .fusion import FrameBatch, Fusion, build_fusion
 from .language.backbone import backbone_folder, keep_first_token, load_backbone
 from .language.described import check_sizes, harmless
@@ -36,7 +36,6 @@ from .language.weights import (
     check_names,
     check_values,
     config_file,
-    first_line,
     read_config,
     read_weights,
     weight_shapes,

@@ -5,7 +5,6 @@ and the tokenizer of the language model. It then stands in front of `cenet_lib.m
 utterances are looked at, and is saved beside it.
 """
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from .language.annotators import POLARITY_NEUTRAL, POS_OTHER, get_annotator, wit
 from .language.backbone import backbone_folder
 from .language.sentilare import is_sentilare, load_sentilare_tokenizer
 from .language.tokenizer import read_tokenizer
-from .terminal import one_line
+from .terminal import warn
 from .utterance import STREAMS, Utterance
 from .vocabulary import FeatureVocabulary
 
@@ -372,11 +371,10 @@ def _warn_of_unknown_words(
     )["input_ids"]
     unknown = sum(id == tokenizer.unk_token_id for id in ids)
     if unknown * 2 > len(ids):
-        message = (
-            f"warning: {backbone} does not know {unknown / len(ids):.0%} of the words of "
+        warn(
+            f"{backbone} does not know {unknown / len(ids):.0%} of the words of "
             f"{corpus.name}; choose a language model of its language"
         )
-        print(one_line(message), file=sys.stderr)
 
 
 def load_tokenizer(backbone: str | Path) -> PreTrainedTokenizerBase:

@@ -43,11 +43,13 @@ class Codes(NamedTuple):
         NaN where there is none.
     visual, acoustic : (n, k+1) int32
         Counts; the last place, of padding, is 0. A stream that no shard has is of width 0.
+    made_of : str
+        A hash of the ids and the vocabularies.
 
     Examples
     --------
     >>> none = np.zeros((0, 3), np.int32)
-    >>> len(Codes(np.array([]), np.array([]), np.array([]), none, none).ids)
+    >>> len(Codes(np.array([]), np.array([]), np.array([]), none, none, "").ids)
     0
     """
 
@@ -56,6 +58,7 @@ class Codes(NamedTuple):
     labels: np.ndarray
     visual: np.ndarray
     acoustic: np.ndarray
+    made_of: str
 
 
 def find_shards(where: str | Path | Iterable[str | Path]) -> list[Path]:
@@ -221,22 +224,23 @@ def _code_shard(
     ids = np.array([outline.id for _, outline in outlines], dtype=np.str_)
     made_of = _digest(ids, vocabularies)
     if path.is_file():
-        read_codes(path)
-        with np.load(path, allow_pickle=False) as arrays:
-            if str(arrays["made_of"]) != made_of:
-                raise CENetError(
-                    f"{path}: was made of other utterances, or with other vocabularies; "
-                    "choose another folder"
-                )
+        if read_codes(path).made_of != made_of:
+            raise CENetError(
+                f"{path}: was made of other utterances, or with other vocabularies; "
+                "choose another folder"
+            )
         return len(outlines)
     labels = [np.nan if outline.label is None else outline.label for _, outline in outlines]
+    visual, acoustic = (_count(corpus, s, vocabularies.get(s), len(ids)) for s in STREAMS)
     codes = Codes(
         ids,
         np.array([split for split, _ in outlines], dtype=np.str_),
         np.array(labels, dtype=np.float32),
-        *(_count(corpus, stream, vocabularies.get(stream), len(ids)) for stream in STREAMS),
+        visual,
+        acoustic,
+        made_of,
     )
-    columns: dict[str, Any] = {**codes._asdict(), "made_of": np.array(made_of)}
+    columns: dict[str, Any] = codes._asdict()
     with atomic_file(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **columns)
     return len(outlines)
@@ -278,11 +282,11 @@ def read_codes(path: str | Path) -> Codes:
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            codes = Codes(*(arrays[name] for name in Codes._fields))
-        if len({len(array) for array in codes}) != 1:
+            codes = Codes(**{name: arrays[name] for name in Codes._fields})
+        if len({len(column) for column in codes[:-1]}) != 1:
             raise ValueError("its arrays do not fit together")
     except FileNotFoundError:
         raise CENetError(f"{path}: is missing; code this shard first") from None
     except Exception as error:  # zip, key and value errors all mean the same here
         raise CENetError(f"{path}: is no table of codes ({error}); {_MEND}") from error
-    return codes
+    return codes._replace(made_of=str(codes.made_of))

@@ -45,6 +45,19 @@ def one_line(text: str) -> str:
     return re.sub(r"\s*\n\s*", " ", printable(text).strip())
 
 
+def warn(message: str) -> None:
+    """Say on the error stream, in one line, what need not stop anything.
+
+    Examples
+    --------
+    >>> import contextlib, sys
+    >>> with contextlib.redirect_stderr(sys.stdout):
+    ...     warn("few words are known")
+    warning: few words are known
+    """
+    print(f"warning: {one_line(message)}", file=sys.stderr)
+
+
 class _PrintableStream:
     """A stream that makes printable what is written to it; else it is the stream given."""
 

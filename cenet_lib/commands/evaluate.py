@@ -1,7 +1,6 @@
 """``evaluate``: print every metric of a run, with intervals."""
 
 import math
-import sys
 from argparse import Namespace
 
 from ..corpora.card import unlabelled
@@ -11,7 +10,7 @@ from ..metrics import TITLES
 from ..prediction import evaluate, predict
 from ..results.bootstrap import interval
 from ..runs.folder import Run
-from ..terminal import one_line
+from ..terminal import warn
 from .opening import open_corpus
 
 
@@ -65,8 +64,7 @@ def _warn_of_other_range(run: Run, corpus: Corpus) -> None:
     if learned == corpus.label_range:
         return
     (low, high), (least, most) = learned, corpus.label_range
-    message = (
-        f"warning: {run.folder}: learned labels from {low:g} to {high:g}, and {corpus.name} has "
+    warn(
+        f"{run.folder}: learned labels from {low:g} to {high:g}, and {corpus.name} has "
         f"labels from {least:g} to {most:g}; of the metrics, only Corr does not depend on the scale"
     )
-    print(one_line(message), file=sys.stderr)

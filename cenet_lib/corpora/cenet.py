@@ -17,7 +17,7 @@ import numpy as np
 from ..corpus import Corpus
 from ..errors import CENetError
 from .reading import Collector, PaddedFrames
-from .segments import holds_segments, segments_of
+from .segments import add_each, holds_segments
 from .values import id_of, ids_of, label_of, without_batch, words_of
 
 FORM = "CENet pickle"
@@ -70,10 +70,7 @@ def read(data: Mapping[Any, object], collector: Collector) -> Corpus:
     >>> utterance.annotations["visual_codes"].tolist()
     [7, 9]
     """
-    for split, where, segment in segments_of(data, collector, PARTS):
-        with collector.one_segment():
-            _add(collector, split, where, *segment)
-    return collector.corpus()
+    return add_each(data, collector, PARTS, _add)
 
 
 def _add(

@@ -8,12 +8,12 @@ This reader stands between the file and the `Collector`; it is the shortest of t
 for others.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..corpus import Corpus
 from .reading import Collector
-from .segments import add_word_aligned, holds_segments, segments_of
+from .segments import add_each, add_word_aligned, holds_segments
 
 FORM = "MAG pickle"
 LABEL_RANGE = (-3.0, 3.0)
@@ -56,7 +56,12 @@ def read(data: Mapping[Any, object], collector: Collector) -> Corpus:
     ...     read({"train": [segment], "dev": [], "test": []}, collector).train[0]
     Utterance('v1[0]', 'so good', visual (2, 1), acoustic (2, 2), label +1.80)
     """
-    for split, where, segment in segments_of(data, collector, PARTS):
-        (words, visual, acoustic), label, id = segment
-        add_word_aligned(collector, split, where, words, visual, acoustic, label, id)
-    return collector.corpus()
+    return add_each(data, collector, PARTS, _add)
+
+
+def _add(
+    collector: Collector, split: str, where: str, parts: Sequence[object], label: object, id: object
+) -> None:
+    """Hand over a segment."""
+    words, visual, acoustic = parts
+    add_word_aligned(collector, split, where, words, visual, acoustic, label, id)

@@ -10,12 +10,12 @@ never by segment, or the model would meet the people of the test split while it 
 This reader stands between the files and the `Collector`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..corpus import Corpus
 from .reading import Collector
-from .segments import add_word_aligned, holds_segments, segments_of
+from .segments import add_each, add_word_aligned, holds_segments
 
 FORM = "MISA pickle"
 LABEL_RANGE = (-3.0, 3.0)
@@ -57,7 +57,12 @@ def read(data: list[Any] | Mapping[Any, object], collector: Collector) -> Corpus
     ...     read(data, Collector(path, FORM, LABEL_RANGE))
     Corpus('dev': train 6, valid 2, test 2; features: visual 1, acoustic 2)
     """
-    for split, where, segment in segments_of(data, collector, PARTS):
-        (_, visual, acoustic, words), label, id = segment
-        add_word_aligned(collector, split, where, words, visual, acoustic, label, id)
-    return collector.corpus()
+    return add_each(data, collector, PARTS, _add)
+
+
+def _add(
+    collector: Collector, split: str, where: str, parts: Sequence[object], label: object, id: object
+) -> None:
+    """Hand over a segment."""
+    _, visual, acoustic, words = parts
+    add_word_aligned(collector, split, where, words, visual, acoustic, label, id)

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..corpus import Corpus
 from .reading import Collector, PaddedFrames
-from .segments import holds_segments, segments_of
+from .segments import add_each, holds_segments
 from .values import id_of, label_of, n_frames_of, words_of
 
 FORM = "MMIM pickle"
@@ -58,10 +58,7 @@ def read(data: list[Any] | Mapping[Any, object], collector: Collector) -> Corpus
     ...     read([segment], Collector(path, FORM, LABEL_RANGE)).train[0]
     Utterance('v1_0', 'so', visual (1, 1), acoustic (2, 1), label +1.80)
     """
-    for split, where, segment in segments_of(data, collector, PARTS):
-        with collector.one_segment():
-            _add(collector, split, where, *segment)
-    return collector.corpus()
+    return add_each(data, collector, PARTS, _add)
 
 
 def _add(

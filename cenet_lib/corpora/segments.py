@@ -9,11 +9,12 @@ here are the ways to recognise such segments and to go over them, and what those
 common that have a row of each stream for every word.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from ..corpus import Corpus
 from ..errors import CENetError
 from .padding import Layout
 from .reading import Collector, PaddedFrames
@@ -149,6 +150,48 @@ def segments_of(
             yield split, where, segment
 
 
+def add_each(
+    data: list[Any] | Mapping[Any, object],
+    collector: Collector,
+    parts: Sequence[str],
+    add: Callable[..., None],
+) -> Corpus:
+    """Hand over each segment by the way of a reader, and return the corpus of them.
+
+    Parameters
+    ----------
+    data : dict of lists of segments, or a list of them without splits
+    collector : Collector
+    parts : sequence of str
+    add : callable
+        It hands over one segment: ``add(collector, split, where, values, label, id)`` with the
+        values of the parts. If a segment is bad, the collector refuses or skips it.
+
+    Raises
+    ------
+    CENetError
+        As `segments_of` and ``add`` do.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> def add(collector, split, where, parts, label, id):
+    ...     add_word_aligned(collector, split, where, *parts, label, id)
+    >>> data = {"test": [((["so"], [[0.5]], [[0.1]]), 1.8, "v1[0]")]}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "mosi.pkl")
+    ...     path.touch()  # the corpus notes the file's name and SHA-256
+    ...     collector = Collector(path, "MAG pickle", (-3, 3))
+    ...     add_each(data, collector, ("words", "visual", "acoustic"), add)
+    Corpus('mosi': train 0, valid 0, test 1; features: visual 1, acoustic 1)
+    """
+    for split, where, segment in segments_of(data, collector, parts):
+        with collector.one_segment():
+            add(collector, split, where, *segment)
+    return collector.corpus()
+
+
 def add_word_aligned(
     collector: Collector,
     split: str,
@@ -190,18 +233,17 @@ def add_word_aligned(
     ...     collector.corpus([path]).train[0]
     Utterance('v1[0]', 'so good', visual (2, 1), acoustic (2, 1), label +1.80)
     """
-    with collector.one_segment():
-        text = id_of(id, where)
-        where = collector.where(split, text)
-        spoken = words_of(words, where)
-        number, emotions = label_of(label, where)
-        around = Layout(front=None)  # rows beyond the words, on whichever side they are zero
-        collector.add(
-            split,
-            text,
-            spoken,
-            visual=PaddedFrames(visual, at_least=len(spoken), layout=around),
-            acoustic=PaddedFrames(acoustic, at_least=len(spoken), layout=around),
-            label=number,
-            annotations=emotions,
-        )
+    text = id_of(id, where)
+    where = collector.where(split, text)
+    spoken = words_of(words, where)
+    number, emotions = label_of(label, where)
+    around = Layout(front=None)  # rows beyond the words, on whichever side they are zero
+    collector.add(
+        split,
+        text,
+        spoken,
+        visual=PaddedFrames(visual, at_least=len(spoken), layout=around),
+        acoustic=PaddedFrames(acoustic, at_least=len(spoken), layout=around),
+        label=number,
+        annotations=emotions,
+    )

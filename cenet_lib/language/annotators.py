@@ -489,8 +489,8 @@ def annotate_corpus(
     """
     whole = list(corpus)
     size = max(1, len(whole)) if annotator.likes_all_at_once else batch_size
-    bare = sum(ids_by(utterance, annotator) is None for utterance in whole)
-    _refuse_chinese(corpus.name, [u for u in whole if ids_by(u, annotator) is None], annotator)
+    bare = [utterance for utterance in whole if ids_by(utterance, annotator) is None]
+    _refuse_chinese(corpus.name, bare, annotator)
     done: list[Utterance] = []
     with tqdm(total=len(whole), desc="word ids", disable=not progress) as bar:
         for start in range(0, len(whole), size):
@@ -498,7 +498,7 @@ def annotate_corpus(
             bar.update(len(done) - bar.n)
     left = iter(done)
     splits = {name: list(islice(left, len(part))) for name, part in corpus.splits.items()}
-    told = {"word_ids": f"{annotator.name}, {bare} of {len(whole)} utterances"}
+    told = {"word_ids": f"{annotator.name}, {len(bare)} of {len(whole)} utterances"}
     return corpus.with_splits(**splits, provenance=told if bare else None)
 
 

@@ -18,13 +18,13 @@ from huggingface_hub.errors import HfHubHTTPError
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from ..errors import CENetError
+from ..errors import CENetError, first_line
 from ..progress import quiet_transformers
 from .described import encoder_config, skeleton
 from .names import fit_names
 from .packaged import packaged_minilm
 from .tokenizer import FILES as TOKENIZER_FILES
-from .weights import check_values, config_file, first_line, read_config, read_weights, weight_shapes
+from .weights import check_values, config_file, read_config, read_weights, weight_shapes
 
 # On the hub; the first that is there is taken.
 _WEIGHTS = (

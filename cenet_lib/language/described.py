@@ -15,8 +15,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-from ..errors import CENetError
-from .weights import first_line
+from ..errors import CENetError, first_line
 
 # What names code, files and machinery, or heads that an encoder has not got.
 _IGNORED = {

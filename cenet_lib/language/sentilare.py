@@ -37,7 +37,7 @@ from transformers import (
     RobertaTokenizerFast,
 )
 
-from ..errors import CENetError
+from ..errors import CENetError, first_line
 from .annotators import POLARITY_NEUTRAL, POS_OTHER, SENTENCE_POLARITY_UNKNOWN
 from .described import check_sizes, harmless
 from .names import BUFFERS
@@ -46,7 +46,6 @@ from .weights import (
     check_names,
     check_values,
     config_file,
-    first_line,
     folder_of,
     read_config,
     read_weights,

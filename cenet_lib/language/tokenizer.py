@@ -15,11 +15,11 @@ from typing import Any
 from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-from ..errors import CENetError
+from ..errors import CENetError, first_line
 from ..files import read_json, write_json
 from ..progress import quiet_transformers
 from .described import harmless
-from .weights import config_file, first_line, folder_of
+from .weights import config_file, folder_of
 
 _SETTINGS = "tokenizer_config.json"
 # Any of these sets is a vocabulary.

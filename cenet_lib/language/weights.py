@@ -20,7 +20,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ..errors import CENetError
+from ..errors import CENetError, first_line
 from ..files import read_json
 
 _FILES = ("model.safetensors", "pytorch_model.bin")
@@ -234,18 +234,6 @@ def _one_error(path: Path) -> Iterator[None]:
         ) from error
     except Exception as error:  # whatever a reader makes of a damaged file
         raise CENetError(f"{path}: is damaged ({first_line(error)}); copy it anew") from error
-
-
-def first_line(error: BaseException) -> str:
-    """Return what an exception says, on one line, or its name if it says nothing.
-
-    Examples
-    --------
-    >>> first_line(ValueError("no such thing\\nand more")), first_line(EOFError())
-    ('no such thing', 'EOFError')
-    """
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
 
 
 def _is_safetensors(path: Path) -> bool:

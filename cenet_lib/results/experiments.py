@@ -211,14 +211,14 @@ def compare(
     work = list(zip(grid, [target.resolve() for target in targets], strict=True))
     rows, runs = [], []
     for outcome in _train_all(corpus, source, work, workforce or Workforce(), report):
-        settings, target = outcome.thing
+        settings, _ = outcome.thing
         row = {**{name: _value(settings, name) for name in varying}, "seed": settings.seed}
-        if outcome.error:
+        if outcome.result is None:
             report(f"failed: {outcome.error}")
             rows.append({**row, "status": "failed", "error": outcome.error})
             continue
-        runs.append((row, Run(target)))
-        rows.append({**row, "status": "done", "error": "", **_results(runs[-1][1])})
+        runs.append((row, outcome.result))
+        rows.append({**row, "status": "done", "error": "", **_results(outcome.result)})
     table = pd.DataFrame(rows)
     summary = summary_table(runs, varying)
     folder.mkdir(parents=True, exist_ok=True)
@@ -236,14 +236,14 @@ def _train_all(
     work: Sequence[tuple[TrainingSettings, Path]],
     workforce: Workforce,
     report: Callable[[str], object],
-) -> Iterator[Outcome[tuple[TrainingSettings, Path], None]]:
+) -> Iterator[Outcome[tuple[TrainingSettings, Path], Run]]:
     """Train each run, in this process or by others, and yield what came of it, in order."""
     names = {target: f"{n}/{len(work)} {target.name}" for n, (_, target) in enumerate(work, 1)}
     if workforce.is_this_process:
 
-        def announced(one: tuple[TrainingSettings, Path]) -> None:
+        def announced(one: tuple[TrainingSettings, Path]) -> Run:
             report(f"\n{names[one[1]]}")
-            _train_one(corpus, source, workforce.threads, one)
+            return _train_one(corpus, source, workforce.threads, one)
 
         yield from run_each(announced, work)
         return
@@ -267,13 +267,13 @@ def _train_elsewhere(
     source: str | None,
     threads: int | None,
     one: tuple[TrainingSettings, Path],
-) -> None:
+) -> Run:
     """Train in a process that knows only the package's own fusions, and say nothing."""
     for name, fusion in fusions.items():
         if fusion is not None:
             register_fusion(name, fusion)
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        _train_one(corpus, source, threads, one)
+        return _train_one(corpus, source, threads, one)
 
 
 def _train_one(
@@ -281,18 +281,16 @@ def _train_one(
     source: str | None,
     threads: int | None,
     one: tuple[TrainingSettings, Path],
-) -> None:
-    """Go on with a run, or train it, whatever is left to do."""
+) -> Run:
+    """Open a run, go on with it, or train it, whatever is left to do."""
     settings, folder = one
     if is_finished(folder):
-        Run(folder)  # which looks whether it is whole
-        return
+        return Run(folder)
     if threads is not None:
         torch.set_num_threads(threads)
     if (folder / "config.json").is_file():
-        resume(folder, corpus)
-    else:
-        train(corpus, folder, settings, source=source)
+        return resume(folder, corpus)
+    return train(corpus, folder, settings, source=source)
 
 
 def run_folder(

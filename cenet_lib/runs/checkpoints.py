@@ -28,7 +28,7 @@ from accelerate.utils import gather_object
 from accelerate.utils import load as load_tensors
 from safetensors import SafetensorError
 
-from ..errors import CENetError
+from ..errors import CENetError, first_line
 from ..files import read_json, sha256, write_json
 from .manifest import MANIFEST, fault, write_manifest
 
@@ -243,7 +243,7 @@ def load_weights(checkpoint: Path, accelerator: Accelerator) -> None:
                 load_tensors(numbers)["torch_manual_seed"]
             accelerator.load_state(str(checkpoint))
     except Exception as error:  # weights, pickles and tensors of a stranger can fail in any way
-        reason = str(error).strip().partition("\n")[0][:200]
+        reason = first_line(error)[:200]
         if isinstance(error, pickle.UnpicklingError):  # torch's words advise to trust the file
             reason = "a file of it holds more than weights, or is damaged; it was not opened"
         raise CENetError(

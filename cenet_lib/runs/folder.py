@@ -28,7 +28,7 @@ from filelock import FileLock, Timeout
 
 from ..corpora import load_corpus
 from ..corpus import Corpus
-from ..errors import CENetError
+from ..errors import CENetError, first_line
 from ..files import read_csv, read_json
 from ..model import CENet
 from ..processor import CENetProcessor
@@ -315,7 +315,7 @@ def _one_error(where: Path) -> Iterator[None]:
     except CENetError:
         raise
     except Exception as error:  # damaged configurations, tokenizers and weights fail in any way
-        reason = str(error).strip().partition("\n")[0][:200]
+        reason = first_line(error)[:200]
         raise CENetError(f"{where}: cannot be opened ({reason}); {_MEND}") from error
 
 

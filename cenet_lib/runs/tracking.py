@@ -5,7 +5,6 @@ end, if the setting ``wandb`` is not ``"off"``.
 """
 
 import math
-import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -13,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from ..errors import first_line
+from ..terminal import warn
 
 PROJECT = "cenet"
 
@@ -81,8 +83,7 @@ class WandbTracker:
 
     def _give_up(self, error: Exception) -> None:
         """Say once what went wrong, and log no more."""
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        print(f"warning: W&B failed ({reason}); the run goes on without it", file=sys.stderr)
+        warn(f"W&B failed ({first_line(error)}); the run goes on without it")
         run, self.run = self.run, None
         if run is not None:
             with suppress(Exception):
