@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import processes
 import pytest
 from test_sentilare import write_sentilare
 
@@ -408,13 +409,6 @@ def test_real_mosi_sample_trains_and_splits_by_video(test_data, small_backbone, 
 def test_a_full_disk_under_the_output_is_one_clear_error(command, small_run):
     arguments = [command, "--run", str(small_run.folder)]
     arguments += ["--corpus", str(small_run.folder.parent / "corpus")]
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "cenet_lib", *arguments],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
+    done = processes.command(*arguments, stdout="/dev/full")
     assert done.returncode == 2
     assert done.stderr == "error: the disk that the output goes to is full; make room on it\n"

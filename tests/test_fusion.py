@@ -1,14 +1,11 @@
 """Each way of fusion learns a signal planted where it must look, and nothing else sees it."""
 
 import inspect
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from processes import command
 from small import make_corpus
 from transformers import BertConfig
 
@@ -418,31 +415,19 @@ def test_the_command_line_knows_it_by_a_module(small_corpus, small_backbone, tmp
         "register_fusion('mean-face', MeanFace)\n"
     )
     small_corpus.save(tmp_path / "corpus")
-    command = [sys.executable, "-m", "cenet_lib", "train", "--plugin", "my_fusion"]
-    command += ["--fusion", "mean-face", "--backbone", str(small_backbone), "--device", "cpu"]
-    command += ["--n-visual-codes", "4", "--n-acoustic-codes", "3", "--epochs", "1"]
-    command += ["--corpus", "corpus", "--out", "run"]
-    path = os.pathsep.join([str(tmp_path), str(Path(fusion_module.__file__).parents[1])])
-    environment = {**os.environ, "PYTHONPATH": path}
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
+    plugin = ("--plugin", "my_fusion")
+    training = ["--fusion", "mean-face", "--backbone", str(small_backbone), "--device", "cpu"]
+    training += ["--n-visual-codes", "4", "--n-acoustic-codes", "3", "--epochs", "1"]
+    training += ["--corpus", "corpus", "--out", "run"]
+    done = command("train", *plugin, *training, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    predict = [*command[:3], "predict", "--run", "run", "--corpus", "corpus"]
-    lost = subprocess.run(
-        predict, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
+    predict = ("predict", "--run", "run", "--corpus", "corpus")
+    lost = command(*predict, cwd=tmp_path)
     assert lost.returncode == 2
     assert "there is no fusion 'mean-face'" in lost.stderr
     assert "import the module that registers your own" in lost.stderr
-    found = subprocess.run(
-        [*predict, "--plugin", "my_fusion"],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    found = command(*predict, *plugin, cwd=tmp_path)
+    assert found.returncode == 0, found.stderr
     assert len(found.stdout.splitlines()) == 1 + len(small_corpus)
 
 

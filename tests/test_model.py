@@ -1,9 +1,7 @@
 import copy
-import os
-import subprocess
-import sys
 import threading
 
+import processes
 import pytest
 import torch
 from transformers import (
@@ -523,8 +521,5 @@ def test_a_saved_model_predicts_offline_in_a_new_process(tmp_path):
     expected = logits(model, **inputs)
     torch.set_num_threads(threads)
     torch.save(inputs | {"logits": expected}, tmp_path / "batch.pt")
-    subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path)],
-        check=True,
-        env=os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
-    )
+    done = processes.python(program, str(tmp_path))
+    assert done.returncode == 0, done.stderr

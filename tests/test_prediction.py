@@ -1,11 +1,9 @@
 """The one inference loop: in order, in bounded memory, whatever the company; and attention."""
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
+import processes
 import pytest
 import torch
 from small import make_corpus
@@ -62,13 +60,8 @@ def test_saved_run_predicts_offline_in_a_new_process(small_run):
         "print(*table['prediction'])"
     )
     corpus = small_run.folder.parent / "corpus"
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(small_run.folder), str(corpus)],
-        env={**os.environ, "HF_HUB_OFFLINE": "1"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = processes.python(code, str(small_run.folder), str(corpus))
+    assert done.returncode == 0, done.stderr
     here = small_run.predictions.query("split == 'test'")["prediction"]
     np.testing.assert_allclose([float(x) for x in done.stdout.split()], here, atol=2e-6)
 

@@ -1,12 +1,9 @@
 """CENetProcessor: what the model reads of an utterance, and nothing lost on the way to disk."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
+import processes
 import pytest
 import torch
 from small import WORDS, make_corpus
@@ -423,13 +420,8 @@ utterances = load_corpus("corpus").valid
 kinds = ("bert", "roberta", "minilm")
 torch.save({k: CENetProcessor.from_pretrained(k).batch(utterances) for k in kinds}, "batches.pt")
 """
-    root = Path(__file__).resolve().parents[1]
-    subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env=os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": str(root)},
-        check=True,
-    )
+    done = processes.python(code, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     batches = torch.load(tmp_path / "batches.pt", weights_only=True)
     for kind, processor in processors.items():
         expected = processor.batch(small_corpus.valid)

@@ -1,28 +1,21 @@
 """The notebooks: they run, they are what their sources say, and they keep the course's rules."""
 
-import importlib.util
 import re
-import subprocess
-import sys
 from pathlib import Path
 from statistics import median
 
 import jupytext
 import nbformat
 import pytest
+from building import NOTEBOOKS, build
 
 from cenet_lib.course import exercises
 
 ROOT = Path(__file__).resolve().parents[2]
-NOTEBOOKS = ROOT / "notebooks"
 STUDENT = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 SOLVED = sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))
 SOURCES = sorted((NOTEBOOKS / "source").glob("*.py"))
 PAGES = sorted(NOTEBOOKS.glob("*.md"))
-
-_spec = importlib.util.spec_from_file_location("build", NOTEBOOKS / "build.py")
-build = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(build)
 
 each_stored = pytest.mark.parametrize(
     "path", [*STUDENT, *SOLVED], ids=lambda path: f"{path.parent.name}/{path.stem}"
@@ -95,14 +88,8 @@ def test_all_notebooks_are_there():
     assert [p.stem for p in STUDENT] == [p.stem for p in SOLVED] == [p.stem for p in SOURCES]
 
 
-def test_nothing_has_drifted():
-    done = subprocess.run(
-        [sys.executable, str(NOTEBOOKS / "build.py"), "--check"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_nothing_has_drifted(capsys):
+    assert build.main(["--check"]) == 0, capsys.readouterr().out
 
 
 def test_drift_is_found(tmp_path, monkeypatch):

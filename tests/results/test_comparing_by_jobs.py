@@ -7,6 +7,7 @@ import sys
 import time
 
 import pandas as pd
+import processes
 import pytest
 
 from cenet_lib import Corpus
@@ -81,7 +82,7 @@ def command(small_corpus, base, tmp_path, *more):
     small_corpus.save(tmp_path / "corpus")
     options = [x for name, value in base.items() for x in (f"--{name.replace('_', '-')}", value)]
     return [
-        *(sys.executable, "-m", "cenet_lib", "compare", "--corpus", "corpus", "--out", "out"),
+        *("compare", "--corpus", "corpus", "--out", "out"),
         *("--jobs", "2", *map(str, options), *more),
     ]
 
@@ -90,7 +91,7 @@ def command(small_corpus, base, tmp_path, *more):
 def test_a_run_whose_process_dies_is_a_failed_run(small_corpus, base, tmp_path):
     (tmp_path / "deadly.py").write_text(DEADLY)
     ask = command(small_corpus, base, tmp_path, "--plugin", "deadly", "--fusion", "deadly", "none")
-    done = subprocess.run(ask, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = processes.command(*ask, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     runs, _ = tables(tmp_path / "out", without=())
     assert runs["status"].tolist() == ["failed", "done"]
@@ -103,7 +104,11 @@ def test_ctrl_c_leaves_finished_runs_and_the_rest_is_trained_later(small_corpus,
     place = ask.index("--epochs")
     ask[place : place + 2] = ["--epochs", "1", "60"]  # one is done when the other has just begun
     process = subprocess.Popen(
-        ask, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        [sys.executable, "-m", "cenet_lib", *ask],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     )
     runs = tmp_path / "out" / "runs"
     while process.poll() is None and not any(map(is_finished, runs.glob("*"))):

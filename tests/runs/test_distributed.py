@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 import pandas as pd
+import processes
 import pytest
 from small import make_backbone
 
@@ -40,7 +41,8 @@ def options(small_corpus, tmp_path_factory) -> list[str]:
 @pytest.fixture(scope="module")
 def alone(options, tmp_path_factory) -> Run:
     out = tmp_path_factory.mktemp("alone") / "run"
-    launch([sys.executable], options, out)
+    done = processes.command(*options, "--out", str(out))
+    assert done.returncode == 0, done.stderr
     return Run(out)
 
 

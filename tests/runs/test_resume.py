@@ -1,7 +1,6 @@
 """Runs that are killed, stopped, damaged or started twice, in real processes."""
 
 import json
-import multiprocessing
 import os
 import shutil
 import signal
@@ -10,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from processes import in_process, start
 
 from cenet_lib import CENetError, Run, TrainingSettings, resume, train
 
@@ -17,10 +17,6 @@ pytestmark = [
     pytest.mark.slow,  # together: each trains in processes of its own
     pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL and a fork server"),
 ]
-
-# A server that has imported everything and has no threads yet: each fork is a fresh process.
-CONTEXT = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
-CONTEXT.set_forkserver_preload(["cenet_lib.training", "cenet_lib.corpora", "small"])
 
 # Twelve steps: two epochs of six; saved after each epoch and after every fourth step. Accelerate
 # saves the weights, the optimizer and the schedule by three calls of `save`.
@@ -83,30 +79,6 @@ def killed_at(spot: str, corpus: str, folder: Path, options: TrainingSettings) -
         }[name]
         setattr(home, name, dying(getattr(home, name)))
     train(load_corpus(corpus), folder, options, source=corpus)
-
-
-def start(function, *args, log: str = os.devnull):
-    """Run a function in a new process that prints into a file."""
-    process = CONTEXT.Process(target=_logged, args=(function, log, *args))
-    process.start()
-    return process
-
-
-def _logged(function, log: str, *args) -> None:
-    with open(log, "w") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-        function(*args)
-
-
-def in_process(function, *args, timeout: float = 120, log: str = os.devnull) -> int:
-    """Run a function in a new process to its end; return its exit code."""
-    process = start(function, *args, log=log)
-    process.join(timeout)
-    if process.is_alive():
-        process.kill()
-        raise AssertionError(f"still running after {timeout} s")
-    return process.exitcode
 
 
 def resume_in_process(folder: Path) -> None:

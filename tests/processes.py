@@ -1,0 +1,113 @@
+"""Real processes that begin with everything imported, so that a test waits for its own work only.
+
+One server per test process imports PyTorch and the package once; each process is forked from it.
+It has a number and signals of its own, and can be killed. What a program does before it has
+imported anything is tested by a new Python instead.
+"""
+
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from subprocess import CompletedProcess
+
+CONTEXT = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
+CONTEXT.set_forkserver_preload(
+    [
+        *("cenet_lib.__main__", "cenet_lib.training", "cenet_lib.corpora", "small"),
+        *("cenet_lib.commands.train", "cenet_lib.commands.predict", "cenet_lib.commands.compare"),
+    ]
+)
+
+
+def start(function, *args, log: str | Path = os.devnull):
+    """Run a function in a new process that prints into a file."""
+    process = CONTEXT.Process(target=_printing, args=(log, log, function, *args))
+    process.start()
+    return process
+
+
+def in_process(function, *args, timeout: float = 120, log: str | Path = os.devnull) -> int:
+    """Run a function in a new process to its end; return its exit code."""
+    return _exit_code(start(function, *args, log=log), timeout)
+
+
+def command(
+    *arguments: str,
+    cwd: str | Path = ".",
+    environment: Mapping[str, str] | None = None,
+    stdout: str | Path | None = None,
+    timeout: float = 120,
+) -> CompletedProcess:
+    """Run ``python -m cenet_lib`` with these arguments, without a network, in ``cwd``."""
+    return _run(_command, arguments, cwd, environment or {}, stdout, timeout)
+
+
+def python(
+    code: str,
+    *arguments: str,
+    cwd: str | Path = ".",
+    environment: Mapping[str, str] | None = None,
+    timeout: float = 120,
+) -> CompletedProcess:
+    """Run ``python -c`` with this code, without a network, in ``cwd``."""
+    return _run(_python, (code, *arguments), cwd, environment or {}, None, timeout)
+
+
+def _run(function, arguments, cwd, environment, stdout, timeout) -> CompletedProcess:
+    with tempfile.TemporaryDirectory() as folder:
+        out, error = stdout or Path(folder, "out"), Path(folder, "error")
+        process = CONTEXT.Process(
+            target=_printing,
+            args=(out, error, _elsewhere, function, arguments, cwd, dict(environment)),
+        )
+        process.start()
+        status = _exit_code(process, timeout)
+        printed = "" if stdout else out.read_text(encoding="utf-8")
+        return CompletedProcess(arguments, status, printed, error.read_text(encoding="utf-8"))
+
+
+def _exit_code(process, timeout: float) -> int:
+    process.join(timeout)
+    if process.is_alive():
+        process.kill()
+        raise AssertionError(f"still running after {timeout} s")
+    return process.exitcode
+
+
+def _printing(out: str | Path, error: str | Path, function, *args) -> None:
+    """Send what a function prints into files, also what its libraries and children print."""
+    for number, path in ((1, out), (2, error)):
+        with open(path, "a") as file:
+            os.dup2(file.fileno(), number)
+    function(*args)
+
+
+def _elsewhere(function, arguments, cwd, environment) -> None:
+    """Call a function as a new Python would: with its folder, its environment, no network."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a fork server ignores it
+    os.chdir(cwd)
+    os.environ.update(environment)
+    sys.path.insert(0, os.getcwd())
+    socket.socket.connect = _refuse  # type: ignore[method-assign]
+    function(*arguments)
+
+
+def _refuse(self, address) -> None:
+    raise AssertionError(f"the network was asked for {address}")
+
+
+def _command(*arguments: str) -> None:
+    from cenet_lib.__main__ import main
+
+    sys.argv = ["cenet_lib", *arguments]
+    sys.exit(main())
+
+
+def _python(code: str, *arguments: str) -> None:
+    sys.argv = ["-c", *arguments]
+    exec(code, {"__name__": "__main__"})
