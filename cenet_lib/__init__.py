@@ -16,13 +16,13 @@ To understand the method, read these files in this order; each is short and has 
 Beside them ``settings.py`` (all that decides a run), ``published.py`` (the authors' checkpoints),
 ``frames.py`` (frames on their way from a corpus into a vocabulary), ``store.py`` (a corpus on
 disk), ``shards.py`` (a collection in many of them), and plumbing: ``errors.py``, ``terminal.py``,
-``files.py``, ``progress.py``, ``jobs.py``.
+``files.py``, ``fetching.py``, ``progress.py``, ``jobs.py``, ``startup.py``.
 
-The rooms hold the rest: ``corpora`` (a reader per file format, and ``demo``), ``language``
-(encoders, their weights, dictionaries), ``runs`` (what a run leaves and how it goes on),
-``results`` (intervals, comparisons, codes, figures), ``inspector`` (what each word takes from face
-and voice), ``course`` (what the notebooks stand on), ``commands`` (the command line) and
-``recipes``.
+The rooms hold the rest: ``corpora`` (a reader per file format, and ``demo``), ``video`` (a film of
+one's own becomes an utterance), ``language`` (encoders, their weights, dictionaries), ``runs``
+(what a run leaves and how it goes on), ``results`` (intervals, comparisons, codes, figures),
+``inspector`` (what each word takes from face and voice), ``course`` (what the notebooks stand on),
+``commands`` (the command line) and ``recipes``.
 
 Every public class and function has an example that runs. ``data/mine``, ``models/mine`` and
 ``runs/mine`` stand there for a corpus, a language model and a finished run of your own.
@@ -31,6 +31,7 @@ The public names are below, in the order in which a student meets them. Each is 
 first used, so that ``import cenet_lib`` itself takes no time.
 """
 
+import gc
 from importlib import import_module
 from typing import Any
 
@@ -56,6 +57,7 @@ _HOMES = {
     "predict": "prediction",
     "Run": "runs.folder",
     "AttentionInspector": "inspector.widget",
+    "Recorder": "inspector.recorder",
     "CENetError": "errors",
 }
 __all__ = list(_HOMES)
@@ -64,7 +66,13 @@ __all__ = list(_HOMES)
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    searching = gc.isenabled()
+    gc.disable()  # torch and transformers make a million objects, and none of them is garbage
+    try:
+        value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    finally:
+        if searching:
+            gc.enable()
     globals()[name] = value
     return value
 

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from .errors import CENetError, Interrupted
 from .settings import TrainingSettings, setting_kinds
+from .startup import spare_searches
 from .terminal import one_line, printable_output
 
 EXAMPLES = """examples:
@@ -28,6 +29,7 @@ EXAMPLES = """examples:
   python -m cenet_lib evaluate --run runs/demo-ce      every metric, on the test split
   python -m cenet_lib predict --run runs/demo-ce --corpus data/new --out new.csv
   python -m cenet_lib inspect runs/demo-ce --out a.html  look into the attention with the mouse
+  python -m cenet_lib data from-videos films data/mine   a corpus of films of your own
 """
 CORPUS = "'demo', a file or a folder"
 
@@ -150,10 +152,30 @@ def _data(data: argparse.ArgumentParser) -> None:
         "--k", type=_at_least_one, default=16, metavar="INT", help="size of both vocabularies (16)"
     )
     _add_jobs(codes)
+    merge = actions.add_parser("merge", help="write one corpus of several with the same channels")
+    merge.add_argument("corpora", type=_some_text, nargs="+", help=CORPUS)
+    merge.add_argument("destination", type=_some_path, help="a new folder")
+    _add_reading(merge)
+    _from_videos(actions.add_parser("from-videos", help="make a corpus of films of your own"))
     validate = actions.add_parser("validate", help="list what is wrong; exit 1 if anything is")
     validate.add_argument("path", type=_some_text, help="a file or a folder")
     _add_label_range(validate)
     _add_video_from(validate)
+
+
+def _from_videos(films: argparse.ArgumentParser) -> None:
+    films.add_argument(
+        "folder",
+        type=_some_path,
+        help="films, and clips.csv with the columns file,text,label,speaker; or a text beside each",
+    )
+    films.add_argument("destination", type=_some_path, help="a new folder")
+    _add_listening(films)
+    films.add_argument(
+        "--seed", type=int, default=0, metavar="INT", help="of the splits, if none are given (0)"
+    )
+    _add_label_range(films)
+    _add_jobs(films)
 
 
 def _train(train: argparse.ArgumentParser) -> None:
@@ -207,7 +229,10 @@ def _evaluate(evaluate: argparse.ArgumentParser) -> None:
 
 def _predict(predict: argparse.ArgumentParser) -> None:
     predict.add_argument("--run", type=_some_path, required=True, help="a run folder")
-    predict.add_argument("--corpus", type=_some_text, required=True, help=CORPUS)
+    what = predict.add_mutually_exclusive_group(required=True)
+    what.add_argument("--corpus", type=_some_text, help=CORPUS)
+    what.add_argument("--video", type=_some_path, metavar="FILM", help="a film of one's own")
+    _add_film(predict)
     _add_reading(predict)
     predict.add_argument("--out", type=_some_path, help="a new CSV file; default: print")
     predict.add_argument(
@@ -216,6 +241,30 @@ def _predict(predict: argparse.ArgumentParser) -> None:
         help="ids and words as they are; by default a spreadsheet takes none for a formula",
     )
     _add_plugin(predict)
+
+
+def _add_film(parser: argparse.ArgumentParser) -> None:
+    """Add what belongs to ``--video``."""
+    parser.add_argument("--text", type=_some_text, help="what is said in the film")
+    parser.add_argument("--start", type=float, metavar="SECONDS", help="where in it to begin")
+    parser.add_argument("--end", type=float, metavar="SECONDS", help="where in it to end")
+    _add_listening(parser)
+
+
+def _add_listening(parser: argparse.ArgumentParser) -> None:
+    """Add how the sound of a film becomes words and frames."""
+    parser.add_argument(
+        "--transcribe",
+        action="store_true",
+        help="let Whisper (English) write down what is said where no text is given",
+    )
+    parser.add_argument(
+        "--voice",
+        choices=("librosa", "opensmile"),
+        default="librosa",
+        help="what describes the voice (librosa); the licence of opensmile allows research and "
+        "teaching only",
+    )
 
 
 def _inspect(inspect: argparse.ArgumentParser) -> None:
@@ -229,6 +278,12 @@ def _inspect(inspect: argparse.ArgumentParser) -> None:
         default=50,
         metavar="INT",
         help="how many to put in (50)",
+    )
+    inspect.add_argument(
+        "--films",
+        type=_some_path,
+        metavar="FOLDER",
+        help="put films in, with the pictures of the people; without, a face is a mesh alone",
     )
     inspect.add_argument(
         "--compare", metavar="RUN2", type=_some_path, help="a second run, beside it"
@@ -389,6 +444,7 @@ COMMANDS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] 
 
 
 if __name__ == "__main__":
+    spare_searches()
     # matplotlib writes a cache of fonts; where home cannot be written to, it complains at length
     if not os.access(Path.home(), os.W_OK):
         os.environ.setdefault("MPLCONFIGDIR", tempfile.mkdtemp(prefix="cenet-"))

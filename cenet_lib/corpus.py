@@ -99,8 +99,8 @@ class Corpus:
                     )
             if label is not None and not low <= label <= high:
                 raise CENetError(
-                    f"{where}: the label {label:g} is outside [{low:g}, {high:g}]; rescale the "
-                    "labels or give the right label_range"
+                    f"{where}: the label {label:.12g} is outside [{low:g}, {high:g}]; rescale "
+                    "the labels or give the right label_range"
                 )
 
     def with_splits(

@@ -316,7 +316,8 @@ def read_json(path: str | Path, mend: str) -> dict[str, Any]:
     if _is_special(path):
         raise CENetError(f"{path}: is no regular file; {mend}")
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        # some editors put a mark of the byte order in front
+        content = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise CENetError(f"{path}: is missing; {mend}") from None
     except (OSError, ValueError, RecursionError) as error:

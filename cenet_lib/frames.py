@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array
 
 from .errors import CENetError
@@ -230,6 +229,8 @@ class Statistics:
 
     def __init__(self) -> None:
         self.n_frames = self.n_nonfinite = 0
+        from sklearn.preprocessing import StandardScaler  # heavy, and only needed to fit
+
         self._scaler = StandardScaler()
 
     def add(self, batch: np.ndarray) -> None:

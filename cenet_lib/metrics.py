@@ -27,6 +27,8 @@ For labels in [-1, 1] (CH-SIMS) the classes are cut at fixed points, and each ho
 the rest: ``mae`` and ``corr`` see every prediction as it is; ``mae_mmsa`` and ``corr_mmsa`` clip
 it to [-1, 1] first, as the benchmark MMSA does, and so compare with its tables.
 
+For other labels, only what means something there is computed, see `metrics_of`.
+
 What is not defined is NaN, never a guess: Corr when either side is constant or N = 1, the ``non0``
 pair when every label is zero.
 
@@ -299,12 +301,22 @@ def metrics_of(label_range: tuple[float, float]) -> Mapping[str, Metric]:
     Parameters
     ----------
     label_range : (float, float)
-        Lowest and highest label. Up to ±1: the metrics of CH-SIMS; beyond: those of MOSI and MOSEI.
+        Lowest and highest label. Up to ±1: the metrics of CH-SIMS; up to ±3: those of MOSI and
+        MOSEI; beyond: these without the classes, which end at ±3. Where zero is not between lowest
+        and highest, as in 1 to 5 stars, signs and classes mean nothing: ``mae`` and ``corr``.
 
     >>> list(metrics_of((-1.0, 1.0)))
     ['mae', 'corr', 'mae_mmsa', 'corr_mmsa', 'acc2', 'f1', 'acc3', 'acc5']
+    >>> list(metrics_of((1.0, 5.0)))
+    ['mae', 'corr']
     """
-    return SIMS_METRICS if max(abs(end) for end in label_range) <= 1 else MOSI_METRICS
+    low, high = label_range
+    if not low < 0 < high:
+        return {name: MOSI_METRICS[name] for name in ("mae", "corr")}
+    if max(-low, high) <= 1:
+        return SIMS_METRICS
+    beyond = ("acc5", "acc7") if max(-low, high) > 3 else ()
+    return {name: metric for name, metric in MOSI_METRICS.items() if name not in beyond}
 
 
 def evaluate_predictions(

@@ -28,8 +28,9 @@ from transformers.utils import ModelOutput
 
 from .errors import CENetError, first_line
 from .fusion import FrameBatch, Fusion, build_fusion
-from .language.backbone import backbone_folder, keep_first_token, load_backbone
+from .language.backbone import keep_first_token, load_backbone
 from .language.described import check_sizes, harmless
+from .language.place import backbone_folder
 from .language.probe import probe
 from .language.sentilare import LinguisticEmbeddings, is_sentilare, load_sentilare
 from .language.weights import (

@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from .corpus import Corpus
 from .errors import CENetError
 from .metrics import evaluate_predictions
 from .model import CENet
@@ -111,6 +112,7 @@ def predict_stream(
     utterances: Iterable[Utterance],
     *,
     batch_size: int = 64,
+    known: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Iterator[tuple[str, str, float, float]]:
     """Yield ``(id, words, label, prediction)`` per utterance, in order, in bounded memory.
 
@@ -122,11 +124,14 @@ def predict_stream(
         They are what `outputs` takes.
     utterances : iterable of Utterance
         They are gone through once, so a generator will do.
+    known : mapping of id to features, optional
+        What the processor made of utterances before, as for training: these are not encoded again.
 
     Raises
     ------
     CENetError
-        If the model predicts something that is no finite number.
+        If the model predicts something that is no finite number, or a corpus has other channels
+        than the processor was fitted on.
 
     Examples
     --------
@@ -136,11 +141,28 @@ def predict_stream(
     >>> words == utterances[0].text
     True
     """
+    if isinstance(utterances, Corpus):
+        processor.check_channels(utterances)
     utterances, again = tee(processor.ahead(utterances))
-    found = outputs(model, processor, map(processor, again), batch_size=batch_size)
+    features = _features(processor, again, known or {}, batch_size)
+    found = outputs(model, processor, features, batch_size=batch_size)
     for output, utterance in zip(found, utterances):  # in this order, so that none is lost
         label = math.nan if utterance.label is None else utterance.label
         yield utterance.id, utterance.text, label, round(finite(output, utterance), 6)
+
+
+def _features(
+    processor: CENetProcessor,
+    utterances: Iterable[Utterance],
+    known: Mapping[str, Mapping[str, Any]],
+    at_once: int,
+) -> Iterator[Mapping[str, Any]]:
+    """Yield what the processor makes of each utterance, or has made of it before."""
+    utterances, again = tee(utterances)
+    unknown = (utterance for utterance in again if utterance.id not in known)
+    new = processor.encoded(unknown, at_once)
+    for utterance in utterances:
+        yield known[utterance.id] if utterance.id in known else next(new)
 
 
 def finite(output: Output, utterance: Utterance) -> float:
@@ -173,14 +195,15 @@ def predict(
     utterances: Iterable[Utterance],
     *,
     batch_size: int = 64,
+    known: Mapping[str, Mapping[str, Any]] | None = None,
     progress: str | None = None,
 ) -> pd.DataFrame:
     """Predict the intensity of each utterance, in their order.
 
     Parameters
     ----------
-    model, processor, batch_size
-        They are what `outputs` takes.
+    model, processor, batch_size, known
+        They are what `predict_stream` takes.
     utterances : iterable of Utterance
         They are gone through once, so a generator will do.
     progress : str, optional
@@ -199,7 +222,7 @@ def predict(
     ['id', 'words', 'label', 'prediction']
     """
     rows: Iterable[tuple[str, str, float, float]] = predict_stream(
-        model, processor, utterances, batch_size=batch_size
+        model, processor, utterances, batch_size=batch_size, known=known
     )
     if progress is not None:
         total = len(utterances) if isinstance(utterances, Sequence) else None

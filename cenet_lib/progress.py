@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from tqdm.auto import tqdm
 
@@ -55,46 +55,56 @@ def bar(
     return tqdm(items, desc=description, total=total, leave=False, disable=hidden)
 
 
-class TrainingProgress:
-    """The steps of a training: a bar where somebody watches, else a line now and then.
+class Progress:
+    """The steps of some work: a bar where somebody watches, else a line now and then.
 
     Parameters
     ----------
     done, total : int
-        The optimizer steps that were taken before, and those that will have been in the end.
+        The steps that were taken before, and those that will have been in the end.
     visible : bool
         Whether to show anything: of several processes, one speaks.
     every : float
         The seconds between two lines.
+    name, unit : str
+        What the work and a step of it are called.
 
     Examples
     --------
-    >>> with TrainingProgress(done=0, total=2, every=0) as progress:
+    >>> with Progress(done=0, total=2, every=0, name="films", unit="clip") as progress:
     ...     progress.step()
-    step 1/2, 0:00 gone, about 0:00 left
+    clip 1/2, 0:00 gone, about 0:00 left
     """
 
-    def __init__(self, done: int, total: int, visible: bool = True, every: float = 30.0):
+    def __init__(
+        self,
+        done: int,
+        total: int,
+        visible: bool = True,
+        every: float = 30.0,
+        name: str = "",
+        unit: str = "step",
+    ):
         self._first, self._done, self._total = done, done, total
-        self._visible, self._every = visible, every
+        self._visible, self._every, self._unit = visible, every, unit
         self._began = self._last = time.monotonic()
         self._bar = tqdm(
             total=total,
             initial=done,
-            desc="train",
-            unit="step",
+            desc=name,
+            unit=unit,
             disable=not (visible and somebody_watches()),
             leave=False,
         )
 
-    def __enter__(self) -> "TrainingProgress":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._bar.close()
 
     def step(self) -> None:
-        """Move on by one optimizer step."""
+        """Move on by one step."""
         self._done += 1
         self._bar.update(1)
         now = time.monotonic()
@@ -104,9 +114,24 @@ class TrainingProgress:
         gone = now - self._began
         left = gone / (self._done - self._first) * (self._total - self._done)
         print(
-            f"step {self._done}/{self._total}, {clock(gone)} gone, about {clock(left)} left",
+            f"{self._unit} {self._done}/{self._total}, {clock(gone)} gone, "
+            f"about {clock(left)} left",
             flush=True,
         )
+
+
+class TrainingProgress(Progress):
+    """The optimizer steps and the epochs of a training; it takes what `Progress` takes.
+
+    Examples
+    --------
+    >>> with TrainingProgress(done=0, total=2, every=0) as progress:
+    ...     progress.step()
+    step 1/2, 0:00 gone, about 0:00 left
+    """
+
+    def __init__(self, done: int, total: int, visible: bool = True, every: float = 30.0):
+        super().__init__(done, total, visible, every, name="train")
 
     def epoch(self, row: Mapping[str, float], epochs: int) -> None:
         """Say how an epoch went: ``row`` is the history's, ``epochs`` the number of all."""

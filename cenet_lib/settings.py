@@ -7,6 +7,7 @@ here and nowhere else; the command line's options and the recipes' keys are made
 
 import difflib
 import math
+import re
 import reprlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -123,7 +124,11 @@ class TrainingSettings:
 
     # the machine
     device: str = _setting("auto", "where to compute; 'auto' takes a GPU", ("auto", "cpu"))
-    precision: str = _setting("fp32", "of the arithmetic", ("fp32", "bf16", "fp16"))
+    precision: str = _setting(
+        "fp32",
+        "of the arithmetic; 'auto': bf16 if the hardware has it and a trial shows it faster",
+        ("fp32", "bf16", "fp16", "auto"),
+    )
     gradient_checkpointing: bool = _setting(False, "compute twice, keep less in memory")
     compile: bool = _setting(False, "torch.compile the model")
     save_every: int | None = _setting(
@@ -158,16 +163,16 @@ class TrainingSettings:
     def _check(self, setting: Field[Any]) -> None:
         """Raise a `CENetError` if a value is not one that the setting may have."""
         name, value = setting.name, getattr(self, setting.name)
-        kinds = setting_kinds(name)
+        kinds, choices = setting_kinds(name), setting.metadata["choices"]
         if float in kinds and isinstance(value, int) and not isinstance(value, bool):
             value = float(value) if abs(value) < 2**1000 else math.inf
             object.__setattr__(self, name, value)
         if type(value) not in kinds:
             wanted = " or ".join(k.__name__.replace("NoneType", "nothing") for k in kinds)
-            raise CENetError(f"{name} is {_brief(value)}; it must be {wanted}")
+            mend = f"choose one of {', '.join(choices)}" if choices else f"it must be {wanted}"
+            raise CENetError(f"{name} is {_brief(value)}; {mend}")
         if value is None:
             return
-        choices = setting.metadata["choices"]
         if choices and value not in choices:
             raise CENetError(f"{name} is {_brief(value)}; choose one of {', '.join(choices)}")
         if isinstance(value, float) and not math.isfinite(value) and name not in _AT_LEAST_ZERO:
@@ -222,7 +227,7 @@ def load_recipe(name_or_path: str | Path) -> dict[str, Any]:
     if path.exists() and not path.is_file():
         raise CENetError(f"{path}: is no file; give the YAML file itself")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _RecipeLoader)  # a safe one
     except FileNotFoundError:
         names = ", ".join(sorted(recipe.stem for recipe in RECIPES.glob("*.yaml")))
         raise CENetError(
@@ -238,6 +243,32 @@ def load_recipe(name_or_path: str | Path) -> dict[str, Any]:
     return content
 
 
+class _RecipeLoader(yaml.SafeLoader):
+    """YAML as people read it: where it silently means something else, it is refused."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuse a setting that is there twice, of which YAML takes the last."""
+        known = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in known:
+                raise _odd(key, f"{_brief(key.value)} is given twice, remove one")
+            known.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
+        return dict(super().construct_mapping(node, deep=deep))
+
+    def construct_decimal(self, node: yaml.ScalarNode) -> int:
+        """Refuse 010, which is 8 in YAML 1.1, and 1:30, which is 90."""
+        if re.match(r"[-+]?0[0-7_]", node.value) or ":" in node.value:
+            raise _odd(node, f"{node.value[:40]} is no decimal number, write it plainly")
+        return int(self.construct_yaml_int(node))
+
+
+_RecipeLoader.add_constructor("tag:yaml.org,2002:int", _RecipeLoader.construct_decimal)
+
+
+def _odd(node: yaml.Node, what: str) -> yaml.YAMLError:
+    return yaml.constructor.ConstructorError(None, None, what, node.start_mark)
+
+
 def _as_meant(name: Any, value: Any) -> Any:
     """Return a value of a recipe as it was meant where YAML 1.1 takes it for something else."""
     setting = TrainingSettings.__dataclass_fields__.get(name)
@@ -248,8 +279,9 @@ def _as_meant(name: Any, value: Any) -> Any:
             return float(value)
     if value is False and "off" in (setting.metadata["choices"] or ()):
         return "off"  # YAML takes off and no for false
-    if value is False and type(None) in setting_kinds(name):
-        return None  # patience: off
+    is_none = value is False or (isinstance(value, str) and value.lower() == "none")
+    if is_none and type(None) in setting_kinds(name):
+        return None  # patience: off, and as on the command line
     return value
 
 

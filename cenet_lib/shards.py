@@ -159,7 +159,8 @@ def fit_vocabularies(
                 vocabularies[stream] = FeatureVocabulary(n_codes, random_state=random_state)
             if stream in vocabularies:
                 try:
-                    vocabularies[stream].partial_fit(frames)
+                    channels = corpus.feature_names[stream]
+                    vocabularies[stream].partial_fit(frames, channels=channels)
                 except CENetError as error:
                     raise CENetError(f"{shard}: {split}, {stream} stream: {error}") from error
         first = first or corpus
@@ -220,6 +221,8 @@ def _code_shard(
 ) -> int:
     path = destination / f"{shard.name}.npz"
     corpus = Corpus.load(shard)
+    for stream, vocabulary in vocabularies.items():
+        vocabulary.check_channels(corpus.feature_names[stream], f"{shard}: {stream} stream")
     outlines = [(split, outline) for split in SPLITS for outline in corpus.outlines(split)]
     ids = np.array([outline.id for _, outline in outlines], dtype=np.str_)
     made_of = _digest(ids, vocabularies)

@@ -8,10 +8,14 @@ is meant for people through `as_cell`, which `from_cell` takes back exactly.
 `cenet_lib.files` writes tables with it, and the command line prints.
 """
 
+import os
 import re
+import shlex
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 from typing import Any, TextIO
 
 # Control characters but for tab and new line; line breaks of Unicode; the marks that turn text
@@ -20,7 +24,9 @@ _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 # Cells that a spreadsheet takes for more than text, whether or not they are quoted already.
-_FORMULA = re.compile(r"'*(?:[\t\r\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20])")
+# What they do not show (controls, spaces without width) may stand before it.
+_UNSEEN = r"[\s\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff]*"
+_FORMULA = re.compile(rf"'*(?:[\t\r\n]|{_UNSEEN}[=+\-@\uff1d\uff0b\uff0d\uff20])")
 
 
 def printable(text: str) -> str:
@@ -101,6 +107,19 @@ def as_it_is(stream: TextIO) -> TextIO:
     """
     below = stream.__dict__.get("_stream") if isinstance(stream, _PrintableStream) else None
     return stream if below is None or below.isatty() else below
+
+
+def as_argument(path: str | Path) -> str:
+    """Return a path as it is given to a command, with quotes if it needs them.
+
+    Examples
+    --------
+    >>> as_argument("runs/mine"), as_argument("my runs"), as_argument("-run")
+    ('runs/mine', "'my runs'", './-run')
+    """
+    text = str(path)
+    text = f"./{text}" if text.startswith("-") else text
+    return subprocess.list2cmdline([text]) if os.name == "nt" else shlex.quote(text)
 
 
 def as_cell(text: str) -> str:

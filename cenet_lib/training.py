@@ -16,7 +16,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +45,7 @@ from .runs.preparation import Training, prepare
 from .runs.stopping import StopSignals
 from .runs.tracking import WandbTracker
 from .settings import TrainingSettings, checked_settings
+from .terminal import as_argument
 
 _MOST_SUMMARISED = 256  # valid utterances whose attention is looked at after each epoch
 
@@ -103,7 +104,7 @@ def train(
     training = prepare(corpus, settings, progress=True)
     accelerator = training.accelerator
     with _claimed(folder, accelerator, keep=resuming):
-        _describe(folder, accelerator, corpus, settings, source)
+        _describe(folder, accelerator, corpus, training.settings, source)
         state = _begin(training, folder, resuming)
         tracker = _tracker(folder, training)
         total = settings.epochs * state.steps_per_epoch
@@ -266,11 +267,17 @@ def resume(folder: str | Path, corpus: Corpus | str | Path | None = None) -> Run
     """
     folder = Path(folder).resolve()
     if is_finished(folder):
+        _tidy(folder)
         raise CENetError(f"{folder}: is finished; there is nothing to resume")
     if not (folder / "config.json").is_file():
         raise CENetError(f"{folder}: holds no run (config.json is missing); begin one with train")
     config = read_config(folder, "put the right one back, or begin a new run")
     settings = checked_settings(config["settings"], folder / "config.json")
+    if settings.precision == "auto":  # a run keeps what it was settled as
+        raise CENetError(
+            f"{folder / 'config.json'}: precision is auto, which does not say how the run "
+            "computed; put the right file back, or begin a new run"
+        )
     if not isinstance(corpus, Corpus):
         corpus = corpus_of(folder, config, corpus)
     before, now = config["corpus"]["fingerprint"], corpus.fingerprint()
@@ -280,6 +287,14 @@ def resume(folder: str | Path, corpus: Corpus | str | Path | None = None) -> Run
             f"then, {now[:16]}… now); put the old one back, or begin a new run"
         )
     return train(corpus, folder, settings, resuming=True)
+
+
+def _tidy(folder: Path) -> None:
+    """Remove the checkpoints of a finished run whose process was killed before it did so."""
+    if (folder / "checkpoints").is_dir():
+        with suppress(CENetError), locked(folder):
+            remove_leftovers(folder)
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
 
 
 @contextmanager
@@ -397,7 +412,8 @@ def _finish(
         # without the wrapper that lowers the precision: as whoever opens the run will predict
         model = accelerator.unwrap_model(training.plain_model, keep_fp32_wrapper=False)
         seconds, seen = time.monotonic() - began, training.corpus
-        write_outcome(folder, model, training.processor, seen, state, seconds, tracker)
+        known = {f["id"]: f for features in training.encoded.values() for f in features}
+        write_outcome(folder, model, training.processor, seen, state, seconds, tracker, known)
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
 
 
@@ -421,7 +437,7 @@ def _interrupted(folder: Path, training: Training, state: TrainingState) -> Inte
     total = training.settings.epochs * state.steps_per_epoch
     return Interrupted(
         f"stopped at step {state.step} of {total}; everything is saved. "
-        f"Go on with: python -m cenet_lib train --resume {os.path.relpath(folder)}"
+        f"Go on with: python -m cenet_lib train --resume {as_argument(os.path.relpath(folder))}"
     )
 
 

@@ -13,7 +13,7 @@ The frames come from a corpus by way of `cenet_lib.frames`; what is fitted here 
 """
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +22,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
-from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -94,6 +93,8 @@ class FeatureVocabulary(TransformerMixin, ClusterMixin, BaseEstimator):  # type:
         Channels d and number of the fitted frames.
     n_nonfinite_ : int
         Values among them that were NaN or infinite.
+    channels_ : tuple of str or None
+        The names of the channels, if `fit` was told.
 
     Source: CENet, Wang et al. 2023, section "feature transformation"; Sculley 2010 for
     mini-batches.
@@ -130,7 +131,12 @@ class FeatureVocabulary(TransformerMixin, ClusterMixin, BaseEstimator):  # type:
 
     @one_thread
     def fit(
-        self, frames: Frames, y: object = None, *, progress: bool = False
+        self,
+        frames: Frames,
+        y: object = None,
+        *,
+        channels: Sequence[str] | None = None,
+        progress: bool = False,
     ) -> "FeatureVocabulary":
         """Find the codes.
 
@@ -140,6 +146,8 @@ class FeatureVocabulary(TransformerMixin, ClusterMixin, BaseEstimator):  # type:
             The frames of the train split.
         y : object
             Ignored; scikit-learn's pipelines hand it over.
+        channels : sequence of str, optional
+            The names of the d channels, which `check_channels` compares.
         progress : bool
             Whether to show a progress bar.
 
@@ -151,7 +159,7 @@ class FeatureVocabulary(TransformerMixin, ClusterMixin, BaseEstimator):  # type:
         self._check_parameters()
         if isinstance(frames, Iterator):
             raise CENetError("fit reads the frames more than once; give a list, not a generator")
-        self._start(frames, progress)
+        self._start(frames, channels, progress)
         for batch in tqdm(
             batches(frames, self.batch_size),
             desc=f"k-means, k = {self.n_codes}",
@@ -162,7 +170,9 @@ class FeatureVocabulary(TransformerMixin, ClusterMixin, BaseEstimator):  # type:
         return self
 
     @one_thread
-    def partial_fit(self, frames: Frames, y: object = None) -> "FeatureVocabulary":
+    def partial_fit(
+        self, frames: Frames, y: object = None, *, channels: Sequence[str] | None = None
+    ) -> "FeatureVocabulary":
         """Learn from one part of a collection that is read part by part.
 
         The first part sets the statistics and the starting codes, so it should be a fair sample; it
@@ -174,6 +184,8 @@ class FeatureVocabulary(TransformerMixin, ClusterMixin, BaseEstimator):  # type:
             The frames of this part.
         y : object
             Ignored, as by `fit`.
+        channels : sequence of str, optional
+            The names of the channels; if a later part has others, it is refused.
 
         Raises
         ------
@@ -186,9 +198,10 @@ class FeatureVocabulary(TransformerMixin, ClusterMixin, BaseEstimator):  # type:
             self._check_parameters()
             if isinstance(frames, Iterator):
                 raise CENetError("the first part is read twice; give a list, not a generator")
-            self._start(frames)
+            self._start(frames, channels)
         elif not hasattr(self, "_kmeans"):
             raise CENetError("a vocabulary read from a file is finished; fit a new one instead")
+        self.check_channels(channels, "this part")
         for batch in batches(frames, self.batch_size):
             if not first:
                 self._check_width(batch)
@@ -197,7 +210,9 @@ class FeatureVocabulary(TransformerMixin, ClusterMixin, BaseEstimator):  # type:
             self._refine(batch)
         return self
 
-    def _start(self, frames: Frames, progress: bool = False) -> None:
+    def _start(
+        self, frames: Frames, channels: Sequence[str] | None, progress: bool = False
+    ) -> None:
         """Set the statistics and the first codes in one pass."""
         seed = self.random_state
         if not isinstance(seed, Integral):
@@ -220,12 +235,19 @@ class FeatureVocabulary(TransformerMixin, ClusterMixin, BaseEstimator):  # type:
                 f"{distinct} distinct frames{among} cannot make {self.n_codes} codes; "
                 f"choose n_codes ≤ {distinct}, or give more data (n_samples={n})"
             )
+        if channels is not None and len(channels) != len(mean):
+            raise CENetError(
+                f"{len(channels)} names cannot be those of {len(mean)} channels; give one for each"
+            )
+        self.channels_ = None if channels is None else tuple(channels)
         self.mean_, self.scale_, self.n_features_in_ = mean, scale, len(mean)
         self.n_frames_, self.n_nonfinite_ = n, statistics.n_nonfinite
         self._cluster(sample, seed)
 
     def _cluster(self, sample: np.ndarray, seed: int) -> None:
         """Find the first codes in a sample (n, d), and make ready to move them with all frames."""
+        from sklearn.cluster import KMeans, MiniBatchKMeans  # heavy, and only needed to fit
+
         start = KMeans(self.n_codes, n_init=self.n_init, random_state=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # of empty codes, see `_refine`
@@ -270,11 +292,14 @@ class FeatureVocabulary(TransformerMixin, ClusterMixin, BaseEstimator):  # type:
 
     def predict(self, frames: ArrayLike) -> np.ndarray:
         """Return the code (n,) of each frame (n, d), the nearest one: 0 ... n_codes - 1."""
-        z = self.standardize(frames)  # (n, d)
+        # In float64, so that a frame's code never depends on the frames beside it: how float32
+        # products round depends on how many rows there are.
+        z = self.standardize(frames).astype(np.float64)  # (n, d)
+        codes_ = self.codes_.astype(np.float64)  # (k, d)
         # |z - c|² = |z|² - 2 (z·c - |c|²/2), where |z|² is the same for all codes. One product is
         # several times quicker than all distances; scikit-learn's own search for the nearest takes
         # more time to begin, per utterance, than this to end.
-        nearness = z @ self.codes_.T - (self.codes_**2).sum(1) / 2  # (n, k)
+        nearness = z @ codes_.T - (codes_**2).sum(1) / 2  # (n, k)
         codes: np.ndarray = nearness.argmax(1)  # (n,)
         return codes
 
@@ -301,6 +326,39 @@ class FeatureVocabulary(TransformerMixin, ClusterMixin, BaseEstimator):  # type:
         matrix = as_matrix(frames)  # (n, d)
         self._check_width(matrix)
         return standardize(matrix, self.mean_, self.scale_)
+
+    def check_channels(self, channels: Sequence[str] | None, where: str) -> None:
+        """Refuse frames whose channels have other names than those that were fitted.
+
+        Numbers of another extractor would get codes too, and mean nothing. Where one side has no
+        names, nothing can be said, and only the number of channels counts.
+
+        Parameters
+        ----------
+        channels : sequence of str or None
+            Their names.
+        where : str
+            The beginning of the error message.
+
+        Raises
+        ------
+        CENetError
+            It says which name is the first to differ.
+        """
+        check_is_fitted(self)
+        if channels is None or self.channels_ is None or tuple(channels) == self.channels_:
+            return
+        ours, theirs = self.channels_, tuple(channels)
+        place = next((i for i, (a, b) in enumerate(zip(ours, theirs)) if a != b), None)
+        told = f"{len(theirs)} channels instead of {len(ours)}"
+        if place is not None:
+            told = f"channel {place} is {theirs[place]!r} instead of {ours[place]!r}"
+        if sorted(ours) == sorted(theirs):
+            told += ", in another order"
+        raise CENetError(
+            f"{where}: its channels are not those that the vocabulary was fitted on ({told}); "
+            "extract the same features, or train anew on these"
+        )
 
     def profile(self) -> np.ndarray:
         """Return the code book (n_codes, d) in the features' own units."""
@@ -329,8 +387,12 @@ class FeatureVocabulary(TransformerMixin, ClusterMixin, BaseEstimator):  # type:
             name: int(value) if isinstance(value, Integral) else None
             for name, value in self.get_params().items()
         }
-        counts = {"n_frames": self.n_frames_, "n_nonfinite": self.n_nonfinite_}
-        write_json(f"{stem}.json", {"format": _FORMAT, "parameters": parameters, **counts})
+        known = {
+            "n_frames": self.n_frames_,
+            "n_nonfinite": self.n_nonfinite_,
+            "channels": self.channels_,
+        }
+        write_json(f"{stem}.json", {"format": _FORMAT, "parameters": parameters, **known})
 
     @classmethod
     def load(cls, stem: str | Path) -> "FeatureVocabulary":
@@ -359,6 +421,7 @@ class FeatureVocabulary(TransformerMixin, ClusterMixin, BaseEstimator):  # type:
                     raise ValueError(f"{name} is not finite float32")
             vocabulary.n_frames_ = int(saved["n_frames"])
             vocabulary.n_nonfinite_ = int(saved["n_nonfinite"])
+            vocabulary.channels_ = _saved_channels(saved, len(mean))
         except FileNotFoundError as error:
             raise CENetError(f"{error.filename}: is missing; {_MEND}") from None
         except Exception as error:  # zip, key and type errors all mean the same here
@@ -393,3 +456,18 @@ class FeatureVocabulary(TransformerMixin, ClusterMixin, BaseEstimator):  # type:
                 "random_state must be a whole number in [0, 2³²), a RandomState or None, "
                 f"not {self.random_state!r}"
             ) from None
+
+
+def _saved_channels(saved: Mapping[str, Any], width: int) -> tuple[str, ...] | None:
+    """Return the names in a saved vocabulary; older ones have none.
+
+    A ValueError says that they are damaged.
+    """
+    names = saved.get("channels")
+    if names is None:
+        return None
+    if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise ValueError("the names of its channels are no texts")
+    if len(names) != width:
+        raise ValueError(f"it names {len(names)} channels and has {width}")
+    return tuple(names)

@@ -1,6 +1,8 @@
 """What the tests share."""
 
 import os
+import sys
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,65 @@ import pytest
 # Two test processes on two cores: more threads would only wait for each other. Set before torch
 # and BLAS are imported, here and in the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# To wait for the disk changes no result. Tests of what is synced put their own in place.
+os.fsync = lambda handle: None
+
+PIXEL = b64decode(  # a picture in PNG
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+)
+
+
+# Under `pytest -n`: what one process takes whole, because its tests share what takes long to make.
+# These come first, the longest at the head, so that at the end no process waits for another.
+TOGETHER = (
+    *("tests/notebooks/", "tests/browser/", "tests/course/test_grading", "tests/runs/test_dist"),
+    *("tests/results/test_comparing", "tests/runs/test_resume", "tests/runs/test_damaged"),
+)
+
+
+def _place(nodeid: str) -> int:
+    """Return the place of a test's group among those that begin first."""
+    found = [i for i, start in enumerate(TOGETHER) if nodeid.startswith(start)]
+    return found[0] if found else len(TOGETHER)
+
+
+def pytest_collection_modifyitems(config, items):
+    if hasattr(config, "workerinput"):  # one process of several
+        items.sort(key=lambda item: _place(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Deal out whole files, and some folders whole."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            place = _place(nodeid)
+            return TOGETHER[place] if place < len(TOGETHER) else nodeid.split("::")[0]
+
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
+
+
+@pytest.fixture(autouse=True)
+def runs_without_figures(monkeypatch):
+    """Spare the runs of tests the half second that their two figures take.
+
+    The figures of `small_run` and of other runs that several tests share are drawn: these runs are
+    made before this fixture is asked for.
+    """
+    outcome = sys.modules.get("cenet_lib.runs.outcome")
+    if outcome is None:
+        return
+
+    def drawn_at_once(history, predictions, folder):
+        written = [folder / f"{name}.png" for name in ("learning_curves", "predictions")]
+        for path in written:
+            path.write_bytes(PIXEL)
+        return written
+
+    monkeypatch.setattr(outcome, "_draw", drawn_at_once)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from test_sentilare import write_sentilare
 
 from cenet_lib import Corpus, Run, load_corpus
 from cenet_lib.__main__ import main
-from cenet_lib.utterance import STREAMS
+from cenet_lib.utterance import STREAMS, Utterance
 
 
 def options(backbone) -> list[str]:
@@ -91,6 +91,16 @@ def test_train_evaluate_predict(small_run, small_backbone, tmp_path, capsys):
     assert "exists already" in capsys.readouterr().err
 
 
+def test_a_prediction_that_fails_at_once_prints_no_table(small_run, tmp_path, capsys):
+    one = Utterance("u", ["good"], np.ones((2, 9)), np.ones((2, 5)))
+    Corpus("other", test=[one]).save(tmp_path / "other")
+    options = ["--run", str(small_run.folder), "--corpus", str(tmp_path / "other")]
+    assert main(["predict", *options]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "u: visual has 9 columns" in told.err
+
+
 def test_evaluating_on_another_label_range_warns(small_run, small_corpus, tmp_path, capsys):
     thirds = {
         split: [replace(u, label=u.label / 3) for u in utterances]
@@ -107,6 +117,24 @@ def test_evaluating_on_another_label_range_warns(small_run, small_corpus, tmp_pa
     assert "  Corr (MMSA)   " in printed.out
     assert main([*arguments, str(small_run.folder.parent / "corpus")]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_evaluating_a_share_of_a_file_warns(small_run, small_corpus, tmp_path, capsys):
+    """MISA's test.pkl alone has no splits: a fifth of it would be taken for all of it."""
+    segments = [
+        (([], u.visual, u.acoustic, list(u.words)), u.label, u.id) for u in small_corpus.train
+    ]
+    for name, data in (("test", segments), ("whole", {"test": segments})):
+        (tmp_path / f"{name}.pkl").write_bytes(pickle.dumps(data))
+    evaluate = ["evaluate", "--run", str(small_run.folder), "--corpus"]
+    assert main([*evaluate, str(tmp_path / "test.pkl")]) == 0
+    told = capsys.readouterr()
+    assert told.err.startswith("warning: test: came without splits, which were made here (by video")
+    assert "segments of test are evaluated, of 48;" in told.err
+    assert main([*evaluate, str(tmp_path / "whole.pkl")]) == 0
+    told = capsys.readouterr()
+    assert told.err == ""
+    assert told.out.startswith("test, 48 utterances")
 
 
 def test_several_seeds_give_mean_and_spread(small_run, small_backbone, tmp_path, capsys):
@@ -281,6 +309,11 @@ def test_bad_segments_and_other_labels_by_options(small_backbone, tmp_path, caps
     assert listed in capsys.readouterr().err
     run = Run(out)
     assert run.config["corpus"]["label_range"] == [0, 50]
+    # signs and classes of intensities mean nothing from 0 to 50
+    assert set(run.metrics["test"]) == {"mae", "corr"}
+    capsys.readouterr()
+    assert main(["evaluate", "--run", str(out)]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]] == ["MAE", "Corr"]
     assert run.config["corpus"]["segments_skipped"] == 1
     assert run.corpus().fingerprint() == run.config["corpus"]["fingerprint"]
     assert main(["train", "--resume", str(out), "--skip-bad"]) == 2

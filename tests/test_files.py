@@ -229,6 +229,12 @@ def test_what_json_cannot_hold_leaves_the_old_file(tmp_path):
     assert names(tmp_path) == ["a.json"]
 
 
+def test_json_from_an_editor_that_marks_the_byte_order(tmp_path):
+    """Who is told to add a line to config.json may do so in Notepad."""
+    (tmp_path / "a.json").write_bytes(b'\xef\xbb\xbf{\r\n  "model_type": "bert"\r\n}\r\n')
+    assert read_json(tmp_path / "a.json", "mend") == {"model_type": "bert"}
+
+
 def test_missing_json_names_the_mend(tmp_path):
     with pytest.raises(CENetError, match=r"run\.json: is missing; train anew$"):
         read_json(tmp_path / "run.json", "train anew")

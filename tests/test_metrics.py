@@ -200,8 +200,20 @@ def test_the_range_chooses_the_metrics():
     assert set(evaluate_predictions([0.5], [0.5])) == MOSI
     assert set(evaluate_predictions([0.5], [0.5], label_range=(-2, 1))) == MOSI
     assert set(evaluate_predictions([0.5], [0.5], label_range=(-1, 1))) == SIMS
-    assert set(evaluate_predictions([0.5], [0.5], label_range=(0, 1))) == SIMS
     assert set(TITLES) == MOSI | SIMS
+
+
+@pytest.mark.parametrize("label_range", [(0, 10), (1, 5), (0, 1), (0, 3), (-3, 0), (-5, -1)])
+def test_signs_and_classes_mean_nothing_where_zero_is_not_inside(label_range):
+    """Of labels from 0 to 10, all are "not negative", and all above 3 would be one class."""
+    y, p = np.clip([4.0, 5.0, 5.0], *label_range), [-0.1, 7.0, 9.0]
+    assert set(evaluate_predictions(y, p, label_range)) == {"mae", "corr"}
+
+
+def test_labels_beyond_three_have_signs_and_no_classes():
+    found = evaluate_predictions([4.0, -5.0, 0.0], [5.0, -3.0, 1.0], label_range=(-5, 5))
+    assert set(found) == MOSI - {"acc5", "acc7"}
+    assert (found["acc2_has0"], found["mae"]) == (1, 4 / 3)
 
 
 def test_both_conventions_for_ch_sims_are_computed_and_named():

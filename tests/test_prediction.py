@@ -8,7 +8,15 @@ import pytest
 import torch
 from small import make_corpus
 
-from cenet_lib import CENet, CENetConfig, Corpus, TrainingSettings, predict, train
+from cenet_lib import (
+    CENet,
+    CENetConfig,
+    CENetProcessor,
+    Corpus,
+    TrainingSettings,
+    predict,
+    train,
+)
 from cenet_lib.prediction import attention_summary, outputs, predict_stream
 
 
@@ -64,6 +72,22 @@ def test_saved_run_predicts_offline_in_a_new_process(small_run):
     assert done.returncode == 0, done.stderr
     here = small_run.predictions.query("split == 'test'")["prediction"]
     np.testing.assert_allclose([float(x) for x in done.stdout.split()], here, atol=2e-6)
+
+
+def test_what_is_encoded_already_is_not_encoded_again(small_run, small_corpus, monkeypatch):
+    whole = predict(small_run.model, small_run.processor, small_corpus.test)
+    ids = [utterance.id for utterance in small_corpus.test]
+    known = dict(zip(ids[::2], map(small_run.processor, small_corpus.test[::2]), strict=True))
+    made, encode = [], CENetProcessor._encode
+
+    def counted(processor, utterances):
+        made.extend(utterance.id for utterance in utterances)
+        return encode(processor, utterances)
+
+    monkeypatch.setattr(CENetProcessor, "_encode", counted)
+    again = predict(small_run.model, small_run.processor, small_corpus.test, known=known)
+    assert again.equals(whole)
+    assert made == ids[1::2]
 
 
 def test_outputs_come_in_the_order_of_the_utterances(small_run, small_corpus):

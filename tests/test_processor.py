@@ -98,6 +98,22 @@ def test_one_utterance(processor, vocabularies, small_corpus):
         assert processor.n_features(stream) == frames.shape[1]
 
 
+@pytest.mark.parametrize("reads", ["counts", "frames", "aligned"])
+@pytest.mark.parametrize("annotator", [None, "offline"])
+def test_many_at_once_are_as_one_by_one(tokenizer, vocabularies, small_corpus, reads, annotator):
+    many = CENetProcessor(tokenizer, *vocabularies, reads=reads, annotator=annotator)
+    some = small_corpus.train[:5]
+    odd = [say("good"), say("\u200b"), say("films", "dull", visual=some[0].visual, label=1.0)]
+    utterances = [*odd, *some] * 10  # more than are taken at a time
+    found = many.encoded(iter(utterances))
+    for features, utterance in zip(found, utterances, strict=True):
+        alone = many(utterance)
+        assert list(features) == list(alone)
+        for name, value in alone.items():
+            assert np.array_equal(features[name], value), name
+    assert list(many.encoded([])) == []
+
+
 def test_pieces_know_their_word(processor):
     encoded = processor(say("films", "good", "zzz", "a"))
     assert encoded["input_ids"].tolist() == [

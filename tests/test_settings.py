@@ -19,6 +19,11 @@ def test_there_are_no_other_recipes():
     assert {p.stem for p in RECIPES.iterdir()} == {"demo", "mosi", "mosei", "mosi-published"}
 
 
+def test_recipes_for_real_data_leave_the_precision_open_but_for_the_published_run():
+    expected = {"demo": "fp32", "mosi": "auto", "mosei": "auto", "mosi-published": "fp32"}
+    assert {name: load_recipe(name)["precision"] for name in expected} == expected
+
+
 def test_demo_recipe_is_the_default():
     assert TrainingSettings(**load_recipe("demo")) == TrainingSettings()
 
@@ -131,8 +136,11 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x]\n" + "".join(
         ("epochs: " + "[" * 100_000, "cannot be read as YAML"),
         (BOMB.replace("i: &i", "epochs: &i"), "there is no setting 'a'"),
         ("epochs: " + "x" * 10_000, r"epochs is 'x+\.\.\.x+'; it must be int"),
-        ("wandb: on", "wandb is True; it must be str"),
+        ("wandb: on", "wandb is True; choose one of off, "),
         ("? [a, b]\n: 1", "cannot be read as YAML"),
+        ("epochs: 1\nseed: 2\nepochs: 3", "'epochs' is given twice, remove one .*line 3"),
+        ("seed: 010", "010 is no decimal number, write it plainly"),
+        ("epochs: 1:30", "1:30 is no decimal number, write it plainly"),
         ("1: 2", "there is no setting 1"),
     ],
 )
@@ -142,6 +150,12 @@ def test_recipes_at_the_edge(content, said, tmp_path):
         load_recipe(tmp_path / "mine.yaml")
     assert str(caught.value).startswith(str(tmp_path / "mine.yaml"))
     assert len(str(caught.value)) < 1000
+
+
+def test_none_in_a_recipe_is_as_on_the_command_line(tmp_path):
+    (tmp_path / "mine.yaml").write_text("patience: none\nlinguistic: None\nfusion: none\nseed: 0\n")
+    settings = TrainingSettings(**load_recipe(tmp_path / "mine.yaml"))
+    assert (settings.patience, settings.linguistic, settings.fusion) == (None, None, "none")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")

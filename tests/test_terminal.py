@@ -17,6 +17,7 @@ from cenet_lib.terminal import as_cell, as_it_is, from_cell, one_line, printable
 ESC = "\x1b]0;owned\x07\x1b[2J"
 CONTROL = ["\x1b", "\x07", "\x08", "\r", "\x00", "\x7f", "\x9b", "\u2028", "\u202e", "\u2066"]
 FORMULAS = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\nx", " =x", "'=x", "''-", "＝x", "-", "="]
+FORMULAS += ["\u200b=1", "\ufeff\x00@x"]
 TEXTS = ["good", "'tis", "'", "''", "a=b", "NA", "null", " lead", "a,b", 'q"x', "a\nb", "a\rb", "é"]
 
 

@@ -11,7 +11,15 @@ import pytest
 import torch
 from small import make_backbone, make_corpus
 
-from cenet_lib import CENetError, Corpus, Run, TrainingSettings, predict, train
+from cenet_lib import (
+    CENetError,
+    CENetProcessor,
+    Corpus,
+    Run,
+    TrainingSettings,
+    predict,
+    train,
+)
 from cenet_lib.__main__ import main
 from cenet_lib.commands.train import _spread
 from cenet_lib.prediction import evaluate
@@ -53,6 +61,18 @@ def test_predictions_are_complete_in_order_and_belong_to_the_metrics(small_run, 
     for split in ("valid", "test"):
         for name, value in again[split].items():
             assert small_run.metrics[split][name] == pytest.approx(value)
+
+
+def test_each_utterance_is_encoded_once(quick, small_corpus, tmp_path, monkeypatch):
+    made, encode = [], CENetProcessor._encode
+
+    def counted(processor, utterances):
+        made.extend(utterance.id for utterance in utterances)
+        return encode(processor, utterances)
+
+    monkeypatch.setattr(CENetProcessor, "_encode", counted)
+    train(small_corpus, tmp_path / "run", TrainingSettings(**quick))
+    assert sorted(made) == sorted(utterance.id for utterance in small_corpus)
 
 
 def test_chosen_epoch_is_the_best_on_valid_and_its_weights_are_saved(small_run, small_corpus):

@@ -310,6 +310,16 @@ def test_transform_finds_the_nearest_code():
     )
 
 
+def test_a_code_does_not_depend_on_the_frames_beside():
+    """Between two codes, the last digits of a product decide, which depend on how many rows."""
+    rng = np.random.default_rng(0)
+    vocabulary = FeatureVocabulary(16).fit(rng.standard_normal((2000, 74)))
+    pairs = rng.integers(0, 16, (600, 2))
+    between = vocabulary.codes_[pairs].mean(1) * vocabulary.scale_ + vocabulary.mean_  # (600, 74)
+    together = vocabulary.predict(between)
+    assert together.tolist() == [int(vocabulary.predict(frame[None])[0]) for frame in between]
+
+
 def test_count_has_a_place_for_padding():
     frames, _ = blobs(200)
     vocabulary = FeatureVocabulary(6).fit(frames)

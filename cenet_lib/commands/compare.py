@@ -2,8 +2,8 @@
 
 from argparse import Namespace
 
-from ..results.experiments import Workforce, compare, format_summary
-from ..settings import load_recipe
+from ..language.place import check_backbone
+from ..settings import TrainingSettings, load_recipe
 from .choices import given_settings
 from .opening import open_corpus
 
@@ -27,9 +27,14 @@ def run(options: Namespace) -> None:
     single |= {name: value[0] for name, value in axes.items() if len(value) == 1}
     axes = {name: value for name, value in axes.items() if len(value) > 1}
     recipe = load_recipe(options.recipe) if options.recipe else {}
+    shared = {**recipe, **single}
+    if "backbone" not in axes:  # of several, a wrong one is a run that fails
+        check_backbone(shared.get("backbone", TrainingSettings.backbone))
     corpus = open_corpus(options.corpus, options)
     print(corpus)
-    shared = {**recipe, **single}
+    # heavy: torch and transformers, which nobody waits for who gave a wrong name
+    from ..results.experiments import Workforce, compare, format_summary
+
     comparison = compare(
         corpus,
         options.out,

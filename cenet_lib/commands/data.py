@@ -1,14 +1,15 @@
-"""``data``: look at a corpus, convert it, check it; code a collection in many parts."""
+"""``data``: look at a corpus, convert it, check it; make one of films; merge; code many parts."""
 
 from argparse import Namespace
 
 from ..corpora.card import describe, problems
+from ..corpora.merging import merge
 from ..files import refuse_existing
 from ..language.annotators import annotate_corpus, get_annotator
 from ..progress import somebody_watches
-from ..shards import code_shards, find_shards, fit_vocabularies
 from ..utterance import STREAMS
-from ..vocabulary import FeatureVocabulary
+from ..video.clips import read_clips
+from ..video.collection import collect
 from .opening import open_corpus
 
 
@@ -21,7 +22,14 @@ def run(options: Namespace) -> int:
     nothing wrong
     0
     """
-    actions = {"info": _info, "convert": _convert, "validate": _validate, "codes": _codes}
+    actions = {
+        "info": _info,
+        "convert": _convert,
+        "validate": _validate,
+        "codes": _codes,
+        "merge": _merge,
+        "from-videos": _from_videos,
+    }
     return actions[options.action](options)
 
 
@@ -51,6 +59,9 @@ def _validate(options: Namespace) -> int:
 
 def _codes(options: Namespace) -> int:
     """Fit vocabularies on a collection unless that was done before, and code each shard."""
+    from ..shards import code_shards, find_shards, fit_vocabularies  # heavy: scikit-learn
+    from ..vocabulary import FeatureVocabulary  # heavy: scikit-learn
+
     shards = find_shards(options.shards)
     saved = [stream for stream in STREAMS if (options.destination / f"{stream}.json").is_file()]
     vocabularies = {s: FeatureVocabulary.load(options.destination / s) for s in saved}
@@ -70,3 +81,47 @@ def _codes(options: Namespace) -> int:
         failed += bool(error)
     print(f"written to {options.destination}" if not failed else f"{failed} to mend")
     return 1 if failed else 0
+
+
+def _merge(options: Namespace) -> int:
+    """Write one corpus of several."""
+    refuse_existing(options.destination)
+    corpora = [open_corpus(path, options) for path in options.corpora]
+    merged = merge(options.destination.name, corpora)
+    merged.save(options.destination)
+    for warning in problems(merged):
+        print(f"to mend: {warning}")
+    print(f"{options.destination}: {merged}")
+    return 0
+
+
+def _from_videos(options: Namespace) -> int:
+    """Make a corpus of the films of a folder; end with a line per clip."""
+    refuse_existing(options.destination)
+    low, high = options.label_range or (-3.0, 3.0)
+    found = read_clips(options.folder, (low, high), transcribe=options.transcribe)
+    for note in found.notes:
+        print(f"{found.source}: {note}")
+    made = collect(
+        found,
+        options.destination,
+        label_range=(low, high),
+        voice=options.voice,
+        seed=options.seed,
+        n_jobs=options.jobs,
+        dask=options.dask,
+    )
+    for report in made.reports:
+        print(report)
+    if made.corpus is not None:
+        print(f"splits: {made.splits}")
+        for problem in problems(made.corpus):
+            print(f"note: {problem}")
+        print(f"written to {options.destination}: {made.corpus}")
+    if made.failed:
+        again = f"remove {options.destination} and " if made.corpus is not None else ""
+        print(
+            f"{made.failed} of {len(made.reports)} clips to mend; then {again}run this again: what "
+            "is well is not looked at twice"
+        )
+    return 1 if made.failed else 0

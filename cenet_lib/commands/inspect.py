@@ -3,8 +3,8 @@
 from argparse import Namespace
 
 from ..files import refuse_existing
-from ..inspector.widget import AttentionInspector
 from ..progress import somebody_watches
+from ..runs.folder import Run
 from .opening import open_corpus
 
 
@@ -14,14 +14,19 @@ def run(options: Namespace) -> None:
     Examples
     --------
     >>> from pathlib import Path
-    >>> chosen = {"out": Path("attention.html"), "utterances": 3}
+    >>> chosen = {"out": Path("attention.html"), "utterances": 3, "films": None}
     >>> run(Namespace(run=Path("runs/mine"), corpus="data/mine", compare=None, **chosen))
     written to attention.html; open it in a browser
     """
     refuse_existing(options.out)
+    run = Run(options.run)
+    other = None if options.compare is None else Run(options.compare)
     corpus = None if options.corpus is None else open_corpus(options.corpus, options)
+    from ..inspector.widget import AttentionInspector  # heavy: torch and transformers
+
+    films = options.films
     inspector = AttentionInspector.from_run(
-        options.run, corpus, compare=options.compare, progress=somebody_watches()
+        run, corpus, compare=other, films=films, progress=somebody_watches()
     )
-    inspector.to_html(options.out, options.utterances)
+    inspector.to_html(options.out, options.utterances, film=films is not None)
     print(f"written to {options.out}; open it in a browser")

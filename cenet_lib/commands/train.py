@@ -3,6 +3,7 @@
 import os
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,10 @@ import numpy as np
 from ..corpora.card import unlabelled
 from ..errors import CENetError
 from ..files import refuse_existing
+from ..language.place import check_backbone
 from ..metrics import TITLES, format_metrics
 from ..runs.folder import Run
 from ..settings import TrainingSettings, load_recipe
-from ..training import resume, train
 from .choices import given_settings
 from .opening import open_corpus
 
@@ -37,6 +38,8 @@ def run(options: Namespace) -> None:
         read_otherwise = options.label_range is not None or options.skip_bad or options.video_from
         if given or options.recipe or options.out or read_otherwise:
             raise CENetError("--resume goes on with the run's own settings; give no others")
+        from ..training import resume  # heavy: torch and transformers
+
         _report(resume(options.resume, options.corpus))
         return
     recipe = load_recipe(options.recipe) if options.recipe else {}
@@ -45,10 +48,18 @@ def run(options: Namespace) -> None:
     source = "demo" if options.corpus is None else options.corpus
     folder = options.out or Path("runs") / f"{_name_of(source)}-{settings[0].fusion}"
     refuse_existing(folder)
+    check_backbone(settings[0].backbone)
     corpus = open_corpus(source, options)
     print(corpus)
     if without := unlabelled(corpus):
         print(f"{without}; training leaves them out")
+    from ..runs.precision import settle_precision  # heavy: torch; wrong names are told before
+    from ..training import train  # heavy: transformers too
+
+    if settings[0].precision == "auto":  # once, so that all seeds compute alike
+        precision = settle_precision(settings[0]).precision
+        settings = [replace(one, precision=precision) for one in settings]
+        print(f"precision: {precision}, as a trial on this computer decided")
     runs = []
     for one in settings:
         target = folder if len(settings) == 1 else folder / f"seed{one.seed}"

@@ -27,6 +27,7 @@ import numpy as np
 from ..corpus import Corpus
 from ..errors import CENetError
 from ..files import refuse_special
+from ..utterance import STREAMS
 from .folds import folds_of
 from .hdf5 import member, values_of
 from .reading import Collector, PaddedFrames
@@ -89,7 +90,8 @@ def read_folder(files: list[Path], collector: Collector) -> Corpus:
     Raises
     ------
     CENetError
-        If one of the four is missing or there twice, or a file is not as described above.
+        If one of the four is missing or there twice, a file is not as described above, or the face
+        or the voice has nothing in any segment.
 
     Examples
     --------
@@ -116,7 +118,15 @@ def read_folder(files: list[Path], collector: Collector) -> Corpus:
             else:
                 with collector.one_segment():
                     _read_segment(segment, folds.get(segment.video, ""), sequences, collector)
-        return collector.corpus([sequences[role].path for role in NEEDED], split_by)
+        corpus = collector.corpus([sequences[role].path for role in NEEDED], split_by)
+        for stream in STREAMS:
+            if not corpus.width(stream):
+                raise CENetError(
+                    f"{sequences[stream].path}: none of its rows is of a segment that "
+                    f"{sequences['labels'].path.name} names; they need the same names of "
+                    "recordings, and times in seconds"
+                )
+        return corpus
 
 
 def _read_segment(
@@ -257,14 +267,18 @@ class ComputationalSequence:
         return [values_of(part, where) for part in parts]
 
     def cut(self, segment: Segment) -> np.ndarray:
-        """Return the features (n, d) of a segment; none if it or its recording is not here."""
+        """Return the features (n, d) of a segment in their order in time.
+
+        There are none if it or its recording is not here.
+        """
         if segment.id in self._names:
             return self.read(segment.id)[0]
         if segment.video not in self._names:
             return np.zeros((0, 1))
         features, intervals = self.read(segment.video)
         middle = intervals.mean(axis=1)  # (n,)
-        return features[np.flatnonzero((segment.start <= middle) & (middle < segment.end))]
+        inside = np.flatnonzero((segment.start <= middle) & (middle < segment.end))
+        return features[inside[np.argsort(intervals[inside, 0], kind="stable")]]
 
 
 def _segments(labels: ComputationalSequence, collector: Collector) -> Iterator[Segment]:

@@ -220,7 +220,8 @@ def _corpus(utterances: list[Utterance], seed: int) -> Corpus:
         visual_names=FACE_CHANNELS,
         acoustic_names=VOICE_CHANNELS,
         provenance={
-            "text": f"real: film-review sentences with human ratings, from {PACKAGE} (MIT)",
+            "text": "real: film-review sentences with human ratings, "
+            f"from {PACKAGE.requirement} (MIT)",
             "delivery": "simulated: face, voice, speakers and their share in the label",
             "seed": seed,
             "visual_states": [state.name for state in FACE_STATES],

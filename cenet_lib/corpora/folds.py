@@ -118,7 +118,9 @@ def read_folds(path: Path) -> dict[str, str]:
     folds: dict[str, str] = {}
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            for line, row in enumerate(csv.DictReader(file), start=2):
+            table = csv.DictReader(file)
+            table.fieldnames = [name.strip().lower() for name in table.fieldnames or ()]
+            for line, row in enumerate(table, start=2):
                 video = (row.get("video") or "").strip()
                 split = SPLIT_NAMES.get((row.get("split") or "").strip().lower())
                 if not video or split is None:

@@ -93,6 +93,13 @@ _NOT_DATA = {
     b"\x1f\x8b": "a gzip archive; unpack it and give the file inside",
     b"7z\xbc\xaf": "a 7-zip archive; unpack it and give the file inside",
     b"Rar!": "a RAR archive; unpack it and give the file inside",
+    b"BZh": "compressed by bzip2; unpack it and give the file inside",
+    b"\xfd7zXZ": "compressed by xz; unpack it and give the file inside",
+    b"\x28\xb5\x2f\xfd": "compressed by Zstandard; unpack it and give the file inside",
+    **dict.fromkeys(
+        (b"x\x01", b"x\x9c", b"x\xda"),
+        "compressed by zlib, perhaps by joblib; save it anew with pickle.dump",
+    ),
     b"<": "a web page, perhaps a file host's 'download anyway'; download it in a browser",
     b"version https://git-lfs": "a pointer of Git LFS; run 'git lfs pull' where it comes from",
     b"\x93NUMPY": "a single NumPy array; give the whole data set",
@@ -163,6 +170,8 @@ def load_corpus(
     if name_or_path == "demo":
         return _as_asked(load_demo(), name_or_path, asked)
     path = Path(name_or_path)
+    if "\0" in str(path):
+        raise CENetError(f"{str(path)!r}: is no path; take out the character \\0")
     try:
         path.stat()
         refuse_special(path)

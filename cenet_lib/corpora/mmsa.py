@@ -1,7 +1,8 @@
 """The pickles of MMSA (thuiar/MMSA): CMU-MOSI, CMU-MOSEI and CH-SIMS, aligned or not.
 
-A dict of ``train``, ``valid`` and ``test``, each a dict of equally long columns: ``raw_text``,
-``vision`` and ``audio`` (segments, rows, features), ``id`` (``video$_$clip``) and
+A dict of ``train``, ``valid`` and ``test``, or of one of them alone, each a dict of equally long
+columns; or the columns of one part without its name. They are ``raw_text``, ``vision`` and
+``audio`` (segments, rows, features), ``id`` (``video$_$clip``) and
 ``regression_labels``; unaligned files have ``vision_lengths`` and ``audio_lengths`` too. ``text``
 and ``text_bert`` hold what BERT made of the words, which is left out.
 
@@ -57,7 +58,7 @@ def matches(data: object) -> bool:
     >>> matches({"train": {"raw_text": ["so good"], "vision": [[[0.5]]], "audio": [[[0.1]]]}})
     True
     """
-    return _has_a_split_with(data, {"vision", "audio"})
+    return _is_one_part(data) or _has_a_split_with(data, {"vision", "audio"})
 
 
 def is_sims(data: object) -> bool:
@@ -66,7 +67,12 @@ def is_sims(data: object) -> bool:
     >>> is_sims({"train": {"regression_labels_T": [0.4]}})
     True
     """
-    return _has_a_split_with(data, set(_SINGLE_LABELS))
+    return _has_a_split_with({"": data} if _is_one_part(data) else data, set(_SINGLE_LABELS))
+
+
+def _is_one_part(data: object) -> bool:
+    """Tell whether ``data`` are the columns of one part of a data set, without a split's name."""
+    return isinstance(data, dict) and set(_COLUMNS) <= set(text_keys(data))
 
 
 def _has_a_split_with(data: object, columns: set[str]) -> bool:
@@ -107,8 +113,9 @@ def read(data: Mapping[Any, object], collector: Collector) -> Corpus:
     Utterance('v1$_$1', 'so good', visual (2, 2), acoustic (2, 2), label +1.80)
     """
     splits: dict[str, dict[str, Any]] = {}
-    for split, columns in splits_of(text_keys(data), collector.path).items():
-        place = f"{collector.file_of(split)}: the {split} split"
+    parts = {"": data} if _is_one_part(data) else splits_of(data, collector.path, collector.notes)
+    for split, columns in parts.items():
+        place = f"{collector.file_of(split)}: the {split} split".removesuffix(": the  split")
         if not isinstance(columns, dict):
             raise CENetError(
                 f"{place} is not a dict of columns as another one is; download or make it again"
@@ -131,7 +138,8 @@ def _with_labels(columns: dict[str, Any], split: str, collector: Collector) -> d
     others = [name for name in columns if isinstance(name, str) and "label" in name]
     others = [name for name in others if name not in (_LABELS, "classification_labels")]
     beside = f"; {', '.join(others)} is not read instead" if others else ""
-    collector.notes.append(f"the {split} split has no {_LABELS}{beside}")
+    place = f"the {split} split" if split else "the file"
+    collector.notes.append(f"{place} has no {_LABELS}{beside}")
     return {name: column for name, column in columns.items() if name != _LABELS}
 
 

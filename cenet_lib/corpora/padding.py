@@ -56,7 +56,15 @@ class Edges(NamedTuple):
         >>> Edges(front=1, end=4, rows=9, words=5).has_a_row_per_word()
         True
         """
-        return self.end > 0 and self.rows - self.end <= self.words
+        return self.end > 0 and self.has_no_row_beyond_words()
+
+    def has_no_row_beyond_words(self) -> bool:
+        """Tell whether the rows up to the last one that is not zero are not more than the words.
+
+        >>> Edges(front=1, end=0, rows=9, words=5).has_no_row_beyond_words()
+        False
+        """
+        return self.rows - self.end <= self.words
 
 
 def edges_of(nonzero: np.ndarray, words: int) -> Edges | None:
@@ -89,6 +97,10 @@ def layout_of(segments: Sequence[Edges]) -> Layout:
     Where both ends are padded, the end that typically has one zero row has [CLS] or [SEP] there,
     and only that row is taken: a zero row next to it is a frame.
 
+    If every segment begins with a zero row, and words alone do not explain it, those rows are no
+    frames, however many frames are zero: of faces that are lost half of the time, some are there at
+    the beginning. Then it is [CLS] that stands in front, if most of the zero rows are behind.
+
     Examples
     --------
     >>> layout_of([Edges(1, 4, 9, 4), Edges(1, 0, 9, 12)])  # [CLS], words, [SEP], padding; one cut
@@ -97,12 +109,19 @@ def layout_of(segments: Sequence[Edges]) -> Layout:
     Layout(front=None, end=0)
     >>> layout_of([Edges(0, 5, 9, 4), Edges(1, 3, 9, 6)])  # the second begins with a zero frame
     Layout(front=0, end=None)
+    >>> layout_of([Edges(1, 5, 9, 4), Edges(3, 3, 9, 5)])  # [CLS], and two zero frames behind one
+    Layout(front=1, end=None)
     """
     fronts = [s.front for s in segments if s.front and not s.has_a_row_per_word()]
     ends = [s.end for s in segments if s.end]
     begin_with_a_frame = sum(s.has_a_row_per_word() if s.front else s.end > 1 for s in segments)
     end_with_a_frame = sum(s.end == 0 and s.front > 1 for s in segments)
-    if len(fronts) <= begin_with_a_frame:
+    all_begin_with_zero = all(s.front for s in segments) and not all(
+        s.has_no_row_beyond_words() for s in segments
+    )
+    if all_begin_with_zero and sum(s.front for s in segments) < sum(ends):
+        return Layout(front=1)
+    if len(fronts) <= begin_with_a_frame and not all_begin_with_zero:
         return Layout()
     if len(ends) < end_with_a_frame:
         return Layout(front=None, end=0)

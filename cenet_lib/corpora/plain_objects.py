@@ -100,6 +100,8 @@ def _scalar(dtype: object, data: Any = None) -> object:
     """``numpy…multiarray.scalar``: one number or text."""
     if not isinstance(dtype, np.dtype) or dtype.kind == "O":
         raise Refused("holds a NumPy scalar that is neither a number nor a text; save it anew")
+    if not dtype.itemsize and not len(data):  # an empty text
+        return dtype.type()
     return build_array((1,), dtype, False, data)[0]
 
 

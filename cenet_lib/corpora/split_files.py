@@ -24,6 +24,11 @@ def by_split(files: Sequence[Path]) -> dict[str, Path]:
     'mosi_test.pkl'
     >>> by_split([Path("mosi.pkl"), Path("mosei.pkl")])
     {}
+
+    Raises
+    ------
+    CENetError
+        If there are those of two splits and nothing else.
     """
     named: dict[str, Path] = {}
     others = set()
@@ -33,8 +38,15 @@ def by_split(files: Sequence[Path]) -> dict[str, Path]:
         if len(splits) == 1:
             named[SPLIT_NAMES[splits[0]]] = file
             others.add(tuple(part for part in parts if part not in SPLIT_NAMES))
-    if len(files) != len(SPLITS) or len(named) != len(SPLITS) or len(others) != 1:
+    if not len(files) == len(named) > 1 or len(others) != 1:
         return {}
+    for split in SPLITS:
+        if split not in named:
+            raise CENetError(
+                f"{files[0].parent}: has no file of the {split} split beside "
+                f"{' and '.join(file.name for file in files)}; put it there, or give the path of "
+                "the one file that you want"
+            )
     return {split: named[split] for split in SPLITS}
 
 

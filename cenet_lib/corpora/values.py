@@ -18,14 +18,17 @@ from ..errors import CENetError
 from ..utterance import SPLITS, Annotation
 from .words import cut
 
-SPLIT_NAMES = {"train": "train", "dev": "valid", "valid": "valid", "val": "valid", "test": "test"}
+SPLIT_NAMES = {
+    **{"train": "train", "test": "test"},
+    **dict.fromkeys(("dev", "valid", "val", "validation"), "valid"),
+}
 # In the order of CMU-MultimodalSDK's "All Labels" of CMU-MOSEI, behind the sentiment.
 EMOTIONS = ("happy", "sad", "anger", "surprise", "disgust", "fear")
 _MEND = "correct it or remove the segment"
 
 
 def id_of(value: object, where: str) -> str:
-    """Return a segment's id as text.
+    """Return a segment's id as text, also out of the array or list that holds it alone.
 
     Raises
     ------
@@ -37,7 +40,7 @@ def id_of(value: object, where: str) -> str:
     >>> id_of(b"v1[0]", "mosi.pkl: train segment number 0")
     'v1[0]'
     """
-    text = _text_of(value)
+    text = _text_of(_alone(value))
     if not text:
         raise CENetError(
             f"{where}: its id is {brief(value)}; every segment needs a text such as 'video[3]'"
@@ -316,13 +319,18 @@ def ids_of(value: object, where: str, name: str, highest: int) -> np.ndarray:
 def text_keys(data: Mapping[Any, Any]) -> dict[Any, Any]:
     """Return a dict with its keys as texts, which Python 2 wrote as bytes.
 
+    A key of bytes stays as it is if the same text is a key as well.
+
     >>> text_keys({b"train": [], "test": [], 3: []})
     {'train': [], 'test': [], 3: []}
     """
-    return {_text_of(key) or key: value for key, value in data.items()}
+    texts = {key: _text_of(key) or key for key in data}
+    return {key if key != t and t in data else t: data[key] for key, t in texts.items()}
 
 
-def splits_of(data: Mapping[Any, object], path: Path) -> dict[str, object]:
+def splits_of(
+    data: Mapping[Any, object], path: Path, notes: list[str] | None = None
+) -> dict[str, object]:
     """Return what a dict holds for train, valid and test, whatever it calls them.
 
     A dict may hold one part of a data set alone, such as new segments to predict on.
@@ -330,9 +338,10 @@ def splits_of(data: Mapping[Any, object], path: Path) -> dict[str, object]:
     Parameters
     ----------
     data : dict
-        With texts as keys.
     path : Path
         The file, for the error message.
+    notes : list of str, optional
+        Where to add what looks like a part beside the three and is not used.
 
     Raises
     ------
@@ -347,18 +356,22 @@ def splits_of(data: Mapping[Any, object], path: Path) -> dict[str, object]:
     {'test': 3}
     """
     found: dict[str, object] = {}
-    others: list[object] = []
+    others: dict[object, object] = {}
     for key, value in data.items():
-        split = SPLIT_NAMES.get(key)
+        split = SPLIT_NAMES.get((_text_of(key) or "").strip().lower())
         if split in found:
             raise CENetError(f"{path}: has two {split} splits; remove one")
         if split is None:
-            others.append(value)
+            others[key] = value
         else:
             found[split] = value
     missing = [split for split in SPLITS if split not in found]
-    one_part = len(found) == 1 and not any(_are_alike(other, *found.values()) for other in others)
-    if missing and not one_part:
+    parts = [
+        key for key, other in others.items() if any(_are_alike(other, p) for p in found.values())
+    ]
+    if not missing and notes is not None:
+        notes += [f"{brief(key)} is not used: it is none of train, valid and test" for key in parts]
+    if missing and (len(found) != 1 or parts):
         keys = ", ".join(repr(key) for key in itertools.islice(data, 6))
         raise CENetError(
             f"{path}: has no {missing[0]} split; expected the keys train, valid (or dev) and test, "
@@ -368,22 +381,39 @@ def splits_of(data: Mapping[Any, object], path: Path) -> dict[str, object]:
 
 
 def _are_alike(other: object, part: object) -> bool:
-    """Tell whether something looks like a part of the data: a list, or with the same columns."""
+    """Tell whether something looks like a part of the data: segments, or the same columns."""
     if isinstance(part, dict) and isinstance(other, dict):
-        return len(set(part) & set(other)) > len(part) // 2
-    return isinstance(part, list) and isinstance(other, list) and bool(other)
+        ours = text_keys(part)
+        shared = {k: len(c) for k, c in text_keys(other).items() if k in ours and _has_items(c)}
+        # a table of the channels' names has lists under the same keys, but not of one length
+        return 2 * len(shared) >= len(other) and len(set(shared.values())) == 1
+    return _has_items(part) and _has_items(other) and _has_items(other[0])  # type: ignore[index]
+
+
+def _has_items(value: object) -> bool:
+    """Tell whether a value is a list, a tuple or an array of something."""
+    if isinstance(value, np.ndarray):
+        return value.ndim > 0 and value.size > 0
+    return isinstance(value, (list, tuple)) and bool(value)
 
 
 def _text_of(value: object) -> str | None:
-    """Return a text or bytes as text, and None for anything else."""
+    """Return a text or bytes as text, and None for anything else.
+
+    A mark of the byte order that a file began with is no character of its first text.
+    """
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
     if isinstance(value, bytes):
-        try:
-            return str(value, "utf-8")
-        except UnicodeDecodeError:
-            return str(value, "latin-1")
-    return str(value) if isinstance(value, str) else None
+        value = _decoded(value)
+    return str(value).removeprefix("\ufeff") if isinstance(value, str) else None
+
+
+def _decoded(value: bytes) -> str:
+    try:
+        return str(value, "utf-8")
+    except UnicodeDecodeError:
+        return str(value, "latin-1")
 
 
 def _is_number(value: object) -> TypeGuard[float]:

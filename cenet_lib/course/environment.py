@@ -10,11 +10,14 @@ import tempfile
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import CENetError
 from ..files import cache_folder, sha256
 from ..language.packaged import packaged_minilm
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 INSTALL = "pip install -r requirements.txt"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -78,20 +81,27 @@ def _packages() -> Iterator[Finding]:
     except ImportError as error:  # of `packaging`, or of the package itself
         yield Finding(False, f"{error.name} is not installed", INSTALL)
         return
-    for text in declared:
-        wanted = Requirement(text)
-        if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
-            continue
-        try:
-            here = version(wanted.name)
-        except PackageNotFoundError:
-            yield Finding(False, f"{wanted.name} is missing", INSTALL)
-            continue
-        if wanted.specifier.contains(here, prereleases=True):
-            yield Finding(True, f"{wanted.name} {here}")
-        else:
-            what = f"{wanted.name} {here}, but {wanted.specifier} is needed"
-            yield Finding(False, what, INSTALL)
+    wanted = [Requirement(text) for text in declared]
+    for one in wanted:
+        if one.marker is None or one.marker.evaluate({"extra": ""}):
+            yield _package(one, False, "")
+    for one in wanted:  # those that only films of one's own need
+        if one.marker is not None and (
+            one.marker.evaluate({"extra": "video"}) and not one.marker.evaluate({"extra": ""})
+        ):
+            yield _package(one, None, ", which films of your own need,")
+
+
+def _package(wanted: "Requirement", without: bool | None, what_for: str) -> Finding:
+    """Look for one package; ``without`` says whether it may be missing."""
+    try:
+        here = version(wanted.name)
+    except PackageNotFoundError:
+        return Finding(without, f"{wanted.name}{what_for} is missing", INSTALL)
+    if wanted.specifier.contains(here, prereleases=True):
+        return Finding(True, f"{wanted.name} {here}")
+    what = f"{wanted.name} {here}, but {wanted.specifier} is needed"
+    return Finding(without, what, INSTALL)
 
 
 def _language_model() -> Finding:

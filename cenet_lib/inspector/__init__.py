@@ -1,5 +1,6 @@
 """The attention inspector: what each word takes from face and voice, to look into.
 
-``records`` computes what is shown, ``pictures`` draws codes as faces and waves, ``widget`` is the
-notebook's widget and the exported page, and ``figure`` the same on paper.
+``records`` computes what is shown, ``face`` and ``pictures`` draw codes as faces and waves,
+``film`` is what goes with an utterance that was measured in a film, ``widget`` is the notebook's
+widget and the exported page, and ``figure`` the same on paper. ``recorder`` films oneself.
 """

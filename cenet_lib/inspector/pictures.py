@@ -1,4 +1,4 @@
-"""Pictures of codes: a schematic face from action units, a wave from the measures of a voice.
+"""Pictures of codes: a schematic face from its channels, a wave from the measures of a voice.
 
 A code is a point in 35 or 74 dimensions; a reader wants to see a frown. So channels are matched by
 name to the few things that can be drawn, and their values become *activations*: 0 at rest, ±1 at
@@ -6,9 +6,8 @@ the strongest of all codes. The face is a set of curves whose points each action
 linear blend); the voice is a wave whose speed is pitch, whose height is energy, and so on. Both are
 schematic: the face shows which channels are high, not how this person looked.
 
-The shapes are data (`FACE`), and the wave is a formula; `page/art.js` draws the same ones.
-
-Source of the action units: Ekman and Friesen 1978, the Facial Action Coding System.
+The curves of the face are data (see `face`), and the wave is a formula; `page/art.js` draws the
+same ones.
 """
 
 import re
@@ -21,32 +20,8 @@ from matplotlib.patches import Circle, PathPatch, Polygon
 from matplotlib.path import Path
 
 from ..vocabulary import FeatureVocabulary
+from .face import ACTION_UNITS, SHAPES, face_curves, pupil
 
-ACTION_UNITS = {
-    1: "inner brows raised",
-    2: "outer brows raised",
-    4: "brows lowered",
-    5: "upper lids raised",
-    6: "cheeks raised",
-    7: "lids tight",
-    9: "nose wrinkled",
-    10: "upper lip raised",
-    12: "lip corners up",
-    14: "dimpled",
-    15: "lip corners down",
-    16: "lower lip down",
-    17: "chin raised",
-    18: "lips puckered",
-    20: "lips stretched",
-    23: "lips tight",
-    24: "lips pressed",
-    25: "lips apart",
-    26: "jaw dropped",
-    27: "mouth wide open",
-    28: "lips sucked in",
-    43: "eyes closed",
-    45: "blink",
-}
 HEAD = {"pitch": "head tilted", "yaw": "head turned", "roll": "head leaning"}
 # What each measure of the voice means when it is high, and when it is low.
 VOICE = {
@@ -73,7 +48,20 @@ _PATTERNS = {
 # FACET's "AU12" and "AU12 Evidence", OpenFace's "AU12_r"; its "AU12_c" says only yes or no
 _ACTION_UNIT = re.compile(r"au_?0*(\d+)([ _]?(r|evidence|intensity))?", re.IGNORECASE)
 _REST = 0.25  # activations below are noise
+# The least that counts as the strongest, in the channel's own units: many blendshapes never move.
+_LEAST_SHAPE = 0.15
+_LEAST_REACH = {"pitch": 10.0, "yaw": 10.0, "roll": 10.0}  # degrees
 _PULSES = (0.07, 0.24, 0.32, 0.55, 0.71, 0.78, 0.95)  # of a creaky voice, irregular
+
+
+def _plain(name: str) -> str:
+    """Return a channel's name as tools agree on it: `MouthSmile_L` is `mouthSmileLeft`."""
+    name = re.sub(r"_L$", "Left", re.sub(r"_R$", "Right", name.strip()))
+    return re.sub("[^a-z]", "", name.lower())
+
+
+_BY_PLAIN_NAME = {_plain(name): name for name in SHAPES}
+_BOTH_WAYS = {*HEAD, *VOICE} - {"creak"}  # they go below rest, too
 
 
 def drawable(names: Sequence[str] | None, stream: str) -> dict[str, int]:
@@ -89,12 +77,16 @@ def drawable(names: Sequence[str] | None, stream: str) -> dict[str, int]:
     --------
     >>> drawable(["AU12_r", "pose_Ry", "AU12_c"], "visual")
     {'AU12': 0, 'yaw': 1}
+    >>> drawable(["jawOpen", "mouthSmileLeft"], "visual")
+    {'jawOpen': 0, 'mouthSmileLeft': 1}
     """
     found: dict[str, int] = {}
     for column, name in enumerate(names or ()):
         unit = _ACTION_UNIT.fullmatch(name.strip()) if stream == "visual" else None
         if unit and int(unit[1]) in ACTION_UNITS:
             found.setdefault(f"AU{int(unit[1])}", column)
+        elif stream == "visual" and (shape := _BY_PLAIN_NAME.get(_plain(name))):
+            found.setdefault(shape, column)
         for what, pattern in _PATTERNS[stream].items():
             if re.fullmatch(pattern, name.strip(), re.IGNORECASE):
                 found.setdefault(what, column)
@@ -110,7 +102,8 @@ class Activations:
     columns : dict of str to int
         From `drawable`.
     rest, reach : (n,) float32
-        In standardised units: the median over codes, and how far the strongest code is from it.
+        In standardised units: the median over codes, and how far the strongest code is from it
+        (below 0 where a channel counts the other way than it is drawn).
 
     Examples
     --------
@@ -133,16 +126,21 @@ class Activations:
         rest = np.median(codes, axis=0)
         # Where no code stands out, noise must not look like a grimace.
         reach = np.maximum(np.abs(codes - rest).max(axis=0), 1.5)
+        if any(name in SHAPES for name in columns):  # then the units are known
+            least = np.array([_LEAST_REACH.get(name, _LEAST_SHAPE) for name in columns])
+            reach = np.maximum(reach, least / vocabulary.scale_[list(columns.values())])
+            # Those who measure blendshapes count roll counter-clockwise; it is drawn clockwise.
+            reach[[name == "roll" for name in columns]] *= -1
         return cls(columns, rest, reach)
 
     def __call__(self, z: np.ndarray) -> np.ndarray:
         """Map standardised frames (m, d) to activations (m, n) in [-1, 1].
 
-        Action units and creak only ever add to rest: they are in [0, 1].
+        Action units, blendshapes and creak only ever add to rest: they are in [0, 1].
         """
         a = np.clip((z[:, list(self.columns.values())] - self.rest) / self.reach, -1, 1)
         a[np.abs(a) < _REST] = 0
-        one_sided = [name.startswith("AU") or name == "creak" for name in self.columns]
+        one_sided = [name not in _BOTH_WAYS for name in self.columns]
         a[:, one_sided] = np.maximum(a[:, one_sided], 0)
         return a
 
@@ -164,156 +162,31 @@ def caption(activation: Mapping[str, float], z: Mapping[str, float], stream: str
     >>> caption({}, {"MCEP_7": -2.3}, "acoustic")
     'MCEP_7 low'
     """
-    strong = sorted(activation.items(), key=lambda item: -abs(item[1]))
-    words: list[str] = []
-    for what, a in strong:
-        if abs(a) < 0.4 or len(words) == 3:
-            break
-        if what.startswith("AU"):
-            words.append(ACTION_UNITS[int(what[2:])])
-        elif stream == "visual":
-            words.append(HEAD[what])
-        else:
-            word = VOICE[what][int(a < 0)]
-            words.append(f"{word} pitch" if what == "pitch" else word)
+    sides: dict[str, set[str]] = {}
+    for what, a in sorted(activation.items(), key=lambda item: -abs(item[1])):
+        if abs(a) >= 0.4:
+            said, side = _in_words(what, a, stream)
+            sides.setdefault(said, set()).add(side)
+    words = [
+        said if len(which) > 1 or which == {""} else f"{said} ({which.pop()})"
+        for said, which in list(sides.items())[:3]
+    ]
     if not words:
         top = sorted(z.items(), key=lambda item: -abs(item[1]))[:2]
         words = [f"{name} {'high' if v > 0 else 'low'}" for name, v in top if abs(v) > 1]
     return ", ".join(words) or "nothing stands out"
 
 
-def _face() -> list[dict]:
-    """Return the curves of a face at rest, and how the action units move their points.
-
-    Coordinates: x to the right, y down, the head reaches from -1 to 1.
-    """
-    angles = np.linspace(0, 2 * np.pi, 12, endpoint=False)
-    head = [[round(0.76 * np.sin(t), 3), round(-0.96 * np.cos(t), 3)] for t in angles]
-    jaw = dict.fromkeys((5, 6, 7), (0, 0.11))
-
-    def both(part: dict) -> list[dict]:
-        """Add the other half of the face, mirrored."""
-        moves = {
-            unit: {i: (-dx, dy) for i, (dx, dy) in points.items()}
-            for unit, points in part["moves"].items()
-        }
-        other = [[-x, y] for x, y in part["points"]]
-        return [part, {**part, "points": other, "moves": moves}]
-
-    eye = {
-        "kind": "eye",
-        "points": [
-            *([-0.52, -0.1], [-0.43, -0.22], [-0.25, -0.22], [-0.15, -0.09]),
-            *([-0.25, -0.02], [-0.43, -0.02]),
-        ],
-        "moves": {
-            "AU5": {1: (0, -0.11), 2: (0, -0.11)},
-            "AU43": {1: (0, 0.19), 2: (0, 0.19), 5: (0, 0.03), 4: (0, 0.03)},
-            "AU45": {1: (0, 0.19), 2: (0, 0.19), 5: (0, 0.03), 4: (0, 0.03)},
-            "AU7": {1: (0, 0.05), 2: (0, 0.06), 4: (0, -0.05), 5: (0, -0.05)},
-            "AU6": {4: (0, -0.07), 5: (0, -0.07)},
-        },
-    }
-    brow = {
-        "kind": "brow",
-        "points": [[-0.54, -0.37], [-0.35, -0.46], [-0.13, -0.4]],
-        "moves": {
-            "AU1": {1: (0, -0.08), 2: (0, -0.17)},
-            "AU2": {0: (0.03, -0.15), 1: (0, -0.14)},
-            "AU4": {0: (0.02, 0.0), 1: (0.03, 0.15), 2: (0.04, 0.19)},
-            "AU9": {2: (0.02, 0.12), 1: (0, 0.06)},
-        },
-    }
-    mouth = {
-        "kind": "mouth",  # left corner, upper lip, right corner, lower lip
-        "points": [
-            *([-0.27, 0.5], [-0.13, 0.48], [0, 0.485], [0.13, 0.48], [0.27, 0.5]),
-            *([0.13, 0.525], [0, 0.53], [-0.13, 0.525]),
-        ],
-        "moves": {
-            "AU10": {1: (0, -0.11), 2: (0, -0.08), 3: (0, -0.11)},
-            "AU12": {
-                **{0: (-0.13, -0.15), 4: (0.13, -0.15), 1: (-0.04, 0.03), 3: (0.04, 0.03)},
-                **{2: (0, 0.06), 5: (0.04, 0.06), 6: (0, 0.1), 7: (-0.04, 0.06)},
-            },
-            "AU14": {4: (0.13, -0.13), 3: (0.06, -0.01), 5: (0.06, -0.01), 0: (-0.02, 0)},
-            "AU15": {
-                **{0: (0, 0.13), 4: (0, 0.13), 1: (0, -0.02), 3: (0, -0.02)},
-                **{2: (0, -0.07), 5: (0, -0.03), 6: (0, -0.08), 7: (0, -0.03)},
-            },
-            "AU16": {5: (0, 0.06), 6: (0, 0.08), 7: (0, 0.06)},
-            "AU17": {2: (0, -0.02), 5: (0, -0.02), 6: (0, -0.03), 7: (0, -0.02)},
-            "AU18": {0: (0.14, 0), 4: (-0.14, 0), 2: (0, -0.03), 6: (0, 0.04)},
-            "AU20": {0: (-0.14, 0.04), 4: (0.14, 0.04)},
-            "AU23": {0: (0.04, 0), 4: (-0.04, 0), 2: (0, 0.01), 6: (0, -0.015)},
-            "AU24": {0: (0.02, 0), 4: (-0.02, 0), 2: (0, 0.015), 6: (0, -0.015)},
-            "AU25": {
-                **{1: (0, -0.02), 2: (0, -0.02), 3: (0, -0.02)},
-                **{5: (0, 0.09), 6: (0, 0.12), 7: (0, 0.09)},
-            },
-            "AU26": {5: (0, 0.09), 6: (0, 0.13), 7: (0, 0.09), 0: (0.04, 0.02), 4: (-0.04, 0.02)},
-            "AU27": {5: (0, 0.14), 6: (0, 0.2), 7: (0, 0.14), 0: (0.06, 0.04), 4: (-0.06, 0.04)},
-            "AU28": {2: (0, 0.02), 6: (0, -0.02), 0: (0.03, 0), 4: (-0.03, 0)},
-        },
-    }
-    nose = {
-        "kind": "nose",
-        "points": [[-0.1, 0.2], [0, 0.25], [0.1, 0.2]],
-        "moves": {"AU9": {0: (-0.04, -0.08), 1: (0, -0.05), 2: (0.04, -0.08)}},
-    }
-
-    def crease(unit: str, *points: list[float]) -> dict:
-        """Return a line that shows as strongly as its action unit."""
-        return {"kind": "crease", "shows": unit, "points": list(points), "moves": {}}
-
-    return [
-        {"kind": "head", "points": head, "moves": {"AU26": jaw, "AU27": jaw}},
-        *both(eye),
-        *both(brow),
-        nose,
-        mouth,
-        *both(crease("AU4", [-0.06, -0.36], [-0.05, -0.2])),
-        *both(crease("AU9", [-0.13, -0.02], [-0.03, 0.05])),
-        *both(crease("AU10", [-0.2, 0.16], [-0.34, 0.3], [-0.37, 0.42])),
-        *both(crease("AU6", [-0.58, -0.1], [-0.7, -0.14])),
-        *both(crease("AU6", [-0.57, -0.03], [-0.68, 0.01])),
-        *both(crease("AU24", [-0.33, 0.43], [-0.36, 0.51], [-0.33, 0.59])),
-        crease("AU14", [0.47, 0.3], [0.52, 0.38], [0.49, 0.47]),
-        crease("AU17", [-0.12, 0.76], [0, 0.72], [0.12, 0.76]),
-    ]
-
-
-FACE: list[dict] = _face()
-
-
-def face_curves(activation: Mapping[str, float]) -> list[tuple[dict, np.ndarray, float]]:
-    """Move the curves of the face.
-
-    Returns
-    -------
-    list of (part of FACE, points (n, 2), opacity)
-
-    Examples
-    --------
-    >>> def mouth(activation):
-    ...     return next(at for part, at, _ in face_curves(activation) if part["kind"] == "mouth")
-    >>> (mouth({"AU12": 1.0}) - mouth({}))[0].round(2).tolist()  # its left corner: out and up
-    [-0.13, -0.15]
-    """
-    curves = []
-    yaw, pitch, roll = (activation.get(name, 0.0) for name in ("yaw", "pitch", "roll"))
-    turn = 0.22 * roll
-    rotation = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-    for part in FACE:
-        points = np.array(part["points"], dtype=float)
-        for unit, moves in part["moves"].items():
-            for i, move in moves.items():
-                points[i] += activation.get(unit, 0.0) * np.array(move)
-        if part["kind"] != "head":
-            points += (0.15 * yaw, 0.16 * pitch)
-        opacity = activation.get(part["shows"], 0.0) if "shows" in part else 1.0
-        curves.append((part, points @ rotation, opacity))
-    return curves
+def _in_words(what: str, a: float, stream: str) -> tuple[str, str]:
+    """Say what an activation is, and on which side of the person, if on one."""
+    if stream == "acoustic":
+        word = VOICE[what][int(a < 0)]
+        return (f"{word} pitch" if what == "pitch" else word), ""
+    if what.startswith("AU"):
+        return ACTION_UNITS[int(what[2:])], ""
+    if what in HEAD:
+        return HEAD[what], ""
+    return SHAPES[what].words, SHAPES[what].side
 
 
 def wave(activation: Mapping[str, float], n: int = 72) -> np.ndarray:
@@ -419,8 +292,8 @@ def draw_code(
             style["lw"] = 1.8 * line
         patch = ax.add_patch(PathPatch(path, alpha=opacity, joinstyle="round", **style))
         if kind == "eye":
-            centre = at + r * points.mean(axis=0)
-            iris = ax.add_patch(Circle(centre, 0.085 * r, color=ink, lw=0))
+            centre = at + r * pupil(part, points, activation)
+            iris = ax.add_patch(Circle(tuple(centre), 0.085 * r, color=ink, lw=0))
             clip = Polygon(path.interpolated(6).vertices, transform=ax.transData)
             iris.set_clip_path(clip)
             patch.set_zorder(iris.get_zorder() - 0.1)

@@ -100,7 +100,7 @@ class Subject:
 
     def read(self, utterances: Sequence[Utterance], batch_size: int = 32) -> list[Reading]:
         """Run the model on utterances and return a `Reading` of each, in their order."""
-        encoded = [self.processor(utterance) for utterance in self.processor.ahead(utterances)]
+        encoded = list(self.processor.encoded(self.processor.ahead(utterances)))
         with _scaled(self.model, self.attention_scale):
             found = list(
                 outputs(self.model, self.processor, encoded, batch_size=batch_size, attention=True)
@@ -236,7 +236,7 @@ def describe_utterance(
         corpus that knows), and ``subjects``, each with ``predictions`` (``all``, ``no_visual``,
         ``no_acoustic``, ``none``), ``unread`` (the places of words that the model does not read)
         and per stream ``codes`` (n,), ``attention`` (n_words + 1, k+1) or null, ``padding``
-        (padding frames attended to) and ``film`` (n, m): activations in percent, for the pictures.
+        (padding frames attended to) and ``looks`` (n, m): activations in percent, for the pictures.
 
     Examples
     --------
@@ -265,7 +265,7 @@ def describe_utterance(
                 "codes": pack(codes, "u1" if codes.max(initial=0) < 256 else "u2"),
                 "attention": None if attention is None else pack(attention, dtype),
                 "padding": int(subject.processor.counts(utterance, stream)[-1]),
-                "film": _film(subject.processor, utterance, corpus, stream, len(codes)),
+                "looks": _looks(subject.processor, utterance, corpus, stream, len(codes)),
             }
         described.append(
             {
@@ -294,7 +294,7 @@ def _shown(word: str) -> str:
     return word if seen else "▯"
 
 
-def _film(
+def _looks(
     processor: CENetProcessor, utterance: Utterance, corpus: Corpus, stream: str, n: int
 ) -> dict | None:
     """Return what can be drawn of each frame, in percent, packed."""
@@ -508,7 +508,7 @@ def describe_vocabulary(
     vocabulary = processor.vocabularies[stream]
     if vocabulary is None:
         return None
-    k, names = vocabulary.n_codes, corpus.feature_names[stream]
+    k, names = vocabulary.n_codes, vocabulary.channels_ or corpus.feature_names[stream]
     if names is None or len(names) != vocabulary.n_features_in_:
         names = tuple(f"{stream} {i}" for i in range(vocabulary.n_features_in_))
     train = corpus.splits["train"]

@@ -10,6 +10,7 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import anywidget
 import numpy as np
@@ -19,14 +20,15 @@ from tqdm.auto import tqdm
 
 from ..corpus import Corpus
 from ..errors import CENetError
-from ..files import atomic_file
+from ..files import atomic_file, refuse_existing
 from ..model import CENet
 from ..processor import CENetProcessor
 from ..runs.folder import Run
 from ..utterance import SPLITS, STREAMS, Utterance
+from .face import FACE
 from .figure import FIRST_TOKEN, draw_record
+from .film import LARGEST_FILM, AnyFilm, describe_film, match_films, read_film
 from .page import page_html, page_module
-from .pictures import FACE
 from .records import (
     Subject,
     describe_utterance,
@@ -37,6 +39,7 @@ from .records import (
 
 _MOST_LISTED = 500
 _LARGEST_PAGE = 2_000_000  # bytes; beyond, a page leaves the frame-by-frame pictures out
+_PIECE = 1_000_000  # bytes of a film in one message
 
 
 class AttentionInspector(anywidget.AnyWidget):
@@ -57,6 +60,11 @@ class AttentionInspector(anywidget.AnyWidget):
         What to call the two.
     frame_rate : mapping of stream to frames per second, optional
         To label time in seconds.
+    films : film, folder, or mapping of id to film, optional
+        The films in which utterances were measured, to be shown in step with the maps: a path, the
+        bytes, or a recorder's `Clip`. Of a folder, the files that are called as those that the
+        utterances were measured in. Without them a mesh is drawn from the landmarks. They go to the
+        page of this notebook only, and are not saved with it.
     progress : bool
         Show a bar while the listed utterances are read once, about 100 a second with MiniLM. Off by
         default, because a notebook keeps the bar's remains in its output.
@@ -77,7 +85,8 @@ class AttentionInspector(anywidget.AnyWidget):
     Raises
     ------
     CENetError
-        If there is nothing to list, or a value set from Python does not exist.
+        If there is nothing to list, a value set from Python does not exist, or a film belongs to
+        no listed utterance.
 
     Examples
     --------
@@ -109,15 +118,19 @@ class AttentionInspector(anywidget.AnyWidget):
         compare: float | tuple[CENet, CENetProcessor] | None = None,
         names: tuple[str, str] | None = None,
         frame_rate: Mapping[str, float] | None = None,
+        films: AnyFilm | Mapping[str, AnyFilm] | None = None,
         progress: bool = False,
     ):
         self._progress = progress
         self.subjects = _subjects(model, processor, compare, names)
+        for subject in self.subjects:
+            subject.processor.check_channels(corpus)
         self.corpus = corpus
         listed = _to_list(corpus) if utterances is None else list(utterances)
         if not listed:
             raise CENetError(f"{corpus.name}: there is no utterance to look into")
         self._listed = {utterance.id: utterance for utterance in listed}
+        self._films = match_films(films, self._listed)
         self.listing = list_utterances(self.subjects[0], listed, progress=progress)
         books = [subject.processor for subject in self.subjects]
         distinct = books[: 1 if books[-1] is books[0] else 2]
@@ -142,9 +155,10 @@ class AttentionInspector(anywidget.AnyWidget):
         super().__init__(
             utterance=first,
             _corpus=description,
-            _record=describe_utterance(self.subjects, self._listed[first], corpus),
+            _record=self._describe(self._listed[first], has_pictures=first in self._films),
             _effects=measure_effects(self.subjects, self._listed[first], corpus, listed),
         )
+        self.on_msg(self._hear)
 
     @classmethod
     def from_run(
@@ -206,8 +220,26 @@ class AttentionInspector(anywidget.AnyWidget):
         utterance = self._listed[self.utterance]
         self.word = None
         # The record goes to the page before the slower part begins.
-        self._record = describe_utterance(self.subjects, utterance, self.corpus)
+        self._record = self._describe(utterance, has_pictures=utterance.id in self._films)
         self._effects = measure_effects(self.subjects, utterance, self.corpus, self._all())
+
+    def _describe(self, utterance: Utterance, has_pictures: bool, dtype: str = "f4") -> dict:
+        record = describe_utterance(self.subjects, utterance, self.corpus, dtype)
+        return {**record, "film": describe_film(utterance, self.corpus, has_pictures)}
+
+    def _hear(self, _: Any, message: Mapping, buffers: Sequence[Any]) -> None:
+        """Send the page the film that it asks for, by messages, which no notebook saves."""
+        id = str(message.get("id"))
+        if message.get("kind") != "film" or id not in self._films:
+            return
+        try:
+            content, mime = read_film(self._films[id])
+        except CENetError as error:
+            self.send({"kind": "no film", "id": id, "say": str(error)})
+            return
+        pieces = [content[at : at + _PIECE] for at in range(0, len(content), _PIECE)]
+        for n, piece in enumerate(pieces):
+            self.send({"kind": "film", "id": id, "n": n, "of": len(pieces), "mime": mime}, [piece])
 
     def _all(self) -> list[Utterance]:
         return list(self._listed.values())
@@ -220,7 +252,9 @@ class AttentionInspector(anywidget.AnyWidget):
 
     # ---------------------------------------------------------------- without a kernel
 
-    def to_html(self, path: str | Path, utterances: int | Sequence[str] = 50) -> None:
+    def to_html(
+        self, path: str | Path, utterances: int | Sequence[str] = 50, *, film: bool = False
+    ) -> None:
         """Write one HTML file in which everything but running the model works.
 
         It loads nothing and calls nobody, and opens from the disk.
@@ -230,11 +264,15 @@ class AttentionInspector(anywidget.AnyWidget):
         path : str or Path
         utterances : int or ids
             How many to put in: the chosen one and those that face and voice move most. Or which.
+        film : bool
+            Put the films in, with the pictures and the voices of the people in them; at most 30 MB.
+            By default the page has what was measured: landmarks, loudness and pitch.
 
         Raises
         ------
         CENetError
-            If an id is not listed, or the file cannot be written.
+            If an id is not listed, films are asked for and there are none or too large ones, or the
+            file cannot be written.
         """
         if isinstance(utterances, int):
             others = [id for id in self._most_moved(len(self._listed)) if id != self.utterance]
@@ -245,15 +283,30 @@ class AttentionInspector(anywidget.AnyWidget):
         unknown = [id for id in ids if id not in self._listed]
         if unknown or not ids:
             raise CENetError(f"cannot export {unknown or 'no utterance'}; see inspector.listing")
-        page = self._page(ids)
+        page = self._page(ids, self._read_films(ids) if film else {})
         with atomic_file(path) as temporary:
             temporary.write_text(page, encoding="utf-8")
 
-    def _page(self, ids: Sequence[str]) -> str:
+    def _read_films(self, ids: Sequence[str]) -> dict[str, dict[str, str]]:
+        films: dict[str, dict[str, str]] = {}
+        room = LARGEST_FILM
+        for id in ids:
+            if id in self._films:
+                content, mime = read_film(self._films[id], room)
+                room -= len(content)
+                films[id] = {"mime": mime, "data": base64.b64encode(content).decode("ascii")}
+        if not films:
+            raise CENetError(
+                "there are no films to put in; give them to the inspector as `films`, or leave "
+                "film=True out: the mesh needs none"
+            )
+        return films
+
+    def _page(self, ids: Sequence[str], films: Mapping[str, Mapping[str, str]]) -> str:
         records, effects = {}, {}
         for id in tqdm(ids, desc="export", leave=False, disable=not self._progress):
             utterance = self._listed[id]
-            records[id] = describe_utterance(self.subjects, utterance, self.corpus, dtype="f2")
+            records[id] = self._describe(utterance, has_pictures=id in films, dtype="f2")
             effects[id] = measure_effects(self.subjects, utterance, self.corpus, self._all())
         rows = self.listing[self.listing["id"].isin(ids)]
         start = self.utterance if self.utterance in records else ids[0]
@@ -269,14 +322,12 @@ class AttentionInspector(anywidget.AnyWidget):
                 "view": self.view,
             },
         }
-        page = page_html(data)
-        if len(page.encode()) > _LARGEST_PAGE:
+        if len(page_html(data).encode()) > _LARGEST_PAGE:
             for record in records.values():
                 for subject in record["subjects"]:
                     for stream in STREAMS:
-                        subject[stream]["film"] = None  # the film then plays the codes' pictures
-            page = page_html(data)
-        return page
+                        subject[stream]["looks"] = None  # the codes' pictures are played instead
+        return page_html({**data, "films": films})
 
     def to_png(self, path: str | Path, dpi: int = 200) -> None:
         """Write a static picture of the chosen utterance, for papers."""
@@ -307,6 +358,49 @@ class AttentionInspector(anywidget.AnyWidget):
         self.figure().savefig(png, format="png", dpi=80)
         data["image/png"] = base64.b64encode(png.getvalue()).decode("ascii")
         return data, metadata
+
+
+def film_page(
+    utterance: Utterance, run: Run | str | Path, path: str | Path, film: AnyFilm | None = None
+) -> None:
+    """Write the page of one utterance that was measured in a film, as a run reads it.
+
+    Parameters
+    ----------
+    utterance : Utterance
+        See `cenet_lib.video.extract.utterance_from_video`.
+    run : Run, str or Path
+        A finished run, or its folder.
+    path : str or Path
+        A new HTML file, see `AttentionInspector.to_html`.
+    film : str, Path, bytes or Clip, optional
+        The film itself, to be put in; without it the page has the mesh of the face.
+
+    Raises
+    ------
+    CENetError
+        If the file exists already, the run's model was trained on other channels, or the film is
+        too large or of a kind that browsers do not play.
+
+    Examples
+    --------
+    >>> from cenet_lib import load_corpus
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     film_page(load_corpus("data/mine").test[0], "runs/mine", f"{folder}/mine.html")
+    """
+    refuse_existing(path)
+    run = run if isinstance(run, Run) else Run(Path(run))
+    try:
+        corpus = run.corpus()
+    except CENetError:  # it is elsewhere: then nothing is known of where its codes occur
+        visual, acoustic = (
+            None if vocabulary is None else vocabulary.channels_
+            for vocabulary in (run.processor.vocabularies[stream] for stream in STREAMS)
+        )
+        corpus = Corpus(run.folder.name, visual_names=visual, acoustic_names=acoustic)
+    inspector = AttentionInspector.from_run(run, corpus, [utterance], films=film)
+    inspector.to_html(path, film=film is not None)
 
 
 def _subjects(model, processor, compare, names) -> list[Subject]:

@@ -34,6 +34,7 @@ from tqdm.auto import tqdm
 from ..corpora.words import is_chinese
 from ..corpus import Corpus
 from ..errors import CENetError
+from ..progress import somebody_watches
 from ..utterance import Utterance
 from .sentiwordnet import (
     Encoder,
@@ -492,7 +493,8 @@ def annotate_corpus(
     bare = [utterance for utterance in whole if ids_by(utterance, annotator) is None]
     _refuse_chinese(corpus.name, bare, annotator)
     done: list[Utterance] = []
-    with tqdm(total=len(whole), desc="word ids", disable=not progress) as bar:
+    shown = progress and somebody_watches()  # a log file keeps no bars
+    with tqdm(total=len(whole), desc="word ids", disable=not shown) as bar:
         for start in range(0, len(whole), size):
             done += with_word_ids(whole[start : start + size], annotator)
             bar.update(len(done) - bar.n)

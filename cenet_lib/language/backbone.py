@@ -1,4 +1,4 @@
-"""The pre-trained language model under a `CENet`: where it comes from, and where its layers are.
+"""The pre-trained language model under a `CENet`: how it is read, and where its layers are.
 
 Any encoder of Transformer layers serves, as long as each layer has weights of its own and the first
 token may look at all others: BERT and its relatives, not ALBERT (one layer, run many times) and not
@@ -9,32 +9,20 @@ should be; whether they work as a `CENet` needs them, `cenet_lib.language.probe`
 
 from contextlib import suppress
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import torch
-from huggingface_hub import HfApi, snapshot_download
-from huggingface_hub.errors import HfHubHTTPError
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from ..errors import CENetError, first_line
+from ..errors import CENetError
 from ..progress import quiet_transformers
 from .described import encoder_config, skeleton
 from .names import fit_names
-from .packaged import packaged_minilm
-from .tokenizer import FILES as TOKENIZER_FILES
+from .place import backbone_folder
 from .weights import check_values, config_file, read_config, read_weights, weight_shapes
 
-# On the hub; the first that is there is taken.
-_WEIGHTS = (
-    ("model.safetensors",),
-    ("model.safetensors.index.json", "model-*.safetensors"),
-    ("pytorch_model.bin",),
-    ("pytorch_model.bin.index.json", "pytorch_model-*.bin"),
-)
 _POSITIONS = ("position_embeddings", "embed_positions")  # what tables of positions are called
-_ONLY = "give 'minilm', a folder with config.json and weights, or a name on the model hub"
 
 
 def load_backbone(backbone: str | Path) -> PreTrainedModel:
@@ -76,107 +64,6 @@ def load_backbone(backbone: str | Path) -> PreTrainedModel:
         model.pooler = None  # rather than one of random weights
     loaded: PreTrainedModel = model
     return loaded
-
-
-def resolve_backbone(backbone: str | Path) -> str:
-    """Return the folder of the packaged model for ``"minilm"``, anything else as it is.
-
-    Raises
-    ------
-    CENetError
-        If the package is not installed.
-
-    Examples
-    --------
-    >>> resolve_backbone("roberta-base")
-    'roberta-base'
-    """
-    if backbone != "minilm":
-        return str(backbone)
-    return str(packaged_minilm())
-
-
-def backbone_folder(backbone: str | Path, wanted: str = "language model") -> Path:
-    """Return where a language model lies on this disk: its folder, or its file of weights.
-
-    A name on the model hub is downloaded, or taken from what was downloaded before.
-
-    Parameters
-    ----------
-    backbone : str or Path
-        What `load_backbone` takes.
-    wanted : str
-        What the error message calls that which could not be loaded.
-
-    Raises
-    ------
-    CENetError
-        If there is nothing by that name.
-
-    Examples
-    --------
-    >>> backbone_folder("minilm").is_dir()
-    True
-    """
-    name = resolve_backbone(backbone)
-    try:
-        place = Path(name).expanduser()
-        if place.is_dir() or place.is_file():
-            return place
-        files = None if place.exists() else _hub_files(name)
-        weights = next((names for names in _WEIGHTS if names[0] in (files or ())), ())
-        with quiet_transformers():
-            return Path(
-                snapshot_download(
-                    name,
-                    allow_patterns=["config.json", *TOKENIZER_FILES, *weights],
-                    local_files_only=files is None,
-                )
-            )
-    except Exception as error:  # no such name, no connection, or nothing that could be a name
-        reason = "there is no such folder, and the model hub does not answer"
-        if isinstance(error, HfHubHTTPError):
-            reason = first_line(error)
-        raise CENetError(f"{backbone}: no {wanted} could be loaded ({reason}); {_ONLY}") from error
-
-
-def hub_answers(name: str, timeout: float = 1.5) -> bool:
-    """Ask the model hub once whether it can be reached; never for a folder.
-
-    Transformers itself asks for each file six times and waits 23 seconds in between. If the hub
-    does not answer, what was downloaded before is taken, at once.
-
-    Parameters
-    ----------
-    name : str
-        A folder, or a name on the hub.
-    timeout : float
-        How many seconds to wait for an answer.
-
-    Examples
-    --------
-    >>> hub_answers("models/mine")  # a folder
-    False
-    """
-    return not Path(name).exists() and _hub_files(name, timeout) is not None
-
-
-def _hub_files(name: str, timeout: float = 1.5) -> list[str] | None:
-    """Return the names of a model's files on the hub; ``None`` if nobody answers in time."""
-    answer: list[list[str]] = []
-
-    def ask() -> None:
-        with suppress(Exception):  # no connection, offline mode, or nothing that could be a name
-            try:
-                found = HfApi().model_info(name, timeout=timeout).siblings or []
-                answer.append([file.rfilename for file in found])
-            except HfHubHTTPError:  # there is no such model, or not for everybody
-                answer.append([])
-
-    asking = Thread(target=ask, daemon=True)  # a search for the hub's address knows no timeout
-    asking.start()
-    asking.join(timeout)
-    return answer[0] if answer else None
 
 
 def encoder_layers(backbone: PreTrainedModel) -> nn.ModuleList:
@@ -227,10 +114,31 @@ def longest_text(backbone: PreTrainedModel) -> int | None:
     """
     tables = [
         module.num_embeddings - (0 if module.padding_idx is None else module.padding_idx + 1)
+        for module in _position_tables(backbone)
+    ]
+    return min(tables, default=None)
+
+
+def padding_in_positions(backbone: PreTrainedModel) -> int | None:
+    """Return the number of the padding token for which an encoder counts no position, if any.
+
+    RoBERTa and its kin do, so a tokenizer that pads with another number gives other predictions.
+
+    Examples
+    --------
+    >>> padding_in_positions(load_backbone("minilm")) is None
+    True
+    """
+    found = (module.padding_idx for module in _position_tables(backbone))
+    return next((number for number in found if number is not None), None)
+
+
+def _position_tables(backbone: PreTrainedModel) -> list[nn.Embedding]:
+    return [
+        module
         for name, module in backbone.named_modules()
         if isinstance(module, nn.Embedding) and name.split(".")[-1] in _POSITIONS
     ]
-    return min(tables, default=None)
 
 
 def after_attention(layer: nn.Module) -> nn.Module | None:

@@ -79,6 +79,10 @@ def fit_names(where: object, found: Mapping[str, Tensor], model: PreTrainedModel
     inside = {
         n: _present_name(n.removeprefix(prefix), wanted) for n in needed if n.startswith(prefix)
     }
+    twice = [name for name, n in Counter(inside.values()).items() if n > 1]
+    if twice:
+        both = " and ".join(sorted(n for n, ours in inside.items() if ours == twice[0]))
+        raise CENetError(f"{where}: {both} are one weight of the model; leave out one of them")
     tied = set(getattr(model, "all_tied_weights_keys", None) or ())  # saved once, under one name
     expected = {n: w.shape for n, w in wanted.items() if n not in tied or n in inside.values()}
     check_names(

@@ -19,21 +19,9 @@ from ..errors import CENetError, first_line
 from ..files import read_json, write_json
 from ..progress import quiet_transformers
 from .described import harmless
+from .place import TOKENIZER_FILES, TOKENIZER_SETTINGS, VOCABULARIES
 from .weights import config_file, folder_of
 
-_SETTINGS = "tokenizer_config.json"
-# Any of these sets is a vocabulary.
-_VOCABULARIES = (
-    ("tokenizer.json",),
-    ("vocab.txt",),
-    ("vocab.json", "merges.txt"),
-    ("sentencepiece.bpe.model",),
-    ("spiece.model",),
-    ("spm.model",),
-    ("bpe.codes",),
-)
-_BESIDE = (_SETTINGS, "special_tokens_map.json", "added_tokens.json", "dict.txt")
-FILES = (*(name for names in _VOCABULARIES for name in names), *_BESIDE)
 _MEND = "copy the tokenizer's files anew from where the language model came from"
 
 
@@ -54,15 +42,15 @@ def read_tokenizer(place: str | Path) -> PreTrainedTokenizerBase:
     ['good', 'film', '##s']
     """
     folder = folder_of(place)
-    if not any(all((folder / name).is_file() for name in names) for names in _VOCABULARIES):
+    if not any(all((folder / name).is_file() for name in names) for names in VOCABULARIES):
         raise CENetError(
             f"{folder}: no tokenizer could be loaded (it has neither tokenizer.json nor vocab.txt "
             f"nor vocab.json with merges.txt); {_MEND}"
         )
     options: dict[str, Any] = {}
-    if not any((folder / name).is_file() for name in (_SETTINGS, "tokenizer.json")):
+    if not any((folder / name).is_file() for name in (TOKENIZER_SETTINGS, "tokenizer.json")):
         options["do_lower_case"] = not _has_capitals(folder / "vocab.txt")
-    with _one_error(folder), only_files(folder, FILES) as clean:
+    with _one_error(folder), only_files(folder, TOKENIZER_FILES) as clean:
         # RoBERTa's tokenizers want to know that words are separated by spaces; others ignore it.
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             clean,
@@ -101,20 +89,20 @@ def only_files(folder: Path, names: Collection[str]) -> Iterator[Path]:
 
     Examples
     --------
-    >>> with only_files(Path("models/mine"), FILES) as clean:
+    >>> with only_files(Path("models/mine"), TOKENIZER_FILES) as clean:
     ...     sorted(path.name for path in clean.iterdir())
     ['tokenizer.json', 'tokenizer_config.json', 'vocab.txt']
     """
     with tempfile.TemporaryDirectory(prefix="cenet-") as temporary:
         clean = Path(temporary)
         for name in names:
-            if name != _SETTINGS and (folder / name).is_file():
+            if name != TOKENIZER_SETTINGS and (folder / name).is_file():
                 _link(folder / name, clean / name)
-        if _SETTINGS in names and (folder / _SETTINGS).is_file():
-            settings = harmless(read_json(folder / _SETTINGS, _MEND))
+        if TOKENIZER_SETTINGS in names and (folder / TOKENIZER_SETTINGS).is_file():
+            settings = harmless(read_json(folder / TOKENIZER_SETTINGS, _MEND))
             # A vocabulary elsewhere on the disk would be copied into the run.
             kept = {key: v for key, v in settings.items() if not key.endswith("_file")}
-            write_json(clean / _SETTINGS, kept)
+            write_json(clean / TOKENIZER_SETTINGS, kept)
         yield clean
 
 

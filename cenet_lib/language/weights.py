@@ -35,6 +35,7 @@ _OTHER_PROGRAMS = {
     "*.gguf": "llama.cpp",
     "*.onnx": "ONNX",
 }
+_POINTER = b"version https://git-lfs"
 _LISTED = 40  # names in an error message
 
 
@@ -61,6 +62,8 @@ def weights_file(place: str | Path) -> Path | None:
     'model.safetensors'
     """
     place = Path(place)
+    if place.name in ("config.json", _OLD_CONFIG):  # somebody named the other file of the two
+        place = place.parent
     if place.is_file():
         return place
     for name in (*_FILES, *(f"{name}.index.json" for name in _FILES)):
@@ -169,6 +172,7 @@ def _parts(place: str | Path) -> list[Path]:
             f"{' nor '.join(reversed(_FILES))}); {mend}"
         )
     if not path.name.endswith(".index.json"):
+        _refuse_pointer(path)
         return [path]
     mend = "copy it from the checkpoint's folder"
     index = read_json(path, mend).get("weight_map")
@@ -180,7 +184,17 @@ def _parts(place: str | Path) -> list[Path]:
             raise CENetError(f"{path}: lists {name!r}, which is not in its own folder; {mend}")
         if not (path.parent / name).is_file():
             raise CENetError(f"{path.parent / name}: is missing; {mend}")
+        _refuse_pointer(path.parent / name)
     return [path.parent / name for name in files]
+
+
+def _refuse_pointer(path: Path) -> None:
+    """Refuse the few lines that Git leaves of a large file unless it is asked for it."""
+    with open(path, "rb") as file:
+        if file.read(len(_POINTER)) == _POINTER:
+            raise CENetError(
+                f"{path}: is a pointer of Git LFS; run 'git lfs pull' where it comes from"
+            )
 
 
 def _read(path: Path) -> dict[str, Tensor]:
@@ -201,7 +215,10 @@ def _read_pickle(path: Path, mmap: bool = False) -> dict[str, Tensor]:
     if not isinstance(content, Mapping) or not all(
         isinstance(name, str) and isinstance(weight, Tensor) for name, weight in content.items()
     ):
-        raise CENetError(f"{path}: is not a state dict; expected tensors by name")
+        raise CENetError(
+            f"{path}: is not a state dict; expected tensors by name, as in "
+            "torch.save(model.state_dict(), FILE)"
+        )
     size = path.stat().st_size
     unfolded = sum(weight.numel() * weight.element_size() for weight in content.values())
     if unfolded > 16 * size:  # tensors may share memory; these share too much of it
@@ -228,9 +245,10 @@ def _one_error(path: Path) -> Iterator[None]:
     except CENetError:
         raise
     except pickle.UnpicklingError as error:
+        # torch's own words advise to open it all the same
         raise CENetError(
-            f"{path}: holds more than weights, or is damaged; it was not opened "
-            f"({first_line(error)})"
+            f"{path}: holds more than weights, or is damaged; it was not opened; copy it anew, or "
+            "save it anew as torch.save(model.state_dict(), FILE)"
         ) from error
     except Exception as error:  # whatever a reader makes of a damaged file
         raise CENetError(f"{path}: is damaged ({first_line(error)}); copy it anew") from error

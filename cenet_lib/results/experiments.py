@@ -13,7 +13,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import product
@@ -31,8 +31,9 @@ from ..files import atomic_file, write_csv
 from ..fusion import fusion_class, register_fusion
 from ..jobs import Outcome, run_each
 from ..metrics import TITLES
-from ..runs.folder import Run, is_finished
-from ..settings import TrainingSettings
+from ..runs.folder import Run, is_finished, read_config
+from ..runs.precision import settle_precision
+from ..settings import TrainingSettings, checked_settings
 from ..training import resume, train
 from .bootstrap import paired_difference
 from .plots import metric_by_variant, theme
@@ -209,9 +210,9 @@ def compare(
     varying = [name for name in axes if name != "seed"]
     targets = [run_folder(folder / "runs", settings, fingerprint, varying) for settings in grid]
     work = list(zip(grid, [target.resolve() for target in targets], strict=True))
+    outcomes = _train_all(corpus, source, _all_alike(work), workforce or Workforce(), report)
     rows, runs = [], []
-    for outcome in _train_all(corpus, source, work, workforce or Workforce(), report):
-        settings, _ = outcome.thing
+    for settings, outcome in zip(grid, outcomes, strict=True):
         row = {**{name: _value(settings, name) for name in varying}, "seed": settings.seed}
         if outcome.result is None:
             report(f"failed: {outcome.error}")
@@ -228,6 +229,29 @@ def compare(
         with atomic_file(folder / "comparison.png") as temporary:
             draw(table, varying).savefig(temporary, format="png", dpi=150)
     return Comparison(table, summary, varying)
+
+
+def _all_alike(
+    work: Sequence[tuple[TrainingSettings, Path]],
+) -> list[tuple[TrainingSettings, Path]]:
+    """Settle the precision once for all runs that leave it open: as the first that has begun."""
+    left_open = [(settings, folder) for settings, folder in work if settings.precision == "auto"]
+    if not left_open:
+        return list(work)
+    begun = [precision for _, folder in left_open if (precision := _precision_of(folder))]
+    precision = begun[0] if begun else settle_precision(left_open[0][0]).precision
+    return [
+        (replace(settings, precision=precision) if settings.precision == "auto" else settings, at)
+        for settings, at in work
+    ]
+
+
+def _precision_of(folder: Path) -> str | None:
+    """Return the precision of a run that has begun; whoever opens a damaged one says what it is."""
+    with suppress(CENetError):
+        settings = checked_settings(read_config(folder, "train it anew")["settings"], folder)
+        return None if settings.precision == "auto" else settings.precision
+    return None
 
 
 def _train_all(

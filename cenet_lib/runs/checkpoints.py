@@ -30,6 +30,7 @@ from safetensors import SafetensorError
 
 from ..errors import CENetError, first_line
 from ..files import read_json, sha256, write_json
+from ..terminal import as_argument
 from .manifest import MANIFEST, fault, write_manifest
 
 _STATE = "training.json"
@@ -186,7 +187,7 @@ def _one_error(folder: Path, checkpoint: Path) -> Iterator[None]:
     except (OSError, RuntimeError, SafetensorError, CENetError) as error:
         shutil.rmtree(checkpoint, ignore_errors=True)
         if _checkpoints(folder):
-            mend = f"go on with: python -m cenet_lib train --resume {folder}"
+            mend = f"go on with: python -m cenet_lib train --resume {as_argument(folder)}"
         else:
             mend = "train again: nothing was saved yet"
         raise CENetError(

@@ -20,25 +20,31 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
-import pandas as pd
 from filelock import FileLock, Timeout
 
 from ..corpora import load_corpus
 from ..corpus import Corpus
 from ..errors import CENetError, first_line
 from ..files import read_csv, read_json
-from ..model import CENet
-from ..processor import CENetProcessor
 from ..progress import quiet_transformers
+from ..terminal import as_argument
 from ..utterance import SPLITS
 from .manifest import MANIFEST, fault
+
+if TYPE_CHECKING:  # heavy: whoever looks at tables only need not wait for them
+    import pandas as pd
+
+    from ..model import CENet
+    from ..processor import CENetProcessor
 
 # Of the folder's layout. The first had no number and no manifest.
 VERSION = 2
 _MEND = "copy it anew from where it was whole, or train the run anew"
+# Endings of files beside a model that nothing reads: a hub's README.md, Windows' Thumbs.db.
+_NEVER_READ = {".md", ".ini", ".db", ".png", ".jpg", ".svg", ".html", ".log"}
 _TABLES = ("config.json", "metrics.json", "history.csv", "predictions.csv")
 
 
@@ -76,9 +82,9 @@ class Run:
             _check_files(self.folder)
             return
         if (self.folder / "config.json").is_file():
-            mend = f"go on with: python -m cenet_lib train --resume {self.folder}"
+            mend = f"go on with: python -m cenet_lib train --resume {as_argument(self.folder)}"
         else:
-            mend = f"train one with: python -m cenet_lib train --out {self.folder}"
+            mend = f"train one with: python -m cenet_lib train --out {as_argument(self.folder)}"
         raise CENetError(f"{self.folder}: is not a finished run (metrics.json is missing); {mend}")
 
     @cached_property
@@ -98,13 +104,17 @@ class Run:
         return metrics
 
     @cached_property
-    def history(self) -> pd.DataFrame:
-        """One row per epoch; NaN is "not defined"."""
+    def history(self) -> "pd.DataFrame":
+        """One row per epoch; NaN is "not defined".
+
+        The columns of train tell what the model said to each batch while it learned: before that
+        batch's step, and with dropout.
+        """
         path = self.folder / "history.csv"
         return _checked(path, read_csv(path), numbers=["epoch"])
 
     @cached_property
-    def predictions(self) -> pd.DataFrame:
+    def predictions(self) -> "pd.DataFrame":
         """Every utterance of the corpus with its label and prediction."""
         path = self.folder / "predictions.csv"
         texts = ["id", "split", "words"]
@@ -120,14 +130,18 @@ class Run:
         return table
 
     @cached_property
-    def processor(self) -> CENetProcessor:
+    def processor(self) -> "CENetProcessor":
         """The processor that the model was trained with."""
+        from ..processor import CENetProcessor  # heavy: torch and transformers
+
         with _one_error(self.folder / "model"):
             return CENetProcessor.from_pretrained(self.folder / "model")
 
     @cached_property
-    def model(self) -> CENet:
+    def model(self) -> "CENet":
         """The chosen checkpoint, in evaluation mode."""
+        from ..model import CENet  # heavy: torch and transformers
+
         where = self.folder / "model"
         with _one_error(where), quiet_transformers():
             return CENet.from_pretrained(where, local_files_only=True).eval()
@@ -146,7 +160,11 @@ def _check_files(folder: Path) -> None:
     there = files_of(folder)
     wrong = fault(folder, there)
     if wrong is None:
-        strange = there - set(read_json(folder / MANIFEST, _MEND))
+        strange = {
+            name
+            for name in there - set(read_json(folder / MANIFEST, _MEND))
+            if Path(name).suffix.lower() not in _NEVER_READ
+        }
         if strange:
             wrong = f"{min(strange)} does not belong to it"
     if wrong is not None:
@@ -295,8 +313,8 @@ def _source(folder: Path, corpus: Mapping[str, Any]) -> str:
 
 
 def _checked(
-    path: Path, table: pd.DataFrame, texts: list[str] | None = None, *, numbers: list[str]
-) -> pd.DataFrame:
+    path: Path, table: "pd.DataFrame", texts: list[str] | None = None, *, numbers: list[str]
+) -> "pd.DataFrame":
     """Return a table that has these columns, or say what it lacks."""
     missing = [name for name in [*(texts or []), *numbers] if name not in table]
     if missing:

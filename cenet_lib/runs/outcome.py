@@ -29,6 +29,7 @@ from ..processor import CENetProcessor
 from ..progress import quiet_transformers
 from ..results import plots
 from ..settings import TrainingSettings
+from ..terminal import as_argument
 from ..utterance import SPLITS, STREAMS
 from .checkpoints import TrainingState
 from .folder import VERSION, files_of, remember_source
@@ -93,6 +94,7 @@ def write_outcome(
     state: TrainingState,
     seconds: float,
     tracker: "WandbTracker | None" = None,
+    known: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
     """Write the results of the chosen weights; look at the test split for the first time.
 
@@ -112,6 +114,8 @@ def write_outcome(
         How long the training took.
     tracker : WandbTracker, optional
         What is told about the results as well.
+    known : mapping of id to features, optional
+        What the processor made of utterances for training.
 
     Raises
     ------
@@ -134,7 +138,7 @@ def write_outcome(
     """
     columns = ["id", "split", "words", "label", "prediction"]
     tables = [
-        predict(model, processor, utterances, progress=split).assign(split=split)
+        predict(model, processor, utterances, known=known, progress=split).assign(split=split)
         for split, utterances in corpus.splits.items()
         if len(utterances)
     ]
@@ -164,7 +168,7 @@ def _one_error(folder: Path) -> Iterator[None]:
     except (OSError, SafetensorError, CENetError) as error:
         raise CENetError(
             f"{folder}: the results could not be saved ({error}); make room on the disk, then go "
-            f"on with: python -m cenet_lib train --resume {folder}"
+            f"on with: python -m cenet_lib train --resume {as_argument(folder)}"
         ) from error
 
 

@@ -24,7 +24,8 @@ from ..corpus import Corpus
 from ..errors import CENetError
 from ..fusion import fusion_class
 from ..language.annotators import annotate_corpus, get_annotator
-from ..language.backbone import backbone_folder, encoder_layers, longest_text
+from ..language.backbone import encoder_layers, longest_text, padding_in_positions
+from ..language.place import backbone_folder
 from ..model import CENet
 from ..processor import CENetProcessor
 from ..progress import bar, quiet_transformers
@@ -33,6 +34,7 @@ from ..settings import TrainingSettings
 from ..utterance import SPLITS, STREAMS, Utterance
 from .batches import LengthGroupedBatches
 from .checkpoints import share_plain_weights
+from .precision import check_precision, settle_precision
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Training:
     Attributes
     ----------
     settings : TrainingSettings
-        What decides the run.
+        What decides the run; a precision that was left open is settled.
     corpus : Corpus
         The corpus as the model may see it: with the chosen streams, and annotated if asked for.
     processor : CENetProcessor
@@ -120,6 +122,7 @@ def prepare(corpus: Corpus, settings: TrainingSettings, *, progress: bool = Fals
     needed = ("train", "valid", "test") if settings.watch_test else ("train", "valid")
     _check_labels(corpus, needed)
     backbone_folder(settings.backbone)  # before what takes long
+    settings = settle_precision(settings)
     accelerator = make_accelerator(settings)
     seen = select_streams(corpus, settings)
     if settings.linguistic is not None:  # all at once: a sentence encoder likes batches
@@ -129,7 +132,7 @@ def prepare(corpus: Corpus, settings: TrainingSettings, *, progress: bool = Fals
     with quiet_transformers():
         processor, model = build(seen, settings)
     encoded = {
-        split: [{**processor(u), "id": u.id} for u in bar(utterances, f"encode {split}", progress)]
+        split: encode(processor, utterances, split, progress)
         for split, utterances in labelled.items()
     }
     _check_fit(settings.backbone, processor, model, encoded)
@@ -153,6 +156,23 @@ def prepare(corpus: Corpus, settings: TrainingSettings, *, progress: bool = Fals
         scheduler,
         batches,
     )
+
+
+def encode(
+    processor: CENetProcessor, utterances: Sequence[Utterance], split: str, progress: bool = False
+) -> list[dict[str, Any]]:
+    """Return what a processor makes of the utterances of a split, each with its ``id``.
+
+    Examples
+    --------
+    >>> from cenet_lib import Run, load_corpus
+    >>> train = load_corpus("data/mine").train
+    >>> encode(Run("runs/mine").processor, train, "train")[0]["id"] == train[0].id
+    True
+    """
+    total = len(utterances)
+    features = bar(processor.encoded(utterances), f"encode {split}", progress, total=total)
+    return [{**f, "id": u.id} for f, u in zip(features, utterances, strict=True)]
 
 
 def make_accelerator(settings: TrainingSettings) -> Accelerator:
@@ -181,32 +201,6 @@ def make_accelerator(settings: TrainingSettings) -> Accelerator:
     )
     share_plain_weights(accelerator)
     return accelerator
-
-
-def check_precision(settings: TrainingSettings) -> None:
-    """Raise a `CENetError` if the device cannot compute with the precision asked for.
-
-    Examples
-    --------
-    >>> check_precision(TrainingSettings(device="cpu", precision="fp16"))
-    Traceback (most recent call last):
-    cenet_lib.errors.CENetError: precision fp16 is not possible on this device (cpu); choose bf16 \
-or fp32, or a computer with a GPU
-    """
-    device = "cpu"
-    if settings.device != "cpu":
-        device = accelerate.PartialState().device.type
-    name, mend = settings.precision, "choose fp32"
-    if name == "fp16" and device != "cuda":
-        possible = device == "mps"
-        mend = "choose bf16 or fp32, or a computer with a GPU"
-    elif name == "bf16" and device == "cuda":
-        possible = torch.cuda.is_bf16_supported(including_emulation=False)
-        mend = "choose fp16 or fp32"
-    else:
-        possible = True
-    if not possible:
-        raise CENetError(f"precision {name} is not possible on this device ({device}); {mend}")
 
 
 def build(corpus: Corpus, settings: TrainingSettings) -> tuple[CENetProcessor, CENet]:
@@ -258,7 +252,7 @@ def _check_fit(
     model: CENet,
     encoded: Mapping[str, Sequence[Mapping[str, Any]]],
 ) -> None:
-    """Refuse a tokenizer that knows more pieces than the language model, and texts too long for it.
+    """Refuse a tokenizer of another language model, and texts too long for it.
 
     The default length gives way to a language model with fewer positions, unless a text needs them.
     """
@@ -268,6 +262,12 @@ def _check_fit(
         raise CENetError(
             f"{backbone}: its tokenizer has pieces up to "
             f"number {highest}, the language model knows {rows}; take both from the same place"
+        )
+    padding, pad = padding_in_positions(model.backbone), processor.tokenizer.pad_token_id
+    if padding not in (None, pad):
+        raise CENetError(
+            f"{backbone}: its tokenizer pads with number {pad}, but to the language model number "
+            f"{padding} is padding; take tokenizer, configuration and weights from the same place"
         )
     most, asked = longest_text(model.backbone), processor.max_length
     longest = max(len(f["input_ids"]) for features in encoded.values() for f in features)

@@ -34,12 +34,12 @@ def main(run: str) -> None:
         page = _open(browser, path, "light")
         page.locator(".finding button").click()
         page.locator(".sentence button", has_text="great").click()
-        _shoot(page, "section >> nth=1", "section >> nth=2", "inspector_codes.png")
+        _shoot(page, "Utterance and predictions", "Attention maps", "inspector_codes.png")
 
         page = _open(browser, path, "dark")
         page.locator("[data-view=frames]").click()
         page.locator(".finding button").click()
-        _shoot(page, "section >> nth=2", "section >> nth=3", "inspector_frames.png")
+        _shoot(page, "Attention maps", "Codes", "inspector_frames.png")
         browser.close()
 
 
@@ -51,9 +51,9 @@ def _open(browser, path: Path, scheme: str) -> Page:
 
 
 def _shoot(page: Page, first: str, last: str, name: str) -> None:
-    """Save the page from one element to another."""
+    """Save the page from one section to another."""
     page.mouse.move(0, 0)
-    boxes = [page.locator(selector).bounding_box() for selector in (first, last)]
+    boxes = [page.locator(f"section[aria-label='{s}']").bounding_box() for s in (first, last)]
     top = boxes[0]["y"] - MARGIN
     page.screenshot(
         path=HERE / name,

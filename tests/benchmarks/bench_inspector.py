@@ -50,14 +50,15 @@ CLICK = """async (element) => {
 def large_page(n_frames: int) -> str:
     """An exported page with one utterance of 50 words and some thousand frames per stream."""
     rng = np.random.default_rng(0)
-    from cenet_lib.inspector.pictures import FACE, VOICE
+    from cenet_lib.inspector.face import FACE
+    from cenet_lib.inspector.pictures import VOICE
 
     def stream(art):
         return {
             "codes": pack(np.repeat(rng.integers(0, CODES, n_frames // 4), 4), "u1"),
             "attention": pack(rng.dirichlet(np.ones(CODES + 1) / 4, WORDS + 1), "f2"),
             "padding": 0,
-            "film": pack(rng.integers(0, 60, (n_frames, len(art))), "i1"),
+            "looks": pack(rng.integers(0, 60, (n_frames, len(art))), "i1"),
         }
 
     def book(art):

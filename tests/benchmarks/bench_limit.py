@@ -9,10 +9,13 @@ is missing are the optimizer, embeddings, norms, activations, padding masks and 
 
 Two sizes are measured: MiniLM's (6 layers of 384) with the settings of `demo`, and RoBERTa-base's
 (12 layers of 768, random weights) with batches of 64. Both read sentences of `demo`. The step is
-`cenet_lib.training.train_epoch` as it stands; prediction is `cenet_lib.prediction.outputs`.
+`cenet_lib.training.train_epoch` as it stands; prediction is `cenet_lib.prediction.outputs`. Beside
+the share by the clock stands that of processor time, which depends less on what else the machine
+does.
+
 PyTorch's own counter says how many floating-point operations there are, and the products that this
 script records must add up to the same number. While they are recorded, self-attention is written
-out as products; in the measured step it is the fused kernel, which computes the same.
+out as products; in the measured step it is PyTorch's own function, which computes the same.
 
 With ``--profile``, the operators that take the most time in a step follow.
 """
@@ -28,11 +31,11 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from bench_step import WORDS, machine
+from bench_step import machine, roberta
 from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import RobertaConfig, RobertaModel
+from transformers import RobertaModel
 
 from cenet_lib import TrainingSettings, load_corpus
 from cenet_lib.prediction import outputs
@@ -42,7 +45,7 @@ from cenet_lib.runs.preparation import Training, prepare
 from cenet_lib.training import train_epoch
 
 PRODUCTS = {"mm": (0, 1), "addmm": (1, 2), "bmm": (0, 1), "baddbmm": (1, 2)}
-SIZES = {"MiniLM": (512, 32), "RoBERTa-base": (256, 64)}  # utterances, batch size
+SIZES = {"MiniLM": (256, 32), "RoBERTa-base": (128, 64)}  # utterances, batch size
 BEST_OF = 5
 
 
@@ -55,7 +58,12 @@ class Products(TorchDispatchMode):
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         name = function.overloadpacket.__name__
-        if name in PRODUCTS:
+        if name not in PRODUCTS:  # in inference, a layer is one operator that is made of others
+            with self:
+                parts = function.decompose(*args, **(kwargs or {}))
+            if parts is not NotImplemented:
+                return parts
+        else:
             left, right = (args[i] for i in PRODUCTS[name])
             key = tuple((tuple(x.shape), x.stride(), x.dtype) for x in (left, right))
             self.found[key] += 1
@@ -68,13 +76,13 @@ class Products(TorchDispatchMode):
             for ((left, *_), (right, *_)), n in self.found.items()
         )
 
-    def seconds(self) -> float:
-        """Return the time of all products, each at its best of several tries."""
-        return sum(n * _best(*key) for key, n in self.found.items())
+    def seconds(self) -> np.ndarray:
+        """Return the time of all products, each at its best of several tries; as `_best`."""
+        return sum((n * _best(*key) for key, n in self.found.items()), np.zeros(2))
 
 
-def _best(*factors: tuple) -> float:
-    """Return the shortest time of one product, in seconds."""
+def _best(*factors: tuple) -> np.ndarray:
+    """Return the shortest time of one product, in seconds by the clock and of the processors."""
     left, right = (
         torch.randn(1 + sum((n - 1) * s for n, s in zip(shape, stride)))
         .to(dtype)
@@ -83,10 +91,14 @@ def _best(*factors: tuple) -> float:
     )
     tries = []
     for _ in range(BEST_OF):
-        began = time.perf_counter()
+        began = _now()
         torch.matmul(left, right)
-        tries.append(time.perf_counter() - began)
-    return min(tries)
+        tries.append(_now() - began)
+    return np.min(tries, axis=0)
+
+
+def _now() -> np.ndarray:
+    return np.array([time.perf_counter(), time.process_time()])
 
 
 def make(size: str, precision: str, folder: Path) -> Training:
@@ -99,9 +111,10 @@ def make(size: str, precision: str, folder: Path) -> Training:
         backbone = str(folder / "roberta")
         if not Path(backbone).exists():
             torch.manual_seed(0)
-            config = RobertaConfig(vocab_size=WORDS, max_position_embeddings=514, type_vocab_size=1)
+            tokenizer = load_tokenizer("minilm")
+            config = roberta(tiny=False, pad_token_id=tokenizer.pad_token_id)
             RobertaModel(config, add_pooling_layer=False).save_pretrained(backbone)
-            load_tokenizer("minilm").save_pretrained(backbone)
+            tokenizer.save_pretrained(backbone)
     settings = TrainingSettings(backbone, batch_size=batch_size, device="cpu", precision=precision)
     return prepare(corpus, settings)
 
@@ -128,32 +141,36 @@ def written_out(training: Training) -> Iterator[None]:
     model.set_attn_implementation("sdpa")
 
 
-def measure(training: Training, do: Callable, rounds: int) -> tuple[list[float], list[float], int]:
-    """Return seconds of each round, of the products in each round, and their operations."""
+def measure(training: Training, do: Callable, rounds: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return seconds of each round, of the products in each round, and their operations.
+
+    Seconds are of the clock and of the processors: (rounds, 2).
+    """
     products = Products()
-    with written_out(training):
-        with FlopCounterMode(display=False) as counter:
-            do(training)
-        with products:
-            do(training)
+    with written_out(training), FlopCounterMode(display=False) as counter, products:
+        do(training)
     counted, own = counter.get_total_flops(), products.flops()
     if abs(counted - own) > 0.01 * counted:
         raise SystemExit(f"the products make {own:.3e} operations, PyTorch counts {counted:.3e}")
     do(training)  # warm up
     took, limit = [], []
     for _ in range(rounds):
-        began = time.perf_counter()
+        began = _now()
         do(training)
-        took.append(time.perf_counter() - began)
+        took.append(_now() - began)
         limit.append(products.seconds())
-    return took, limit, counted
+    return np.array(took), np.array(limit), counted
+
+
+def _spread(shares: np.ndarray) -> str:
+    return f"{np.median(shares):.2f} ({shares.min():.2f} to {shares.max():.2f})"
 
 
 def main(rounds: int = 3, threads: int = 2, *, profiled: bool = False) -> None:
     torch.set_num_threads(threads)
     print(f"{machine()}; {threads} threads; medians of {rounds} rounds (lowest to highest)\n")
-    print("| size | what | precision | samples/s | GFLOP/s | limit, GFLOP/s | share reached |")
-    print("|---|---|---|---|---|---|---|")
+    heads = "samples/s", "GFLOP/s", "limit, GFLOP/s", "share reached", "share of CPU time"
+    print("| size | what | precision |", " | ".join(heads), "|\n|---|---|---" + "|---" * 5 + "|")
     with tempfile.TemporaryDirectory() as folder:
         for size, (n, _) in SIZES.items():
             for precision in ("fp32", "bf16"):
@@ -161,12 +178,12 @@ def main(rounds: int = 3, threads: int = 2, *, profiled: bool = False) -> None:
                 for what, do in (("step", step), ("predict", predict)):
                     samples = n if what == "step" else len(training.encoded["valid"])
                     took, limit, flops = measure(training, do, rounds)
-                    shares = np.divide(limit, took)
+                    clock, of_limit = np.median(took[:, 0]), np.median(limit[:, 0])
                     print(
-                        f"| {size} | {what} | {precision} | {samples / np.median(took):.1f} "
-                        f"| {flops / np.median(took) / 1e9:.0f} "
-                        f"| {flops / np.median(limit) / 1e9:.0f} | {np.median(shares):.2f} "
-                        f"({shares.min():.2f} to {shares.max():.2f}) |",
+                        f"| {size} | {what} | {precision} | {samples / clock:.1f} "
+                        f"| {flops / clock / 1e9:.0f} | {flops / of_limit / 1e9:.0f} "
+                        f"| {_spread(limit[:, 0] / took[:, 0])} "
+                        f"| {_spread(limit[:, 1] / took[:, 1])} |",
                         flush=True,
                     )
                 if profiled:

@@ -1,86 +1,81 @@
 """Half precision and torch.compile: samples per second, and the loss beside that of fp32.
 
-    python tests/benchmarks/bench_precision.py [steps] [layers] [device]
+    python tests/benchmarks/bench_precision.py [steps] [--device cpu] [--tiny]
 
-RoBERTa-base's shape with random weights (12 layers; 2 at least, for a trial), SentiLARE's
-embeddings, batches of 64 utterances of MOSI-like length with 500 frames per stream, as in
-`bench_step.py`. All ways start from the same weights and take the same batches; dropout is off, so
-that their losses can be compared step by step. The device is a GPU where there is one. Every batch
-is padded to 50 pieces, so that `torch.compile` meets one shape; the first steps, in which it
-compiles, are not timed.
+RoBERTa-base's shape with random weights, SentiLARE's embeddings, batches of 64 utterances of
+MOSI-like length with 500 frames per stream, as in `bench_step.py`. All ways start from the same
+weights and take the same batches; dropout is off, so that their losses can be compared step by
+step. The device is a GPU where there is one. Every batch is padded to 50 pieces, so that
+`torch.compile` meets one shape; the first steps, in which it compiles, are not timed. With an
+NVIDIA GPU, fp32 is measured without TF32 and with it. Each way is trained by itself, so on a busy
+machine the ratios say less than the spread does.
+
+``--tiny`` tries the script out, with two layers of 64 and batches of 8; its figures mean nothing.
 """
 
 import copy
-import sys
 import time
+from statistics import median
 
 import torch
-from bench_step import WORDS, B, batches, epoch, machine
-from transformers import RobertaConfig
+from bench_step import B, batches, command_line, epoch, machine, roberta, wait
 
 from cenet_lib.model import CENet, CENetConfig
 
 WARM = 3  # steps that are not timed
-WAYS = {
-    "fp32": (torch.float32, False),
-    "fp32, compiled": (torch.float32, True),
-    "bf16": (torch.bfloat16, False),
-    "bf16, compiled": (torch.bfloat16, True),
+WAYS = {  # in which numbers; whether fp32 may be rounded to TF32; whether compiled
+    "fp32": (torch.float32, False, False),
+    "fp32, TF32": (torch.float32, True, False),
+    "fp32, compiled": (torch.float32, False, True),
+    "bf16": (torch.bfloat16, False, False),
+    "bf16, compiled": (torch.bfloat16, False, True),
 }
 
 
-def run(model: CENet, data: list[dict], dtype: torch.dtype, compiled: bool, device: torch.device):
-    """Train a copy of the model; return the seconds per step and the loss of each step."""
-    model = copy.deepcopy(model).to(device).train()
+def run(model: CENet, data: list[dict], way: str) -> tuple[list[float], list[float]]:
+    """Train a copy of the model; return the seconds of each step and the loss of each step."""
+    dtype, rounded, compiled = WAYS[way]
+    torch.backends.cuda.matmul.allow_tf32 = rounded
+    device = model.device
+    model = copy.deepcopy(model).train()
     call = torch.compile(model) if compiled else model
     optimizer = torch.optim.AdamW(model.parameters(), lr=6e-5, weight_decay=0.0, fused=True)
-    losses, began = [], 0.0
-    for step, batch in enumerate(data):
-        if step == WARM:
-            _wait(device)
-            began = time.perf_counter()
+    losses, times = [], []
+    for batch in data:
+        wait(device)
+        began = time.perf_counter()
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
             loss = call(**batch).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 2.0)
         optimizer.step()
         optimizer.zero_grad()
-        losses.append(loss.detach())
-    _wait(device)
-    seconds = (time.perf_counter() - began) / (len(data) - WARM)
-    return seconds, [loss.item() for loss in losses]
+        wait(device)
+        times.append(time.perf_counter() - began)
+        losses.append(loss.item())
+    return times[WARM:], losses
 
 
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-
-
-def main(steps: int = 30, layers: int = 12, name: str = "") -> None:
+def main(steps: int, device: torch.device, tiny: bool) -> None:
     """Measure all ways on the same batches, and print two tables."""
-    device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
-    gpu = f"{torch.cuda.get_device_name()}, " if device.type == "cuda" else ""
-    print(f"{gpu}{machine()}; {steps} steps of {B}; {layers} layers\n")
+    size = 8 if tiny else B
+    print(f"{machine(device)}; {steps} steps of {size}\n")
     torch.manual_seed(0)
-    backbone = RobertaConfig(
-        vocab_size=WORDS,
-        max_position_embeddings=514,
-        type_vocab_size=1,
-        num_hidden_layers=layers,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-    )
-    model = CENet(CENetConfig.published(backbone=backbone, head_dropout=0.0))
+    backbone = roberta(tiny, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    model = CENet(CENetConfig.published(backbone=backbone, head_dropout=0.0)).to(device)
     fixed = [
-        {n: x.to(device) for n, x in batch.items() if not n.endswith("_codes")}
-        for batch in batches(epoch(), "fixed")
+        {name: x for name, x in batch.items() if not name.endswith("_codes")}
+        for batch in batches(epoch(), "fixed", size, device)
     ]
     data = [fixed[step % len(fixed)] for step in range(steps + WARM)]
-    found = {way: run(model, data, *how, device) for way, how in WAYS.items()}
-    plain = found["fp32"][0]
-    print("| way | samples/s | ratio |\n|---|---|---|")
-    for way, (seconds, _) in found.items():
-        print(f"| {way} | {B / seconds:.1f} | {plain / seconds:.2f} |")
+    ways = [way for way in WAYS if device.type == "cuda" or "TF32" not in way]
+    found = {way: run(model, data, way) for way in ways}
+    plain = median(found["fp32"][0])
+    print("| way | samples/s, median (slowest to fastest step) | ratio |\n|---|---|---|")
+    for way, (times, _) in found.items():
+        middle, fast, slow = median(times), min(times), max(times)
+        speeds = f"{size / middle:.1f} ({size / slow:.1f} to {size / fast:.1f})"
+        print(f"| {way} | {speeds} | {plain / middle:.2f} |")
     print("\n| step |", " | ".join(f"loss, {way}" for way in found), "|")
     print("|---" * (len(found) + 1) + "|")
     for step in range(0, len(data), max(1, len(data) // 8)):
@@ -88,4 +83,8 @@ def main(steps: int = 30, layers: int = 12, name: str = "") -> None:
 
 
 if __name__ == "__main__":
-    main(*(int(a) for a in sys.argv[1:3]), *sys.argv[3:4])
+    parser = command_line(__doc__.splitlines()[0])
+    parser.add_argument("steps", type=int, nargs="?", default=30)
+    options = parser.parse_args()
+    best = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    main(options.steps, options.device or best, options.tiny)

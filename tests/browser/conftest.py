@@ -6,11 +6,13 @@ import subprocess
 import sys
 import time
 import urllib.request
+import wave
 from contextlib import contextmanager
 from pathlib import Path
 from socket import socket
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from inspected import make_inspected_run
 
@@ -50,6 +52,42 @@ def browser():
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def camera_browser(browser, tmp_path_factory):
+    """A browser before whose camera a bar moves, and into whose microphone a tone is played."""
+    folder = tmp_path_factory.mktemp("camera")
+    write_camera(folder / "camera.y4m")
+    write_microphone(folder / "microphone.wav")
+    fake = [
+        *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
+        f"--use-file-for-fake-video-capture={folder / 'camera.y4m'}",
+        f"--use-file-for-fake-audio-capture={folder / 'microphone.wav'}",
+    ]
+    other = browser.browser_type.launch(executable_path=chromium(), args=[*FLAGS, *fake])
+    yield other
+    other.close()
+
+
+def write_camera(path, size=(160, 120), n_frames=30):
+    """Write a second of film, raw: a bar that moves from left to right."""
+    width, height = size
+    grey = np.full((height // 2, width // 2), 128, np.uint8).tobytes()
+    with path.open("wb") as file:
+        file.write(f"YUV4MPEG2 W{width} H{height} F30:1 Ip A1:1 C420jpeg\n".encode())
+        for i in range(n_frames):
+            picture = np.full((height, width), 40, np.uint8)
+            picture[:, i * width // n_frames :][:, :20] = 220
+            file.write(b"FRAME\n" + picture.tobytes() + grey + grey)
+
+
+def write_microphone(path, rate=48_000, pitch=220.0):
+    """Write a second of a tone."""
+    samples = 8000 * np.sin(2 * np.pi * pitch * np.arange(rate) / rate)
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, rate, rate, "NONE", ""))
+        file.writeframes(samples.astype("<i2").tobytes())
 
 
 class Watched:

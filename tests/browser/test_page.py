@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from cenet_lib import AttentionInspector, Corpus, Run
+from cenet_lib.inspector.face import FACE, face_curves
 from cenet_lib.inspector.page import page_module
-from cenet_lib.inspector.pictures import FACE, face_curves, wave
+from cenet_lib.inspector.pictures import wave
 from cenet_lib.utterance import STREAMS
 
 # Three digits are shown of what a page keeps in float16: 0.1495 may become 0.150.

@@ -1,10 +1,13 @@
 """Whatever is wrong with a file, the user gets one error that helps, and no half-written output."""
 
+import bz2
+import lzma
 import os
 import pickle
 import sys
 import tempfile
 import zipfile
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -269,6 +272,14 @@ def replace(file, name, value):
     file[name] = value
 
 
+def in_milliseconds(number):
+    def edit(file, root):
+        for entry in file[f"{root}/data"].values():
+            replace(entry, "intervals", entry["intervals"][()] * 1000)
+
+    return edit_sequence(number, edit)
+
+
 def rewrite(name, edit):
     def write(folder):
         path = folder / name
@@ -324,6 +335,9 @@ CASES = {
         [".npz", "give the whole data set"],
     ),
     "a gzip archive": (raw(b"\x1f\x8b\x08" + bytes(40)), ["gzip archive", "unpack it"]),
+    "compressed by bzip2": (raw(bz2.compress(MAG)), ["bzip2", "unpack it"]),
+    "compressed by xz": (raw(lzma.compress(MAG)), ["xz", "unpack it"]),
+    "compressed by joblib": (raw(zlib.compress(MAG)), ["zlib", "save it anew with pickle.dump"]),
     "a pointer of Git LFS": (
         raw(b"version https://git-lfs.github.com/spec/v1\n"),
         ["git lfs pull"],
@@ -340,6 +354,28 @@ CASES = {
     "one part, and one by another name": (
         change(files.mag, lambda d: {"train": d["train"], "tset": d["test"]}),
         ["no valid split", "expected the keys", "'tset'"],
+    ),
+    "one part, and one by another name in a tuple": (
+        change(files.mag, lambda d: {"test": d["test"], "unseen": tuple(d["dev"])}),
+        ["no train split", "expected the keys", "'unseen'"],
+    ),
+    "one part, and one by another name with fewer columns": (
+        change(
+            files.mmsa,
+            lambda d: {
+                "train": d["train"],
+                "tst": {k: d["test"][k] for k in ("raw_text", "vision", "audio", "id")},
+            },
+        ),
+        ["no valid split", "expected the keys", "'tst'"],
+    ),
+    "one split by a text and by bytes": (
+        change(files.mag, lambda d: {b"train": d["train"], **d}),
+        ["two train splits", "remove one"],
+    ),
+    "one split in capitals and in small letters": (
+        change(files.mag, lambda d: {**d, "TRAIN": d["train"]}),
+        ["two train splits", "remove one"],
     ),
     "no test split": (
         change(files.mag, lambda d: d.pop("test") and None),
@@ -459,6 +495,10 @@ CASES = {
     "a label too large": (
         change(files.mag, lambda d: first(d, "label", 4.0)),
         [f"train segment {ID}", "outside [-3, 3]", "rescale"],
+    ),
+    "a label a little too large": (
+        change(files.mag, lambda d: first(d, "label", np.float32(3.0000002))),
+        [f"train segment {ID}", "the label 3.00000023842 is outside [-3, 3]", "rescale"],
     ),
     "a label of one modality a text": (
         change(files.mmsa, column("regression_labels_T", ["0", "0", "0"])),
@@ -581,6 +621,10 @@ CASES = {
     "two candidates and a sequence": (
         folder_of(a_dot_pkl=files.mag(), b_dot_pkl=files.cenet(), c_dot_csd=b"\x89HDF\r\n\x1a\n"),
         ["a.pkl or b.pkl", "path of one"],
+    ),
+    "two splits of three": (
+        folder_of(train_dot_pkl=files.misa("train"), test_dot_pkl=files.misa("test")),
+        ["no file of the valid split beside test.pkl and train.pkl", "path of the one file"],
     ),
     "three splits of three data sets": (
         folder_of(
@@ -708,6 +752,22 @@ CASES = {
             lambda path: (path / "other.csd").write_bytes((path / "sequence_1.csd").read_bytes())
         ),
         ["other.csd and sequence_1.csd", "visual", "leave one"],
+    ),
+    "a sequence in milliseconds": (
+        change_csd(in_milliseconds(1)),
+        ["sequence_1.csd", "none of its rows", "sequence_3.csd", "times in seconds"],
+    ),
+    "a sequence of other recordings": (
+        change_csd(
+            edit_sequence(
+                2,
+                lambda file, root: [
+                    file.move(f"{root}/data/{name}", f"{root}/data/x{name}")
+                    for name in list(file[f"{root}/data"])
+                ],
+            )
+        ),
+        ["sequence_2.csd", "none of its rows", "the same names of recordings"],
     ),
     "a truncated sequence": (
         change_csd(rewrite("sequence_2.csd", lambda content: cut(content, 0.5))),

@@ -127,6 +127,33 @@ def ordered(data):
     return defaultdict(list, found)
 
 
+def called(data, *names):
+    """The same splits by other names."""
+    return dict(zip(names, data.values(), strict=True))
+
+
+def in_tuples(data):
+    """The same segments in tuples, with ids that stand alone in lists and arrays."""
+    return {
+        name: tuple((parts, label, [np.array(id)]) for parts, label, id in segments)
+        for name, segments in data.items()
+    }
+
+
+def turned_round(folder):
+    """Sequences whose rows do not stand in the order of time."""
+    path = folder / "mosi"
+    files.write_csd(path)
+    for number in range(3):
+        with h5py.File(path / f"sequence_{number}.csd", "r+") as file:
+            for entry in file[next(iter(file))]["data"].values():
+                for name in ("features", "intervals"):
+                    rows = entry[name][()]
+                    del entry[name]
+                    entry[name] = rows[::-1]
+    return path
+
+
 PLAIN_ID = "{video}[{number}]"
 FORMATS = {
     "CENet": (pickled(files.cenet), "CENet pickle", "{video}[{number}]"),
@@ -218,6 +245,18 @@ FORMATS = {
         "MAG pickle",
         PLAIN_ID,
     ),
+    "MAG, other names of splits": (
+        pickled(lambda: called(files.mag(), "TRAIN", "Validation", b"Test")),
+        "MAG pickle",
+        PLAIN_ID,
+    ),
+    "MAG, in tuples": (pickled(lambda: in_tuples(files.mag())), "MAG pickle", PLAIN_ID),
+    "MISA, validation": (
+        misa_folder(("Train", "validation", "TEST")),
+        "MISA pickle",
+        PLAIN_ID,
+    ),
+    "MultimodalSDK, not in the order of time": (turned_round, csd.FORM, PLAIN_ID),
     "MultimodalSDK": (csd_folder(False), csd.FORM, "{video}[{number}]"),
     "MultimodalSDK, aligned": (csd_folder(True), csd.FORM, "{video}[{number}]"),
 }
@@ -383,6 +422,19 @@ def test_sims_labels_and_words(tmp_path):
         load_corpus(files.write_pickle(path, data))
 
 
+@pytest.mark.parametrize(
+    ("highest", "n", "said"), [(1.0, 40, True), (1.2, 40, False), (1.0, 9, False)]
+)
+def test_labels_that_all_lie_within_one_are_remarked(tmp_path, highest, n, said):
+    """A file that does not say that it is CH-SIMS would be measured as MOSI is."""
+    (parts, _, _), labels = files.mag()["train"][0], np.linspace(-1, highest, n)
+    data = {"test": [(parts, label, f"v{i}") for i, label in enumerate(labels)]}
+    path = files.write_pickle(tmp_path / "mag.pkl", data)
+    notes = load_corpus(path).provenance.get("notes", [])
+    assert [note.startswith("no label is beyond ±1") for note in notes] == [True] * said
+    assert "notes" not in load_corpus(path, label_range=(-2, 2)).provenance
+
+
 def test_words_of_a_text():
     assert words_of("GREAT", "here") == ["GREAT"]
     assert words_of("don't  stop\nnow!", "here") == ["don't", "stop", "now!"]
@@ -402,6 +454,18 @@ def test_words_of_a_text():
     assert words_of(["喜欢", "电影"], "here") == ["喜欢", "电影"]  # somebody has cut it
     assert words_of("[CLS]不错[SEP]", "here") == ["[CLS]", "不", "错", "[SEP]"]
     assert words_of([b"caf\xc3\xa9", b"caf\xe9"], "here") == ["café", "café"]
+
+
+def test_what_is_no_part_of_a_text_is_left_out(tmp_path):
+    """The mark of the byte order before the first text of a file; and a text of nothing."""
+    data = files.mmsa(list)
+    data["train"]["raw_text"][:2] = ["\ufeffso good", b"\xef\xbb\xbfso good"]
+    data["train"]["id"][0] = "\ufeffv$_$0"
+    data["train"]["raw_text"][2] = np.str_("")
+    corpus = load_corpus(files.write_pickle(tmp_path / "mmsa.pkl", data))
+    assert corpus.train[0].words == corpus.train[1].words == ("so", "good")
+    assert corpus.train[0].id == "v$_$0"
+    assert corpus.provenance["segments_left_out"] == {"no words": 1}
 
 
 # Words that nobody said.
@@ -465,6 +529,40 @@ def test_a_folder_says_which_files_it_did_not_use(tmp_path):
     assert corpus.provenance["notes"] == [
         f"sequence_{number}.csd is not used, the pickles beside it are" for number in range(4)
     ]
+
+
+@pytest.mark.parametrize("data", [files.mag, files.mmsa])
+def test_a_part_beside_the_three_is_named(tmp_path, data):
+    built = data()
+    names = {"vision": ["AU1", "AU2"], "audio": ["F0"]}
+    more = {"test2": built["test"], "names": names, "sizes": [5, 4], "empty": [], "config": {}}
+    corpus = load_corpus(files.write_pickle(tmp_path / "data.pkl", {**built, **more}))
+    assert len(corpus) == len(files.segments())
+    assert corpus.provenance["notes"] == [
+        "'test2' is not used: it is none of train, valid and test"
+    ]
+    del more["test2"]
+    alone = load_corpus(files.write_pickle(tmp_path / "new.pkl", {"test": built["test"], **more}))
+    assert len(alone) == len(alone.test) == len(files.of("test"))
+
+
+@pytest.mark.parametrize("labels", [True, False])
+def test_the_columns_of_one_part_without_its_name(tmp_path, labels):
+    """As in one of MMSA's files per split, alone."""
+    columns = files.mmsa(list)["train"]
+    if not labels:
+        del columns["regression_labels"]
+    corpus = load_corpus(files.write_pickle(tmp_path / "train.pkl", columns))
+    wanted = {MMSA_ID.format(video=s.video, number=s.number): s for s in files.of("train")}
+    assert {u.id for u in corpus} == set(wanted)
+    for u in corpus:
+        assert np.array_equal(u.visual, wanted[u.id].visual)
+        assert u.label == (wanted[u.id].label if labels else None)
+    if labels:
+        assert corpus.provenance["split"].startswith("by video")
+    else:
+        assert len(corpus.test) == len(wanted)
+        assert corpus.provenance["notes"] == ["the file has no regression_labels"]
 
 
 def test_the_readmes_table_of_forms_is_the_readers():

@@ -2,13 +2,12 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from collections import namedtuple
 
 import corpus_files as files
 import h5py
 import numpy as np
+import processes
 import pytest
 from small import make_backbone
 
@@ -36,13 +35,7 @@ def pipe_in(folder, name):
 def test_a_pipe_as_a_corpus_is_refused_at_once(tmp_path, name):
     """In a process of its own: if it were opened, it would wait for ever."""
     pipe = pipe_in(tmp_path, name)
-    done = subprocess.run(
-        [sys.executable, "-m", "cenet_lib", "data", "info", str(pipe)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = processes.command("data", "info", str(pipe))
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert f"{pipe}: is no regular file" in line

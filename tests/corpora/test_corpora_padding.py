@@ -212,6 +212,29 @@ def test_a_negative_length_is_refused(tmp_path):
         collector.add("train", "v", ["so"], rows, rows, 1.0)
 
 
+@pytest.mark.parametrize("with_tokens", [True, False])
+@pytest.mark.parametrize(("n", "lost"), [(8, 0.4), (60, 0.6), (200, 0.6)])
+def test_cls_is_told_from_lost_faces_however_many_are_lost(tmp_path, n, lost, with_tokens):
+    """[CLS] and [SEP] around frames of which most are zero; without them, the same frames."""
+    rng, wanted, made = np.random.default_rng(0), {}, []
+    for number, length in enumerate(rng.integers(2, 10, n)):
+        rows = frames(int(length), 3, number) * (rng.random((length, 1)) >= lost)
+        made.append(rows)
+        seen = np.flatnonzero(rows.any(axis=1))
+        # zero rows at the end are as [SEP] and padding are
+        wanted[f"v{number}$_$0"] = rows[: seen[-1] + 1 if len(seen) else 0]
+    columns = {
+        "id": list(wanted),
+        "raw_text": [" ".join(["word"] * len(rows)) for rows in made],
+        "vision": np.stack([padded(tokens(r) if with_tokens else r, front=False) for r in made]),
+        "audio": np.ones((n, 2, 4)),
+        "regression_labels": [0.5] * n,
+    }
+    corpus = load_corpus(files.write_pickle(tmp_path / "feature.pkl", {"test": columns}))
+    for utterance in corpus:
+        np.testing.assert_array_equal(utterance.visual, np.float32(wanted[utterance.id]))
+
+
 def test_no_padding_stays_where_both_ends_typically_have_one_zero_row():
     segments = [Edges(1, 1, 9, 4), Edges(1, 1, 9, 4), Edges(1, 5, 9, 1)]
     assert layout_of(segments) == Layout(front=1, end=None)

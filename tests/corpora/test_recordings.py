@@ -51,6 +51,13 @@ FORMS = {  # what an id looks like, with a clip's number k, and seconds s to e: 
     "{v}_{a}_{b}": "video_start_end",
     "{v}-{s}-{e}": "video_start_end",
     "{v}_{s}-{e}": "video_start_end",
+    "{v}_00:00:{a:02d}_00:00:{b:02d}": "video_start_end",
+    "{v}_{a},5_{b},25": "video_start_end",
+    "{v}[{k}][0]": "video[clip]",
+    "{v}({a},{b})": "video(clip)",
+    "{v}_{k}.mp4.npy": "video_clip",
+    "b'{v}[{k}]'": "video[clip]",
+    '"{v}_{k}"': "video_clip",
     "{k}_{v}": "clip_video",
     "{k}-{v}": "clip_video",
     "{v}{k}": "video and clip without a separator",
@@ -233,6 +240,20 @@ def test_a_file_without_splits_is_split_by_recordings(tmp_path):
     homes = {u.video: split for split, u in corpus.items()}
     assert all(homes[u.video] == split for split, u in corpus.items())
     assert corpus.provenance["video_from"] == "x(.)"
+
+
+def test_one_recording_alone_is_split_by_segment_and_that_is_said(tmp_path):
+    """By video, all would be in train, and nothing could be trained."""
+    segment = files.misa("train")[0]
+    data = [(segment[0], segment[1], f"film_{k}") for k in range(10)]
+    corpus = load_corpus(files.write_pickle(tmp_path / "mine.pkl", data))
+    assert {split: len(part) for split, part in corpus.splits.items()} == {
+        "train": 6,
+        "valid": 2,
+        "test": 2,
+    }
+    assert corpus.provenance["split"].startswith("by segment, for all are of one video, 60")
+    assert "1 recording is in train and valid and test, such as 'film'" in problems(corpus)[0]
 
 
 def test_recordings_that_a_file_names_are_kept(tmp_path):

@@ -121,6 +121,16 @@ def test_packages_that_are_only_for_tests_are_not_asked_for(monkeypatch):
     assert list(check._packages()) == []
 
 
+def test_what_films_need_may_be_missing(monkeypatch):
+    declared = ["no-such-package>=1; extra == 'video'", "numpy>=1; extra == 'video'"]
+    monkeypatch.setattr(check, "requires", lambda _: declared)
+    missing, fine = check._packages()
+    assert missing.ok is None
+    assert missing.what == "no-such-package, which films of your own need, is missing"
+    assert missing.mend == "pip install -r requirements.txt"
+    assert fine.ok
+
+
 def test_a_local_build_satisfies_its_version(monkeypatch):
     monkeypatch.setattr(check, "requires", lambda _: ["torch>=2.6"])
     monkeypatch.setattr(check, "version", lambda _: "2.13.0+cpu")

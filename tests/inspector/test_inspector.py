@@ -20,7 +20,8 @@ from cenet_lib import (
     load_corpus,
 )
 from cenet_lib.__main__ import main
-from cenet_lib.inspector.pictures import Activations, caption, drawable, face_curves
+from cenet_lib.inspector.face import face_curves
+from cenet_lib.inspector.pictures import Activations, caption, drawable
 from cenet_lib.inspector.records import (
     Subject,
     attention_on_cues,
@@ -159,9 +160,9 @@ def test_the_record_holds_four_predictions_and_what_the_page_needs(subject, corp
     attention = torch.tensor(unpack(visual["attention"]))
     spread = expand_attention(torch.tensor(codes.astype(int)), attention)
     assert spread.sum(1) == pytest.approx(1, abs=1e-5)
-    film = unpack(visual["film"])
-    assert film.shape == (len(codes), len(drawable(corpus.feature_names["visual"], "visual")))
-    assert film.max() == 100
+    looks = unpack(visual["looks"])
+    assert looks.shape == (len(codes), len(drawable(corpus.feature_names["visual"], "visual")))
+    assert looks.max() == 100
 
 
 def test_effects_are_predictions_without_a_codes_frames(subject, corpus):
@@ -404,12 +405,12 @@ def test_a_page_of_some_utterances_takes_the_most_moved(inspector, tmp_path):
     assert not (tmp_path / "other.html").exists()
 
 
-def test_a_page_that_grows_too_large_leaves_the_film_out(inspector, tmp_path, monkeypatch):
+def test_a_page_that_grows_too_large_leaves_the_frames_looks_out(inspector, tmp_path, monkeypatch):
     monkeypatch.setattr("cenet_lib.inspector.widget._LARGEST_PAGE", 1000)
     inspector.to_html(tmp_path / "page.html", 2)
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.S)[1])
-    assert data["records"][inspector.utterance]["subjects"][0]["visual"]["film"] is None
+    assert data["records"][inspector.utterance]["subjects"][0]["visual"]["looks"] is None
 
 
 def test_pictures_for_papers(inspector, tmp_path):
@@ -450,7 +451,7 @@ def test_real_mosi_without_channel_names_shows_its_codes_as_bars(test_data, tmp_
     inspector = AttentionInspector(model.eval(), processor, corpus)
     book = inspector._corpus["vocabularies"][0]["visual"]
     assert (book["art"], len(book["names"])) == ([], 47)
-    assert inspector._record["subjects"][0]["visual"]["film"] is None
+    assert inspector._record["subjects"][0]["visual"]["looks"] is None
     assert inspector._effects["subjects"][0]["visual"]["cues"] is None
     inspector.to_html(tmp_path / "mosi.html", 3)
     inspector.to_png(tmp_path / "mosi.png")

@@ -43,32 +43,34 @@ def test_the_types_of_the_page_fit():
 
 
 def test_every_module_is_joined_below_those_that_it_imports():
-    assert sorted(page.MODULES) == sorted(file.stem for file in SOURCES.glob("*.js"))
-    for position, name in enumerate(page.MODULES):
-        above = set(page.MODULES[:position])
-        assert set(IMPORTS.findall(source(name))) <= above, name
+    assert {*page.MODULES, *page.RECORDER} == {file.stem for file in SOURCES.glob("*.js")}
+    for modules in (page.MODULES, page.RECORDER):
+        for position, name in enumerate(modules):
+            assert set(IMPORTS.findall(source(name))) <= set(modules[:position]), name
 
 
-def test_modules_may_be_joined_because_no_name_is_taken_twice():
+@pytest.mark.parametrize("modules", [page.MODULES, page.RECORDER], ids=["inspector", "recorder"])
+def test_modules_may_be_joined_because_no_name_is_taken_twice(modules):
     owners = {}
-    for name in page.MODULES:
+    for name in modules:
         for several, one in DECLARED.findall(source(name)):
             for declared in re.findall(r"\w+", several or one):
                 assert owners.setdefault(declared, name) == name, declared
-    assert len(owners) > 100  # the search finds them
+    assert len(owners) > 3 * len(modules)  # the search finds them
 
 
 def test_one_text_exports_the_widget_and_imports_nothing():
     text = page.page_module()
-    lines = re.findall(r"^(?:import|export)\b.*$", text, re.MULTILINE)
-    assert lines == ["export default { render };"]
+    for joined in (text, page.page_module(page.RECORDER)):
+        lines = re.findall(r"^(?:import|export)\b.*$", joined, re.MULTILINE)
+        assert lines == ["export default { render };"]
     assert "function mount(" in text
     style = re.search(r'^const STYLE = (".*");$', text, re.MULTILINE)
     assert json.loads(style[1]) == (SOURCES / "page.css").read_text(encoding="utf-8")
 
 
 def test_nothing_can_be_read_as_markup():
-    text = page.page_module()
+    text = page.page_module() + page.page_module(page.RECORDER)
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|</script", text)
 
 

@@ -515,6 +515,11 @@ def test_the_ids_of_the_file_are_a_choice_of_their_own():
         assert "offline, sentiwordnet or stanford" in str(caught.value)
 
 
+def test_a_log_file_keeps_no_bar(capsys):
+    annotate_corpus(small_corpus(), OFFLINE, progress=True)
+    assert capsys.readouterr().err == ""
+
+
 def test_an_annotator_that_likes_all_at_once_is_called_once():
     class Slow(OfflineAnnotator):
         name, likes_all_at_once, calls = "slow", True, 0

@@ -28,15 +28,15 @@ from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttenti
 from transformers.models.bert.modeling_bert import BertLayer
 
 from cenet_lib.errors import CENetError
+from cenet_lib.language import place
 from cenet_lib.language.backbone import (
     after_attention,
     encoder_layers,
-    hub_answers,
     keep_first_token,
     load_backbone,
-    resolve_backbone,
 )
 from cenet_lib.language.packaged import packaged_minilm
+from cenet_lib.language.place import check_backbone, resolve_backbone
 from cenet_lib.language.probe import probe
 from cenet_lib.model import CENet, CENetConfig
 
@@ -393,7 +393,6 @@ def test_the_first_token_is_kept():
 def test_the_packaged_one():
     assert resolve_backbone("minilm") == str(packaged_minilm())
     assert resolve_backbone("roberta-base") == "roberta-base"
-    assert not hub_answers(str(packaged_minilm()))
     assert load_backbone("minilm").dtype == torch.float32
 
 
@@ -420,6 +419,16 @@ def test_a_wrong_name_without_a_hub_is_told_at_once(hub):
     assert len([url for url in hub if "nobody/none" in url]) == 1
 
 
+def test_whether_there_is_one_is_known_without_loading_it(hub, tmp_path):
+    check_backbone("minilm")
+    (tmp_path / "encoder").mkdir()
+    check_backbone(tmp_path / "encoder")  # what is in it, whoever reads it says
+    assert not hub
+    with pytest.raises(CENetError, match=r"nobody/none: no language model could be loaded"):
+        check_backbone("nobody/none")
+    assert len([url for url in hub if "nobody/none" in url]) == 1
+
+
 def test_a_folder_asks_no_hub(hub, tmp_path):
     tiny(config("bert")).save_pretrained(tmp_path / "encoder")
     assert load_backbone(tmp_path / "encoder").config.hidden_size == D
@@ -432,7 +441,7 @@ def test_a_hub_that_never_answers_is_not_waited_for(monkeypatch, tmp_path):
     hung = Event()
     monkeypatch.setattr(HfApi, "model_info", lambda *args, **kwargs: hung.wait(60))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    assert not hub_answers("nobody/none", timeout=0.05)
+    monkeypatch.setattr(place, "_PATIENCE", 0.05)
     with pytest.raises(CENetError, match="the model hub does not answer"):
         load_backbone("nobody/none")
     hung.set()

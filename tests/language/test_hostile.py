@@ -206,6 +206,14 @@ MODEL = {  # what is wrong with the model itself
         pickled(lambda w: Hostile(), _use_new_zipfile_serialization=False),
         "holds more than weights",
     ),
+    "a pointer of Git LFS": (
+        put(WEIGHTS, "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"),
+        f"{WEIGHTS}: is a pointer of Git LFS; run 'git lfs pull'",
+    ),
+    "a weight twice": (
+        pickled(lambda w: {**w, "embeddings.LayerNorm.gamma": w["embeddings.LayerNorm.weight"]}),
+        "embeddings.LayerNorm.gamma and embeddings.LayerNorm.weight are one weight",
+    ),
     "a pickle of words": (pickled(lambda w: {"a": "b"}), "not a state dict"),
     "a pickle of a list": (pickled(lambda w: [1, 2]), "not a state dict"),
     "a pickle that unfolds": (pickled(expand), "unfold to"),
@@ -264,6 +272,7 @@ def test_a_damaged_model_is_one_error(kind, folder):
     with pytest.raises(CENetError, match=message) as caught:
         probe(load_backbone(folder))
     assert "\n" not in str(caught.value)
+    assert "weights_only" not in str(caught.value)  # torch advises to open it all the same
     assert str(folder) in str(caught.value)
     assert not Path("CODE_RAN").exists()
 

@@ -75,6 +75,12 @@ def test_what_stands_in_front_is_taken_off(prefix, name, tmp_path):
     assert torch.equal(words, model.get_input_embeddings().weight)
 
 
+def test_the_path_of_the_configuration_stands_for_the_folder(tmp_path):
+    model = bert()
+    write(tmp_path / "b", model.config, model.state_dict())
+    assert_same(tmp_path / "b" / "config.json", model)
+
+
 @pytest.mark.parametrize(
     "model",
     [

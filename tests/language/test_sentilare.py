@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from transformers import AutoTokenizer
 
 from cenet_lib.errors import CENetError
-from cenet_lib.language.backbone import packaged_minilm
+from cenet_lib.language.packaged import packaged_minilm
 from cenet_lib.language.sentilare import is_sentilare, load_sentilare
 from cenet_lib.model import CENet, CENetConfig
 from cenet_lib.processor import CENetProcessor, load_tokenizer

@@ -135,6 +135,26 @@ def flip_exponent(path: Path) -> None:
     save_file(weights, path, metadata={"format": "pt"})
 
 
+def test_what_nothing_reads_may_lie_beside_a_model(small_run, tmp_path):
+    """A model hub puts a README.md there, and Windows its Thumbs.db."""
+    run = shutil.copytree(small_run.folder, tmp_path / "run")
+    for name in ("README.md", "Thumbs.db", "desktop.ini", "map.png"):
+        (run / "model" / name).write_bytes(b"not ours")
+    assert Run(run).predictions.equals(small_run.predictions)
+    assert Run(run).model.device.type == "cpu"
+
+
+def test_a_kill_at_the_very_end_leaves_nothing_behind_resume(small_run, tmp_path, capsys):
+    run = shutil.copytree(small_run.folder, tmp_path / "run")
+    (run / "checkpoints" / "checkpoint-4").mkdir(parents=True)
+    (run / "checkpoints" / "checkpoint-4" / "model.safetensors").write_bytes(b"large")
+    (run / ".metrics.json.0a1b2c3d.tmp").touch()
+    assert "is finished" in failed_in_one_line(["train", "--resume", run], capsys)
+    assert not (run / "checkpoints").exists()
+    assert not (run / ".metrics.json.0a1b2c3d.tmp").exists()
+    assert Run(run).metrics == small_run.metrics
+
+
 @pytest.mark.parametrize(
     ("name", "damage", "said"),
     [

@@ -5,17 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from small import make_backbone, make_corpus
 from transformers import AutoModel
 
 from cenet_lib import CENetError, Corpus, TrainingSettings, Utterance, predict, train
-from cenet_lib.runs.preparation import (
-    check_precision,
-    make_optimizer,
-    parameter_groups,
-    select_streams,
-)
+from cenet_lib.runs.preparation import make_optimizer, parameter_groups, select_streams
 
 
 @pytest.fixture
@@ -207,34 +201,6 @@ def test_precision_that_a_cpu_cannot_do_is_refused(device, small_corpus, quick, 
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize(
-    ("kind", "has_bf16", "precision", "said"),
-    [
-        ("cuda", True, "bf16", None),
-        ("cuda", True, "fp16", None),
-        (
-            "cuda",
-            False,
-            "bf16",
-            r"bf16 is not possible on this device \(cuda\); choose fp16 or fp32",
-        ),
-        ("mps", False, "fp16", None),
-        ("cpu", False, "bf16", None),
-        ("cpu", False, "fp32", None),
-    ],
-)
-def test_precision_by_device(monkeypatch, kind, has_bf16, precision, said):
-    state = type("State", (), {"device": torch.device(kind)})
-    monkeypatch.setattr("accelerate.PartialState", state)
-    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: has_bf16)
-    settings = TrainingSettings(precision=precision)
-    if said is None:
-        check_precision(settings)
-        return
-    with pytest.raises(CENetError, match=said):
-        check_precision(settings)
-
-
 def test_half_precision_on_a_cpu_learns_as_much(small_corpus, quick, tmp_path):
     still = {"head_dropout": 0.0, "epochs": 4, "lr_backbone": 3e-3, "lr_fusion": 2e-2}
     runs = {
@@ -257,7 +223,7 @@ def test_half_precision_on_a_cpu_learns_as_much(small_corpus, quick, tmp_path):
 # the language model and its tokenizer
 
 
-def positions(folder, n, kind="bert"):
+def positions(folder, n, kind="bert", **changes):
     """Write an encoder with n rows of positions, and its tokenizer."""
     from transformers import AutoConfig
 
@@ -266,13 +232,14 @@ def positions(folder, n, kind="bert"):
     sizes = {
         name: getattr(config, name)
         for name in ("vocab_size", "hidden_size", "num_attention_heads", "intermediate_size")
-    }
-    config = AutoConfig.for_model(kind, **sizes, num_hidden_layers=2, max_position_embeddings=n)
+    } | {"pad_token_id": 0}
+    sizes |= {"num_hidden_layers": 2, "max_position_embeddings": n, **changes}
+    config = AutoConfig.for_model(kind, **sizes)
     AutoModel.from_config(config).save_pretrained(folder)
     return {"backbone": str(folder)}
 
 
-@pytest.mark.parametrize(("kind", "rows", "most"), [("bert", 30, 30), ("roberta", 30, 28)])
+@pytest.mark.parametrize(("kind", "rows", "most"), [("bert", 30, 30), ("roberta", 30, 29)])
 def test_more_pieces_than_positions_are_refused(kind, rows, most, small_corpus, quick, tmp_path):
     settings = quick | positions(tmp_path / "b", rows, kind)
     with pytest.raises(
@@ -294,6 +261,14 @@ def test_the_default_length_gives_way_to_few_positions(small_corpus, quick, tmp_
     longer = small_corpus.with_splits(**small_corpus.splits | {"valid": [long]})
     with pytest.raises(CENetError, match=r"max_length is 50, but .* positions for 30 word"):
         train(longer, tmp_path / "other", settings)
+
+
+def test_a_tokenizer_that_pads_otherwise_is_refused(small_corpus, quick, tmp_path):
+    """BERT's weights and words under a RoBERTa's config.json: the shapes fit, no position does."""
+    settings = quick | positions(tmp_path / "b", 60, "roberta", pad_token_id=1)
+    with pytest.raises(CENetError, match=r"b: its tokenizer pads with number 0, .* 1 is padding"):
+        train(small_corpus, tmp_path / "run", TrainingSettings(**settings))
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_tokenizer_of_another_model_is_refused(small_corpus, quick, tmp_path):

@@ -8,30 +8,36 @@ import from each other is then in scope, and the lines that say so go. No bundle
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _FOLDER = Path(__file__).parent
 MODULES = (
-    *("dom", "colours", "records", "art", "data", "time", "scene", "store", "list", "reading"),
-    *("plot", "telling", "heat", "strip", "gestures", "panel", "maps", "profile", "wiring"),
+    *("dom", "colours", "theme", "records", "art", "film", "data", "time", "scene", "clock"),
+    *("store", "list", "reading", "plot", "telling", "mesh", "pictures", "filmview", "heat"),
+    *("voice", "strip", "gestures", "panel", "maps", "profile", "wiring"),
 )
+RECORDER = ("dom", "colours", "theme", "camera", "take", "recorder")
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 _STYLE = re.compile(r'^import (\w+) from "\./(\w+\.css)";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?!default )", re.MULTILINE)
 
 
-def page_module() -> str:
-    """Return the page as one JavaScript module, whose default export is an anywidget.
+def page_module(modules: Sequence[str] = MODULES) -> str:
+    """Return a page as one JavaScript module, whose default export is an anywidget.
 
-    The function ``mount(element, data)`` in its scope shows an exported page.
+    Parameters
+    ----------
+    modules : sequence of str
+        ``MODULES``, the inspector: the function ``mount(element, data)`` in its scope shows an
+        exported page; or ``RECORDER``.
 
     Examples
     --------
     >>> page_module().rstrip().endswith("export default { render };")
     True
     """
-    return "\n".join(_joinable(_read(f"{name}.js")) for name in MODULES)
+    return "\n".join(_joinable(_read(f"{name}.js")) for name in modules)
 
 
 def page_html(data: Mapping) -> str:

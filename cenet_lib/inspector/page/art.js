@@ -26,8 +26,24 @@ export function faceCurves(parts, activation) {
       const [u, v] = [x + sx, y + sy];
       return /** @type {Point} */ ([u * cos - v * sin, u * sin + v * cos]);
     });
-    return { part, points, opacity: part.shows ? a(part.shows) : 1 };
+    return { part, points, opacity: part.shows ? Math.max(...part.shows.map(a)) : 1 };
   });
+}
+
+/**
+ * Where the pupil of an eye is; the same as `pupil` in pictures.py.
+ *
+ * @param {FacePart} part
+ * @param {Point[]} eye its outline
+ * @param {Activation} activation
+ */
+export function pupilOf({ gaze = {} }, eye, activation) {
+  const at = (/** @type {0 | 1} */ j) =>
+    Object.entries(gaze).reduce(
+      (sum, [name, move]) => sum + (activation[name] ?? 0) * move[j],
+      eye.reduce((sum, point) => sum + point[j], 0) / eye.length,
+    );
+  return /** @type {Point} */ ([at(0), at(1)]);
 }
 
 /** @param {FacePart} part @param {Activation} activation */
@@ -116,7 +132,10 @@ function trace(context, points, closed) {
 /** @param {Sheet} sheet @param {FacePart[]} parts @param {Activation} activation */
 function drawFace(sheet, parts, activation) {
   for (const { part, points, opacity } of faceCurves(parts, activation)) {
-    if (opacity > 0) drawPart(sheet, part.kind, onSheet(sheet, points), opacity);
+    if (opacity <= 0) continue;
+    const { kind } = part;
+    drawPart(sheet, kind, onSheet(sheet, points), opacity);
+    if (kind === "eye") drawPupil(sheet, points, pupilOf(part, points, activation));
   }
 }
 
@@ -127,7 +146,7 @@ function drawPart(sheet, kind, points, opacity) {
   context.lineWidth = (kind === "brow" ? 1.8 : 1) * lineWidth(sheet);
   trace(context, points, ["head", "eye", "mouth"].includes(kind));
   if (kind === "head") fill(context, tint);
-  if (kind === "eye") drawPupil(sheet, points);
+  if (kind === "eye") fill(context, theme.paper);
   if (kind === "mouth") fill(context, theme.ink);
   context.stroke();
 }
@@ -138,22 +157,18 @@ function fill(context, colour) {
   context.fill();
 }
 
-/**
- * Fill the eye that was traced, and trace it once more.
- *
- * @param {Sheet} sheet
- * @param {Point[]} eye
- */
-function drawPupil({ context, size, theme }, eye) {
-  const mean = (/** @type {0 | 1} */ j) => eye.reduce((sum, p) => sum + p[j], 0) / eye.length;
-  fill(context, theme.paper);
+/** @param {Sheet} sheet @param {Point[]} eye @param {Point} pupil */
+function drawPupil(sheet, eye, pupil) {
+  const { context, size, theme } = sheet;
+  const [[x, y]] = onSheet(sheet, [pupil]);
   context.save();
   context.clip(); // lids cover the pupil
   context.beginPath();
-  context.arc(mean(0), mean(1), 0.0425 * size, 0, 2 * Math.PI);
+  context.arc(x, y, 0.0425 * size, 0, 2 * Math.PI);
   fill(context, theme.ink);
   context.restore();
-  trace(context, eye, true);
+  trace(context, onSheet(sheet, eye), true);
+  context.stroke();
 }
 
 /** @param {Sheet} sheet @param {Activation} activation */

@@ -1,5 +1,6 @@
 /** Records made ready to draw: code books with their pictures, attention summed along time. */
 
+import { Film } from "./film.js";
 import { STREAMS, unpack } from "./records.js";
 
 /** @import { Activation } from "./art.js" */
@@ -91,7 +92,7 @@ export class StreamReading {
     this.codes = unpack(raw.codes);
     this.n = this.codes.length;
     this.k = book.k;
-    this.film = raw.film && unpack(raw.film);
+    this.looks = raw.looks && unpack(raw.looks);
     this.counts = new Float32Array(this.k + 1);
     for (const code of this.codes) this.counts[code] += 1;
     this.counts[this.k] = raw.padding;
@@ -213,6 +214,7 @@ export class StreamReading {
  * @property {number | null} label
  * @property {Subject[]} subjects
  * @property {Record<Stream, Float32Array | null>} cues +1, -1 or 0 per frame
+ * @property {Film | null} film
  * @property {{ code: number, frame: number }} most the ends of the colour scales, common to all
  *   that is shown
  */
@@ -230,6 +232,7 @@ export function openUtterance(record, corpus) {
   const tops = subjects.flatMap(({ streams }) => STREAMS.map((stream) => streams[stream].top));
   return {
     ...{ id, words, label, subjects },
+    film: record.film ? new Film(record.film) : null,
     cues: {
       visual: cues.visual ? unpack(cues.visual) : null,
       acoustic: cues.acoustic ? unpack(cues.acoustic) : null,

@@ -13,6 +13,7 @@
  * @typedef {{
  *   class?: string, style?: Partial<CSSStyleDeclaration>, id?: Value, role?: Value, type?: Value,
  *   title?: Value, hidden?: Value, tabindex?: Value, placeholder?: Value, scope?: Value,
+ *   preload?: Value, step?: Value,
  *   [name: `aria-${string}` | `data-${string}`]: Value,
  *   onclick?: (event: MouseEvent) => void, onkeydown?: (event: KeyboardEvent) => void,
  *   oninput?: () => void, onscroll?: () => void, ontoggle?: () => void,

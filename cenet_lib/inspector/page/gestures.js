@@ -13,7 +13,10 @@ export function wire(panel) {
   wireMap(panel);
   wireStrip(panel);
   for (const canvas of [panel.head, panel.map, panel.strip]) {
-    canvas.addEventListener("pointerleave", () => panel.hint(null));
+    canvas.addEventListener("pointerleave", () => {
+      panel.hint(null);
+      panel.store.hover(panel.plot.stream, null);
+    });
   }
 }
 
@@ -45,7 +48,7 @@ function wireMap(panel) {
     const row = plot.rowAt(y);
     const code = plot.frames ? plot.data.codes[plot.frameAt(x)] : plot.codeAt(x);
     if (panned() || row === null || code === null || code === undefined) return;
-    if (plot.frames) store.standAt(plot.stream, plot.frameAt(x));
+    if (plot.frames) store.seek(plot.stream, plot.frameAt(x));
     store.chooseCell(plot.subject, plot.stream, row, code);
   });
   map.addEventListener("keydown", (event) => mapKey(panel, event));
@@ -64,7 +67,9 @@ function wireMap(panel) {
 
 /** @param {Panel} panel @param {PointerEvent} event */
 function hoverMap(panel, event) {
-  if (panel.plot.data.attends) panel.hint(aboutPlace(panel, spot(event)), event);
+  const { plot, scene, store } = panel;
+  if (scene.film && plot.frames) store.hover(plot.stream, plot.frameAt(spot(event).x));
+  if (plot.data.attends) panel.hint(aboutPlace(panel, spot(event)), event);
 }
 
 /** @param {Panel} panel @param {{ x: number, y: number }} place */
@@ -103,10 +108,12 @@ function wireStrip(panel) {
   const { strip, plot, store } = panel;
   const { stream, subject, data } = plot;
   const panned = wireTime(strip, panel, true, (event) => {
-    if (data.n && !panel.scene.playing) store.standAt(stream, plot.frameAt(spot(event).x));
+    if (data.n) store.hover(stream, plot.frameAt(spot(event).x));
   });
-  const chooseAt = (/** @type {number} */ frame) =>
+  const chooseAt = (/** @type {number} */ frame) => {
+    if (panel.scene.film) store.seek(stream, frame);
     store.chooseCode(stream, data.codes[frame], subject, false);
+  };
   strip.addEventListener("click", (event) => {
     if (!panned() && data.n) chooseAt(plot.frameAt(spot(event).x));
   });

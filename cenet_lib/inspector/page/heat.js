@@ -32,6 +32,10 @@ export function drawHead(canvas, plot, scene) {
       context.fillStyle = scene.theme.soft;
       context.fillRect(i * columnWidth, 0, columnWidth, height);
     }
+    if (scene.film && data.n && code === data.codes[plot.frame]) {
+      context.fillStyle = scene.theme.accent; // where the film is
+      context.fillRect(i * columnWidth + 1, height - 4, columnWidth - 2, 3);
+    }
     const middle = (i + 0.5) * columnWidth;
     drawColumnName(context, plot, scene, code, middle);
     drawEffect(context, plot, scene, code, middle);

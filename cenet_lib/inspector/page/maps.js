@@ -6,7 +6,7 @@ import { Panel } from "./panel.js";
 import { Plot } from "./plot.js";
 import { FIRST_TOKEN, STREAMS, TITLE } from "./records.js";
 import { rowName } from "./scene.js";
-import { LANES } from "./strip.js";
+import { hasVoice, LANES } from "./strip.js";
 
 /** @import { Choice, Stream } from "./records.js" */
 /** @import { Scene } from "./scene.js" */
@@ -248,8 +248,18 @@ class Band {
     if (plots.some(({ stream }) => scene.utterance.cues[stream])) {
       names.push(nameAt("planted cues", codes + 2 * gap + attention - 3));
     }
+    if (plots.some((plot) => hasVoice(scene, plot))) names.push(...voiceNames(scene));
     return names;
   }
+}
+
+/** @param {Scene} scene */
+function voiceNames({ film, utterance }) {
+  const { codes, gap, attention, cues } = LANES;
+  const top = codes + 2 * gap + attention + (utterance.cues.acoustic ? cues + gap : 0);
+  const pitches = film?.pitches;
+  const range = pitches ? `pitch ${Math.round(pitches.low)}–${Math.round(pitches.high)} Hz` : "";
+  return [nameAt("voice: loudness", top + 2), nameAt(range || "(no pitch)", top + 18)];
 }
 
 /** @param {string} text @param {number} top in pixels */

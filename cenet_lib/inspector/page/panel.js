@@ -1,8 +1,9 @@
-/** A panel: one stream as one model read it, from its title down to its film. */
+/** A panel: one stream as one model read it, from its title down to the frame that is shown. */
 
 import { h } from "./dom.js";
 import { wire } from "./gestures.js";
 import { drawHead, drawMap } from "./heat.js";
+import { plays } from "./scene.js";
 import { drawFrame, drawStrip } from "./strip.js";
 import {
   aboutCell,
@@ -61,7 +62,7 @@ export class Panel {
     });
     this.picture = h("canvas", { "aria-hidden": "true" });
     this.said = h("div", { class: "said" });
-    const label = `play the frames: ${name}`;
+    const label = scene.film ? `play the film, from the ${name}` : `play the frames: ${name}`;
     const play = { type: "button", "aria-label": label, onclick: () => store.play(stream) };
     this.play = h("button", play, "▶ play");
     const beside = h("div", {}, this.said, this.play);
@@ -103,7 +104,7 @@ export class Panel {
     this.note.replaceChildren(...noteOf(scene, this.plot));
     const { n } = this.plot.data;
     for (const part of [this.strip, this.player]) part.style.display = n ? "" : "none";
-    if (n) this.#drawFilm();
+    if (n) this.#drawFrames();
   }
 
   #drawMap() {
@@ -121,13 +122,13 @@ export class Panel {
     return this.scene.table ? tableOf(this.scene, this.plot) : this.map;
   }
 
-  #drawFilm() {
+  #drawFrames() {
     const { plot, scene } = this;
     drawStrip(this.strip, plot, scene);
     drawFrame(this.picture, plot, scene);
     const about = frameInWords(scene, plot, plot.frame);
     this.said.replaceChildren(about, h("br"), takenFromFrame(plot, scene));
-    this.play.textContent = scene.playing === plot.stream ? "❚❚ pause" : "▶ play";
+    this.play.textContent = plays(scene, plot.stream) ? "❚❚ pause" : "▶ play";
   }
 
   /** Say what is where the keyboard is. */

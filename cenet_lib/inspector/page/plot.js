@@ -80,9 +80,9 @@ export class Plot {
     return this.data.columns[Math.floor(x / this.columnWidth)] ?? null;
   }
 
-  /** The frame at which the film stands. */
+  /** The frame that is shown: the one under the pointer, or at which the film stands. */
   get frame() {
-    return Math.min(this.time.playhead, this.data.n - 1);
+    return Math.min(this.time.shown, this.data.n - 1);
   }
 
   /** @param {number} x */

@@ -34,14 +34,15 @@ export class SentenceView {
   draw(scene) {
     if (this.#shown !== scene.utterance) this.#build(scene.utterance);
     this.#shown = scene.utterance;
+    const now = scene.code ?? codeNow(scene);
+    const stream = now ? TITLE[now[0]].toLowerCase() : "";
     this.element.querySelectorAll("button").forEach((button, i) => {
       button.setAttribute("aria-pressed", String(i === scene.word));
-      const share = shareOfChosen(scene, i);
+      const share = shareOf(scene, now, i);
       const tint =
         share > LEAST_TINTED ? rampColour(scene.theme, share, scene.utterance.most.code) : null;
       button.style.background = tint ? css(tint) : "";
       button.style.color = tint ? inkOn(tint) : "";
-      const stream = scene.code ? TITLE[scene.code[0]].toLowerCase() : "";
       button.title = tint ? `${percent(share)} of what it takes from the ${stream}` : "";
     });
   }
@@ -80,12 +81,25 @@ function whatIsRead(nWords, unread) {
 }
 
 /**
- * The share of a word's attention that the chosen code gets.
+ * The code of the face that the film shows; null while it stands at its beginning, and without one.
  *
  * @param {Scene} scene
+ * @returns {[Stream, number] | null}
+ */
+function codeNow({ film, moment, subject, time, utterance }) {
+  if (!film || moment <= film.start) return null;
+  const { codes, n } = utterance.subjects[subject].streams.visual;
+  return n ? ["visual", codes[Math.min(time.visual.shown, n - 1)]] : null;
+}
+
+/**
+ * The share of a word's attention that a code gets.
+ *
+ * @param {Scene} scene
+ * @param {[Stream, number] | null} code
  * @param {number} row
  */
-function shareOfChosen({ code, subject, utterance }, row) {
+function shareOf({ subject, utterance }, code, row) {
   if (!code) return 0;
   const data = utterance.subjects[subject].streams[code[0]];
   return data.attends && code[1] <= data.k ? data.at(row, code[1]) : 0;

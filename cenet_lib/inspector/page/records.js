@@ -19,7 +19,7 @@
  * @property {Packed | null} attention (n_words + 1, k+1): a row per word and one for the first
  *   token, a column per code and one for padding
  * @property {number} padding frames that the model attends to though they never happened
- * @property {Packed | null} film (n, m): what can be drawn of each frame, in percent
+ * @property {Packed | null} looks (n, m): what can be drawn of each frame, in percent
  */
 
 /**
@@ -48,6 +48,20 @@
  * @property {string} video
  * @property {Partial<Record<Stream, Packed>>} cues (n,): +1, -1 or 0 per frame
  * @property {SubjectRecord[]} subjects
+ * @property {FilmRecord | null} film
+ */
+
+/**
+ * What `describe_film` returns.
+ *
+ * @typedef {object} FilmRecord
+ * @property {number} start in seconds of the film's own time
+ * @property {number} end
+ * @property {[number, number]} size width and height of its pictures
+ * @property {Record<Stream, Packed>} times (n,) of the frames, in seconds
+ * @property {{ points: Packed, box: [number, number, number, number], lines: number[][] } | null} mesh
+ * @property {{ level: Packed, pitch: Packed } | null} voice
+ * @property {boolean} has_pictures whether the film itself can be had
  */
 
 /**
@@ -107,7 +121,8 @@
  * @property {string} kind
  * @property {[number, number][]} points
  * @property {Record<string, Record<number, [number, number]>>} moves
- * @property {string} [shows] the unit with which it appears
+ * @property {string[]} [shows] the units with which it appears
+ * @property {Record<string, [number, number]>} [gaze] how units move the pupil of an eye
  */
 
 /**
@@ -154,6 +169,7 @@
  * @property {Record<string, UtteranceRecord>} records
  * @property {Record<string, UtteranceEffects>} effects
  * @property {Choice} state
+ * @property {Record<string, { mime: string, data: string }>} films in base64
  */
 
 export const STREAMS = /** @type {const} */ (["visual", "acoustic"]);

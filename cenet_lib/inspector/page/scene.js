@@ -3,6 +3,7 @@
 /** @import { Pictures } from "./art.js" */
 /** @import { Theme } from "./colours.js" */
 /** @import { Corpus, Utterance } from "./data.js" */
+/** @import { Film } from "./film.js" */
 /** @import { Stream, UtteranceEffects } from "./records.js" */
 /** @import { Timeline } from "./time.js" */
 
@@ -23,12 +24,30 @@
  * @property {boolean} frames are the maps' columns, not codes
  * @property {boolean} table instead of maps
  * @property {Record<Stream, Timeline>} time
- * @property {Stream | null} playing
+ * @property {Stream | "film" | null} playing
+ * @property {Film | null} film
+ * @property {number} moment of the film that is shown, in seconds
  * @property {Cell | null} cursor of the keyboard
  * @property {Theme} theme
  * @property {Pictures} pictures
  * @property {number} width of the page, in pixels
  */
+
+/** Whether the frames of a stream are being played. @param {Scene} scene @param {Stream} stream */
+export const plays = ({ playing }, stream) => playing === "film" || playing === stream;
+
+/**
+ * When a frame is, in seconds; null if that is not known.
+ *
+ * @param {Scene} scene
+ * @param {Stream} stream
+ * @param {number} frame
+ */
+export function secondsOf({ film, corpus }, stream, frame) {
+  if (film) return film.times[stream][frame] ?? null;
+  const rate = corpus.frame_rate[stream];
+  return rate ? frame / rate : null;
+}
 
 /** The word by which a row is called. @param {Scene} scene @param {number} row */
 export function rowName({ corpus, utterance }, row) {

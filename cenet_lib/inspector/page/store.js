@@ -7,6 +7,7 @@
  */
 
 import { Pictures } from "./art.js";
+import { Clock } from "./clock.js";
 import { openCorpus, openUtterance } from "./data.js";
 import { FIRST_TOKEN } from "./records.js";
 import { Timeline } from "./time.js";
@@ -17,7 +18,7 @@ import { Timeline } from "./time.js";
 /** @import { Choice, CorpusRecord, Stream } from "./records.js" */
 /** @import { UtteranceEffects, UtteranceRecord } from "./records.js" */
 
-const FRAME_TIME = 90; // ms that the film shows a frame
+const FRAME_TIME = 90; // ms that a frame is shown where there is no film
 
 /**
  * @typedef {Choice & {
@@ -32,15 +33,18 @@ const FRAME_TIME = 90; // ms that the film shows a frame
  * @property {<Name extends keyof Traits>(name: Name) => Traits[Name]} get
  * @property {<Name extends keyof Traits>(name: Name, value: Traits[Name]) => void} set
  * @property {() => void} save_changes
- * @property {(event: string, act: () => void) => void} on
- * @property {(event: string, act: () => void) => void} off
+ * @property {(message: { kind: "film", id: string }) => void} send
+ * @property {(event: string, act: Act) => void} on
+ * @property {(event: string, act: Act) => void} off
+ *
+ * @typedef {(...heard: any[]) => void} Act
  */
 
 /**
  * What has changed: the chosen utterance, its record, any other choice, the columns of the maps,
- * or the time of a stream.
+ * or the time of a stream, or of the film and with it of both.
  *
- * @typedef {"utterance" | "record" | "choice" | "view" | Stream} Change
+ * @typedef {"utterance" | "record" | "choice" | "view" | "film" | Stream} Change
  */
 
 export class Store {
@@ -53,7 +57,11 @@ export class Store {
   /** @type {Record<Stream, Timeline>} */
   #time = { visual: new Timeline(0), acoustic: new Timeline(0) };
   /** @type {{ stream: Stream, handle: number } | null} */
-  #film = null;
+  #reel = null; // frames that are played where there is no film
+  /** @type {Clock | null} */
+  #clock = null; // of the film
+  /** @type {number | null} */
+  #peek = null; // the time under the pointer
   /** @type {Cell | null} */
   #cursor = null;
   #subject = 0;
@@ -105,7 +113,9 @@ export class Store {
       row: word === FIRST_TOKEN ? utterance.words.length : word,
       frames: this.#model.get("view") === "frames",
       time: this.#time,
-      playing: this.#film?.stream ?? null,
+      playing: this.#clock?.playing ? "film" : (this.#reel?.stream ?? null),
+      film: utterance.film,
+      moment: this.#peek ?? this.#clock?.time ?? 0,
       ...{ cursor: this.#cursor, theme: this.#theme, pictures: this.#pictures, width: this.#width },
     };
   }
@@ -143,6 +153,7 @@ export class Store {
     const same = now?.[0] === stream && now[1] === code;
     const off = toggles && same && this.#subject === subject;
     this.#subject = subject;
+    if (!off) this.#seekCode(stream, code, subject);
     this.#set({ code: off ? null : [stream, code] });
     if (same && !off) this.#tell("choice"); // the number stays, the code book changes
   }
@@ -159,6 +170,7 @@ export class Store {
     const { words, subjects } = /** @type {Utterance} */ (this.#utterance);
     const word = row === words.length ? FIRST_TOKEN : row;
     this.#subject = subject;
+    this.#seekCode(stream, code, subject);
     this.#set(
       code < subjects[subject].streams[stream].k ? { word, code: [stream, code] } : { word },
     );
@@ -194,6 +206,9 @@ export class Store {
     const longest = (/** @type {Stream} */ stream) =>
       new Timeline(Math.max(...utterance.subjects.map(({ streams }) => streams[stream].n)));
     this.#time = { visual: longest("visual"), acoustic: longest("acoustic") };
+    this.#peek = null;
+    const { film } = utterance;
+    this.#clock = film && new Clock(film.start, film.end, () => this.#keepStep());
     this.#subject = Math.min(this.#subject, utterance.subjects.length - 1);
     this.#cursor = null;
   }
@@ -219,6 +234,11 @@ export class Store {
     this.#tell("choice");
   }
 
+  /** The film's own player asks. */
+  get model() {
+    return this.#model;
+  }
+
   /**
    * Put the keyboard on a cell; by frames, the film goes along.
    *
@@ -228,7 +248,7 @@ export class Store {
    */
   pointAt(stream, cell, seeks) {
     this.#cursor = cell;
-    if (seeks) this.#time[stream].seek(cell.column);
+    if (seeks) this.seek(stream, cell.column);
     this.#tell(stream);
   }
 
@@ -249,18 +269,78 @@ export class Store {
   /** @param {Stream} stream @param {number} frame */
   seek(stream, frame) {
     this.#time[stream].seek(frame);
-    this.#tell(stream);
+    const film = this.#utterance?.film;
+    if (film?.times[stream].length) this.seekTime(film.times[stream][this.#time[stream].playhead]);
+    else this.#tell(stream);
   }
 
-  /** Stand at a frame that is in sight already. @param {Stream} stream @param {number} frame */
-  standAt(stream, frame) {
-    this.#time[stream].playhead = frame;
-    this.#tell(stream);
+  /** Go to a time of the film. @param {number} time in seconds */
+  seekTime(time) {
+    this.#peek = null;
+    this.#clock?.seek(time);
+  }
+
+  /**
+   * The pointer is over a frame that is in sight, or (null) over none: without a film the frame is
+   * shown from now on, with one only for as long.
+   *
+   * @param {Stream} stream
+   * @param {number | null} frame
+   */
+  hover(stream, frame) {
+    const film = this.#utterance?.film;
+    if (this.#reel || this.#clock?.playing) return;
+    if (film) {
+      this.#peek = frame === null ? null : (film.times[stream][frame] ?? null);
+      this.#clock?.preview(this.#peek);
+      this.#keepStep();
+    } else if (frame !== null) {
+      this.#time[stream].playhead = frame;
+      this.#tell(stream);
+    }
+  }
+
+  /** Let the frames of both streams be those of the film's time. */
+  #keepStep() {
+    const film = this.#utterance?.film;
+    if (!film || !this.#clock) return;
+    for (const stream of film.streams) {
+      const time = this.#time[stream];
+      const peek = this.#peek;
+      time.peek = peek === null ? null : film.frameAt(stream, peek);
+      time.seek(film.frameAt(stream, this.#clock.time));
+    }
+    this.#tell("film");
+  }
+
+  /** Go to the next frame of a code, if the film does not stand at one. */
+  #seekCode(
+    /** @type {Stream} */ stream,
+    /** @type {number} */ code,
+    /** @type {number} */ subject,
+  ) {
+    if (!this.#clock || this.#clock.playing) return;
+    const { codes } = /** @type {Utterance} */ (this.#utterance).subjects[subject].streams[stream];
+    const { playhead } = this.#time[stream];
+    if (codes[playhead] === code) return;
+    const next = codes.indexOf(code, playhead);
+    const frame = next < 0 ? codes.indexOf(code) : next;
+    if (frame >= 0) this.seek(stream, frame);
+  }
+
+  /** Let a player show the film, or (null) none. @param {HTMLVideoElement | null} video */
+  showIn(video) {
+    this.#clock?.follow(video);
   }
 
   /** Play a stream's frames, or stop it; from the start if it has ended. @param {Stream} stream */
   play(stream) {
-    const was = this.#film?.stream;
+    if (this.#clock) {
+      this.#peek = null;
+      this.#clock.toggle();
+      return;
+    }
+    const was = this.#reel?.stream;
     this.pause();
     if (was === stream) return;
     const time = this.#time[stream];
@@ -268,16 +348,17 @@ export class Store {
       if (time.ended) this.pause();
       else this.seek(stream, time.playhead + 1);
     };
-    this.#film = { stream, handle: setInterval(step, FRAME_TIME) };
+    this.#reel = { stream, handle: setInterval(step, FRAME_TIME) };
     if (time.ended) this.seek(stream, 0);
     else this.#tell(stream);
   }
 
   pause() {
-    if (!this.#film) return;
-    const { stream, handle } = this.#film;
+    this.#clock?.pause();
+    if (!this.#reel) return;
+    const { stream, handle } = this.#reel;
     clearInterval(handle);
-    this.#film = null;
+    this.#reel = null;
     this.#tell(stream);
   }
 }

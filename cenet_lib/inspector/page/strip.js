@@ -1,9 +1,10 @@
-/** A stream over time, painted: which code each frame is, what attention it gets, and its film. */
+/** A stream over time, painted: which code each frame is, what attention it gets, and its pictures. */
 
 import { activationOf } from "./data.js";
 import { clamp, sized } from "./dom.js";
 import { chosenIn } from "./scene.js";
 import { frameInWords } from "./telling.js";
+import { paintVoice } from "./voice.js";
 
 /** @import { StreamReading } from "./data.js" */
 /** @import { Plot } from "./plot.js" */
@@ -12,24 +13,38 @@ import { frameInWords } from "./telling.js";
 /** @typedef {CanvasRenderingContext2D} Context */
 
 /** The lanes of a strip, from its top, in pixels. */
-export const LANES = { codes: 30, gap: 4, attention: 30, cues: 12, axis: 18 };
+export const LANES = { codes: 30, gap: 4, attention: 30, cues: 12, voice: 40, axis: 18 };
 const SMALLEST_PICTURE = 15;
 
 /** @param {HTMLCanvasElement} canvas @param {Plot} plot @param {Scene} scene */
 export function drawStrip(canvas, plot, scene) {
   const { codes, gap, attention, cues, axis } = LANES;
   const marks = scene.utterance.cues[plot.stream];
-  const bottom = codes + gap + attention + (marks ? gap + cues : 0);
+  const spoken = hasVoice(scene, plot) && scene.film;
+  const above = codes + gap + attention + (marks ? gap + cues : 0);
+  const bottom = above + (spoken ? gap + LANES.voice : 0);
   const context = sized(canvas, plot.width, bottom + axis);
   context.textAlign = "center";
   paintCodeLane(context, plot, scene);
   if (plot.data.attends) paintAttentionLane(context, plot, scene, codes + gap + attention);
   if (marks) paintCueLane(context, plot, scene, marks, codes + gap + attention + gap);
+  if (spoken) {
+    const lane = { top: above + gap, height: LANES.voice };
+    paintVoice(context, plot, spoken, scene.theme, lane);
+  }
   paintAxis(context, plot, scene, bottom);
+  context.fillStyle = scene.theme.muted;
   context.fillRect(plot.frameX(plot.time.playhead + 0.5) - 0.5, 0, 1.5, bottom);
+  if (plot.time.peek !== null) {
+    context.fillStyle = scene.theme.accent;
+    context.fillRect(plot.frameX(plot.time.peek + 0.5) - 0.5, 0, 1.5, bottom);
+  }
   canvas.setAttribute("aria-valuenow", String(plot.frame));
   canvas.setAttribute("aria-valuetext", frameInWords(scene, plot, plot.frame));
 }
+
+/** Whether a strip has a lane with sound and pitch. @param {Scene} scene @param {Plot} plot */
+export const hasVoice = ({ film }, { stream }) => stream === "acoustic" && film?.level != null;
 
 /**
  * Yield the stretches of frames in sight that have the same value.
@@ -141,20 +156,43 @@ function paintCueLane(context, plot, { theme }, marks, top) {
  * @param {Scene} scene
  * @param {number} top
  */
-function paintAxis(context, plot, { corpus, theme }, top) {
+function paintAxis(context, plot, scene, top) {
   const { time, width } = plot;
-  const rate = corpus.frame_rate[plot.stream];
-  const unit = rate || 1; // frames
-  const tick = tickFor(time.span / unit / clamp(Math.floor(width / 90), 2, 8));
-  context.fillStyle = theme.muted;
+  const { from, to, placeOf, unit } = scaleOf(plot, scene);
+  const tick = tickFor((to - from) / clamp(Math.floor(width / 90), 2, 8));
+  context.fillStyle = scene.theme.muted;
   context.font = "11px Arial, sans-serif";
-  for (let t = Math.ceil(time.from / unit / tick) * tick; t * unit < time.to; t += tick) {
-    const x = plot.frameX(t * unit);
+  for (let t = Math.ceil(from / tick) * tick; placeOf(t) < time.to && t <= to; t += tick) {
+    const x = plot.frameX(placeOf(t));
     context.textAlign = x < 12 ? "left" : "center";
     if (x > width - 14) break; // its label would not fit
-    context.fillText(rate ? `${+t.toFixed(2)} s` : String(Math.round(t)), x, top + 14);
+    context.fillText(`${+t.toFixed(2)}${unit}`, x, top + 14);
     context.fillRect(x, top + 1, 1, 3);
   }
+}
+
+/**
+ * What the axis counts in: the film's seconds, which pass unevenly; seconds; or frames.
+ *
+ * @param {Plot} plot
+ * @param {Scene} scene
+ */
+function scaleOf({ time, stream }, { corpus, film }) {
+  const times = film?.times[stream];
+  if (film && times?.length) {
+    const at = (/** @type {number} */ frame) =>
+      times[clamp(Math.floor(frame), 0, times.length - 1)];
+    const placeOf = (/** @type {number} */ t) => film.placeOf(stream, t);
+    return { from: at(time.from), to: at(time.to), placeOf, unit: " s" };
+  }
+  const rate = corpus.frame_rate[stream];
+  const placeOf = (/** @type {number} */ t) => t * (rate || 1);
+  return {
+    from: time.from / (rate || 1),
+    to: time.to / (rate || 1),
+    placeOf,
+    unit: rate ? " s" : "",
+  };
 }
 
 /** The next of 1, 2, 5, 10, 20, … @param {number} wish */
@@ -164,16 +202,16 @@ function tickFor(wish) {
 }
 
 /**
- * Draw the frame at which the film stands.
+ * Draw the frame that is shown.
  *
  * @param {HTMLCanvasElement} canvas
  * @param {Plot} plot
  * @param {Scene} scene
  */
 export function drawFrame(canvas, { data, frame }, { pictures }) {
-  const { book, film } = data;
+  const { book, looks } = data;
   const code = data.codes[frame];
-  const own = film && book.art.length ? activationOf(book.art, film, frame) : null;
+  const own = looks && book.art.length ? activationOf(book.art, looks, frame) : null;
   const look = own ? { z: book.looks[code].z, activation: own } : book.looks[code];
   pictures.portrait(canvas, 84, book, code, look);
 }

@@ -2,7 +2,7 @@
 
 import { clamp, h, percent, signed } from "./dom.js";
 import { TITLE } from "./records.js";
-import { chosenIn, effectOf, rowName } from "./scene.js";
+import { chosenIn, effectOf, rowName, secondsOf } from "./scene.js";
 
 /** @import { Spread, StreamReading } from "./data.js" */
 /** @import { Plot } from "./plot.js" */
@@ -57,17 +57,21 @@ export function aboutFrame(scene, plot, row, frame) {
   );
 }
 
-/** @param {Scene} scene @param {Plot} plot @param {number} frame */
+/** @typedef {Pick<Plot, "stream" | "data">} Heard a stream, as one model read it */
+
+/** @param {Scene} scene @param {Heard} plot @param {number} frame */
 export function frameInWords(scene, plot, frame) {
   const code = plot.data.codes[frame];
   const { caption } = plot.data.book.codes[code];
   return `frame ${frame}${when(scene, plot, frame)}: code ${code}, ${caption}`;
 }
 
-/** @param {Scene} scene @param {Plot} plot @param {number} frame */
-function when({ corpus }, { stream }, frame) {
-  const rate = corpus.frame_rate[stream];
-  return rate ? ` (${(frame / rate).toFixed(2)} s)` : "";
+/** @param {Scene} scene @param {Heard} plot @param {number} frame */
+function when(scene, { stream }, frame) {
+  const seconds = secondsOf(scene, stream, frame);
+  const pitch = stream === "acoustic" ? (scene.film?.pitch?.[frame] ?? 0) : 0;
+  const hertz = pitch > 0 ? `, ${Math.round(pitch)} Hz` : "";
+  return seconds === null ? "" : ` (${seconds.toFixed(2)} s${hertz})`;
 }
 
 /**

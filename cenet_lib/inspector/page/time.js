@@ -11,6 +11,13 @@ export class Timeline {
     this.from = 0;
     this.to = this.total;
     this.playhead = 0;
+    /** @type {number | null} */
+    this.peek = null; // the frame under the pointer, while the film stands elsewhere
+  }
+
+  /** The frame that is shown. */
+  get shown() {
+    return this.peek ?? this.playhead;
   }
 
   get span() {

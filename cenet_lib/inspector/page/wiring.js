@@ -3,44 +3,22 @@
  * calls `mount`). Python computes; this only shows, and makes no requests.
  */
 
-import { DARK, dress, LIGHT } from "./colours.js";
+import { dress } from "./colours.js";
 import { h } from "./dom.js";
+import { FilmView } from "./filmview.js";
 import { ListView } from "./list.js";
 import { MapsView, NARROW } from "./maps.js";
 import STYLE from "./page.css";
 import { GalleryView, ProfileView } from "./profile.js";
 import { PredictionsView, SentenceView } from "./reading.js";
+import { STREAMS } from "./records.js";
 import { Store } from "./store.js";
 import { Tip } from "./telling.js";
+import { themeAround, watchTheme } from "./theme.js";
 
-/** @import { Change, Model, Traits } from "./store.js" */
+/** @import { Scene } from "./scene.js" */
+/** @import { Act, Change, Model, Traits } from "./store.js" */
 /** @import { PageRecord } from "./records.js" */
-
-const SYSTEM_THEME = window.matchMedia("(prefers-color-scheme: dark)");
-
-/** The theme of JupyterLab, of VS Code, or else of the system. */
-function themeAround() {
-  const { jpThemeLight, vscodeThemeKind } = document.body.dataset;
-  if (jpThemeLight !== undefined) return jpThemeLight === "false" ? DARK : LIGHT;
-  const dark = vscodeThemeKind ? /dark|contrast$/.test(vscodeThemeKind) : SYSTEM_THEME.matches;
-  return dark ? DARK : LIGHT;
-}
-
-/**
- * Call back whenever the theme around may have changed, until the function returned is called.
- *
- * @param {() => void} changed
- */
-function watchTheme(changed) {
-  const observer = new MutationObserver(changed);
-  const attributeFilter = ["data-jp-theme-light", "class"];
-  observer.observe(document.body, { attributes: true, attributeFilter });
-  SYSTEM_THEME.addEventListener("change", changed);
-  return () => {
-    observer.disconnect();
-    SYSTEM_THEME.removeEventListener("change", changed);
-  };
-}
 
 /** Joins the views: each is drawn when what it shows has changed. */
 class Page {
@@ -56,7 +34,9 @@ class Page {
     this.maps = new MapsView(store, { tip: this.#tip, status: this.#status });
     const [sentence, predictions] = [new SentenceView(store), new PredictionsView(store)];
     const [gallery, profile] = [new GalleryView(store), new ProfileView()];
-    this.views = [sentence, predictions, this.maps, gallery, profile];
+    this.film = new FilmView(store);
+    this.sentence = sentence;
+    this.views = [sentence, predictions, this.film, this.maps, gallery, profile];
     const name = { "aria-label": "Utterance and predictions" };
     const card = h("section", name, sentence.element, predictions.element);
     const order = "from those in negative segments (left) to those in positive ones (right)";
@@ -75,7 +55,8 @@ class Page {
         "aria-label": "Attention inspector",
         onkeydown: (event) => this.#key(event),
       },
-      ...[this.list.element, card, this.maps.element, codes, this.#tip.element, this.#status],
+      ...[this.list.element, card, this.film.element, this.maps.element, codes],
+      ...[this.#tip.element, this.#status],
     );
     host.attachShadow({ mode: "open" }).append(h("style", {}, STYLE), this.root);
     this.#wearTheme();
@@ -84,7 +65,8 @@ class Page {
   }
 
   #listen() {
-    const stops = [this.store.listen(), watchTheme(() => this.#wearTheme())];
+    const listening = [this.store.listen(), this.film.listen()];
+    const stops = [...listening, watchTheme(() => this.#wearTheme())];
     const size = new ResizeObserver(() => this.#measure());
     size.observe(this.root);
     return () => {
@@ -114,7 +96,16 @@ class Page {
     if (change === "view") this.#tip.hide();
     const scene = this.store.scene();
     if (!scene) return;
-    if (change === "visual" || change === "acoustic") this.maps.drawStream(scene, change);
+    this.#draw(scene, change);
+  }
+
+  /** Draw what a change concerns. @param {Scene} scene @param {Change} change */
+  #draw(scene, change) {
+    if (change === "film") {
+      // film, words, strips and maps move together
+      for (const view of [this.film, this.sentence]) view.draw(scene);
+      for (const stream of STREAMS) this.maps.drawStream(scene, stream);
+    } else if (change === "visual" || change === "acoustic") this.maps.drawStream(scene, change);
     else for (const view of this.views) view.draw(scene);
   }
 
@@ -146,7 +137,7 @@ class ExportedModel {
   #data;
   /** @type {Traits} */
   #traits;
-  /** @type {Map<string, (() => void)[]>} */
+  /** @type {Map<string, Act[]>} */
   #acts = new Map();
 
   /** @param {PageRecord} data */
@@ -181,16 +172,23 @@ class ExportedModel {
 
   save_changes() {} // nobody else is there
 
-  /** @param {string} event @param {() => void} act */
+  /** Hand on the film of an utterance, as Python would. @param {{ id: string }} message */
+  send({ id }) {
+    const { mime, data } = this.#data.films[id];
+    const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
+    this.#tell("msg:custom", { kind: "film", id, n: 0, of: 1, mime }, [bytes]);
+  }
+
+  /** @param {string} event @param {Act} act */
   on(event, act) {
     this.#acts.set(event, [...(this.#acts.get(event) ?? []), act]);
   }
 
   off() {} // the page stays for as long as its window
 
-  /** @param {string} event */
-  #tell(event) {
-    for (const act of this.#acts.get(event) ?? []) act();
+  /** @param {string} event @param {...any} heard */
+  #tell(event, ...heard) {
+    for (const act of this.#acts.get(event) ?? []) act(...heard);
   }
 }
 

@@ -1,0 +1,334 @@
+"""From a sound to frames of the voice: pitch, loudness and timbre, a hundred times a second.
+
+Conventions:
+
+- A sound is taken to one channel (the mean of all) and 16,000 samples a second, whatever it was,
+  so that its numbers do not depend on the recorder. What a lower rate has cut off stays lost.
+- Frame i is centred at i × 10 ms, counted from the first sample. Pitch is looked for in 64 ms
+  around it, because a low voice needs that much for two periods; everything else in 32 ms.
+- ``F0`` is in Hz. Where a frame is not voiced it has none: it is NaN, which means "could not be
+  measured" everywhere in this package, and ``voicing`` is 0. A zero would be a number like others
+  to k-means: it would lie far below every pitch, so that the spread of the channel would be that
+  between voice and pause, which ``voicing`` tells already, and high and low pitch would fall
+  together. As NaN, it counts neither for the mean nor for the spread, and lies at the mean.
+- ``energy`` is the root mean square in dB below full scale, -100 at least; ``MFCC_0`` to
+  ``MFCC_24`` are mel-frequency cepstral coefficients; ``centroid`` and ``rolloff`` are in Hz,
+  ``flatness`` in [0, 1]; ``contrast_0`` to ``contrast_5`` are in dB, from low bands to high.
+
+Pitch is found by pYIN (Mauch & Dixon 2014, "pYIN: A fundamental frequency estimator using
+probabilistic threshold distributions", ICASSP), which librosa has, as it has nearly all of the
+rest. A long sound is taken in pieces that overlap, so the memory that this needs does not grow with
+it.
+
+`cenet_lib.video.extract` puts these frames beside those of the face.
+"""
+
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import CENetError, first_line
+
+RATE = 16_000  # samples per second of the sound that is measured
+HOP = 160  # samples from frame to frame: 10 ms
+VOICE_CHANNELS = (
+    *("F0", "voicing", "energy"),
+    *(f"MFCC_{i}" for i in range(25)),
+    *("centroid", "rolloff", "flatness"),
+    *(f"contrast_{i}" for i in range(6)),
+)
+VOICES = ("librosa", "opensmile")
+OPENSMILE_LICENCE = (
+    "its licence (audEERING's own) allows research and teaching, and no commercial use"
+)
+
+_LOWEST, _HIGHEST = 8_000, 96_000  # samples per second that a sound may have
+_LONG = 1024  # samples in which a pitch is looked for
+_PITCH: dict[str, Any] = {"fmin": 60.0, "fmax": 600.0, "frame_length": _LONG, "hop_length": HOP}
+_WINDOW = 512  # samples of everything else
+_MEL_BANDS = 40
+_BANDS = 200.0 * 2.0 ** np.arange(6)  # Hz, where the upper bands of contrast begin or end
+_LEAST = 1e-10  # of power: -100 dB
+_PIECE, _OVERLAP = 2_000, 100  # frames; twenty seconds, and a second of it on either side
+_SILENT = -60.0  # dB; rooms are louder, and a muted microphone is quieter
+_FULL = 0.995  # of full scale; recorders that clip do not always reach it
+
+
+class Voice(NamedTuple):
+    """The frames of a voice, and what is to be known about the sound.
+
+    Attributes
+    ----------
+    frames : (n, d) float32
+        F0 is NaN where a frame is not voiced.
+    times : (n,) float64
+        The middle of each frame in seconds, from the first sample.
+    channels : tuple of str, length d
+    notes : dict of str to float
+        ``seconds``; ``rate``, as the sound came; ``clipped``, the share of samples at full scale;
+        ``silent``, the share of the time below -60 dB; ``voiced``, the share of frames with a
+        pitch; ``peak``, the largest sample. A sound without a frame is silent.
+
+    Examples
+    --------
+    >>> empty = voice_features(np.zeros(0), 16_000)
+    >>> empty.frames.shape, empty.notes["silent"]
+    ((0, 37), 1.0)
+    """
+
+    frames: np.ndarray
+    times: np.ndarray
+    channels: tuple[str, ...]
+    notes: dict[str, float]
+
+
+def voice_features(samples: np.ndarray, rate: int, voice: str = "librosa") -> Voice:
+    """Describe a voice every 10 ms.
+
+    Parameters
+    ----------
+    samples : (n,) or (n, channels) array
+        The sound: floats with full scale at ±1, or whole numbers of their type's range.
+    rate : int
+        Samples per second, 8,000 to 96,000.
+    voice : str
+        ``"librosa"``: the channels `VOICE_CHANNELS`. ``"opensmile"``: the 25 low-level descriptors
+        of eGeMAPS as that library gives them (0 where there is no pitch). It must be installed, and
+        its licence allows research and teaching only.
+
+    Raises
+    ------
+    CENetError
+        If the sound is no such array, the rate is another, or a library is not installed.
+
+    Examples
+    --------
+    >>> seconds = np.arange(16_000) / 16_000
+    >>> buzz = sum(np.sin(2 * np.pi * 150 * k * seconds) / k for k in range(1, 9)) / 4
+    >>> voice = voice_features(buzz, 16_000)
+    >>> voice.frames.shape, voice.channels[:3]
+    ((101, 37), ('F0', 'voicing', 'energy'))
+    >>> round(float(np.nanmedian(voice.frames[:, 0])))  # Hz
+    150
+    """
+    check_voice(voice)
+    mono = _mono(samples)
+    if isinstance(rate, bool) or not _LOWEST <= rate <= _HIGHEST:
+        raise CENetError(
+            f"the sound has {rate} samples per second; {_LOWEST:,} to {_HIGHEST:,} can be read, so "
+            "convert it first"
+        )
+    notes = {"seconds": len(mono) / rate, "rate": float(rate)}
+    notes["clipped"] = _share(np.abs(mono) >= _FULL)
+    notes["peak"] = float(np.abs(mono).max(initial=0.0))
+    sound = _at_our_rate(mono, rate)
+    frames, times, channels = (_by_librosa if voice == "librosa" else _by_opensmile)(sound)
+    notes["silent"] = _silent(sound)
+    pitch = next(column for column, name in enumerate(channels) if name.startswith("F0"))
+    notes["voiced"] = _share(frames[:, pitch] > 0)  # which NaN is not
+    return Voice(frames, times, channels, notes)
+
+
+def check_voice(voice: str) -> None:
+    """Refuse a way to describe a voice that there is not, or whose library is not installed.
+
+    Raises
+    ------
+    CENetError
+        It says what to install.
+
+    Examples
+    --------
+    >>> check_voice("praat")
+    Traceback (most recent call last):
+    cenet_lib.errors.CENetError: there is no voice 'praat'; choose one of librosa, opensmile
+    """
+    if voice not in VOICES:
+        raise CENetError(f"there is no voice {voice!r}; choose one of {', '.join(VOICES)}")
+    try:
+        if voice == "librosa":
+            import librosa  # noqa: F401, heavy and optional
+        else:
+            import opensmile  # noqa: F401, heavy and optional
+    except (ImportError, OSError) as error:  # OSError: a library of the system is missing
+        mend = 'pip install "cenet-lib[video]"'
+        if voice == "opensmile":
+            mend = f"pip install opensmile ({OPENSMILE_LICENCE}), or take the voice 'librosa'"
+        raise CENetError(
+            f"the voice {voice!r} cannot be measured ({first_line(error)}); {mend}"
+        ) from None
+
+
+def voice_channels(voice: str = "librosa") -> tuple[str, ...]:
+    """Return the names of the channels that `voice_features` measures.
+
+    Examples
+    --------
+    >>> voice_channels()[-1]
+    'contrast_5'
+    """
+    check_voice(voice)
+    return VOICE_CHANNELS if voice == "librosa" else tuple(_smile().feature_names)
+
+
+def voice_extractor(voice: str = "librosa") -> dict[str, Any]:
+    """Return which library measures a voice, in which version, and how, for a corpus's provenance.
+
+    Examples
+    --------
+    >>> voice_extractor()["pitch"]["method"]
+    'pYIN'
+    """
+    check_voice(voice)
+    if voice == "opensmile":
+        return {"library": f"opensmile {version('opensmile')}", "set": "eGeMAPSv02, low level"}
+    return {
+        "library": f"librosa {version('librosa')}",
+        "rate": RATE,
+        "hop": HOP,
+        "window": _WINDOW,
+        "mel_bands": _MEL_BANDS,
+        "pitch": {"method": "pYIN", "unvoiced": "NaN", **_PITCH},
+    }
+
+
+def _mono(samples: np.ndarray) -> np.ndarray:
+    """Return a sound as one channel (n,) of float32 with full scale at ±1."""
+    sound = np.asarray(samples)
+    if sound.dtype.kind not in "iuf" or sound.ndim not in (1, 2):
+        raise CENetError(
+            f"the sound is an array of the shape {sound.shape} and the type {sound.dtype}; "
+            "expected numbers (samples,) or (samples, channels)"
+        )
+    if sound.ndim == 2 and not 1 <= sound.shape[1] <= 32:
+        raise CENetError(
+            f"the sound has the shape {sound.shape}, which would be {sound.shape[1]} channels; "
+            "expected (samples, channels), so transpose it"
+        )
+    if sound.dtype.kind == "f":
+        mono = sound.astype(np.float32) if sound.ndim == 1 else sound.mean(1, dtype=np.float32)
+        return np.nan_to_num(mono, nan=0.0, posinf=1.0, neginf=-1.0)
+    info = np.iinfo(sound.dtype)
+    middle = 0 if info.min < 0 else (info.max + 1) // 2  # unsigned samples rest at half way
+    whole = sound.astype(np.float32) if sound.ndim == 1 else sound.mean(1, dtype=np.float64)
+    return ((whole - middle) / (info.max - middle)).astype(np.float32)
+
+
+def _share(those: np.ndarray) -> float:
+    return float(those.mean()) if len(those) else 0.0
+
+
+def _at_our_rate(mono: np.ndarray, rate: int) -> np.ndarray:
+    if rate == RATE or len(mono) == 0:
+        return mono
+    import librosa  # heavy and optional
+
+    return librosa.resample(mono, orig_sr=rate, target_sr=RATE, scale=False)
+
+
+def _silent(sound: np.ndarray) -> float:
+    """Return the share of pieces of 10 ms in which nothing sounds; a constant is no sound."""
+    whole = sound[: len(sound) // HOP * HOP].reshape(-1, HOP)
+    return _share(whole.std(1) < 10 ** (_SILENT / 20)) if len(whole) else 1.0
+
+
+def _by_librosa(sound: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    n = 1 + len(sound) // HOP if len(sound) else 0
+    frames = np.empty((n, len(VOICE_CHANNELS)), np.float32)
+    for first, last, piece, before in _pieces(sound, n):
+        frames[first:last, :2] = _pitch(piece)[before : before + last - first]
+        inner = piece[(_LONG - _WINDOW) // 2 :]
+        inner = inner[before * HOP :][: (last - first - 1) * HOP + _WINDOW]
+        frames[first:last, 2:] = _timbre(inner)
+    return frames, np.arange(n) * (HOP / RATE), VOICE_CHANNELS
+
+
+def _pieces(sound: np.ndarray, n: int) -> Iterator[tuple[int, int, np.ndarray, int]]:
+    """Yield the first and last frame of each piece, its samples, and the frames of overlap before.
+
+    The samples reach half a window beyond the frames, with silence around the sound.
+    """
+    half = _LONG // 2
+    for first in range(0, n, _PIECE):
+        last = min(first + _PIECE, n)
+        begin, end = max(first - _OVERLAP, 0), min(last + _OVERLAP, n)
+        low, high = begin * HOP - half, (end - 1) * HOP + half
+        piece = sound[max(low, 0) : high]
+        around = (max(-low, 0), max(high - max(len(sound), 0), 0))
+        yield first, last, np.pad(piece, around), first - begin
+
+
+def _pitch(piece: np.ndarray) -> np.ndarray:
+    """Return F0 in Hz, NaN where there is none, and voicing: (n, 2)."""
+    import librosa  # heavy and optional
+
+    pitch, voiced, _ = librosa.pyin(piece, sr=RATE, center=False, fill_na=np.nan, **_PITCH)
+    return np.stack([pitch, voiced.astype(np.float64)], axis=1)
+
+
+def _timbre(piece: np.ndarray) -> np.ndarray:
+    """Return energy, MFCC, centroid, rolloff, flatness and contrast of each frame: (n, 35).
+
+    Nothing is measured against the loudest frame, as librosa does by default, for then a frame
+    would depend on its neighbours.
+    """
+    import librosa  # heavy and optional
+
+    magnitude = np.abs(librosa.stft(piece, n_fft=_WINDOW, hop_length=HOP, center=False))
+    mel = librosa.feature.melspectrogram(S=magnitude**2, sr=RATE, n_mels=_MEL_BANDS)
+    decibels = librosa.power_to_db(mel, amin=_LEAST, top_db=None)
+    shape = librosa.feature
+    power = shape.rms(y=piece, frame_length=_WINDOW, hop_length=HOP, center=False) ** 2
+    rows = [
+        librosa.power_to_db(power, amin=_LEAST, top_db=None),
+        shape.mfcc(S=decibels, n_mfcc=25),
+        shape.spectral_centroid(S=magnitude, sr=RATE),
+        shape.spectral_rolloff(S=magnitude, sr=RATE),
+        shape.spectral_flatness(S=magnitude),
+        _contrast(magnitude),
+    ]
+    return np.concatenate(rows).T
+
+
+def _contrast(magnitude: np.ndarray) -> np.ndarray:
+    """Return how far the peaks of each octave stand above its valleys, in dB: (6, n).
+
+    Source: Jiang et al. 2002, "Music type classification by spectral contrast feature", ICME; bands
+    and their edges are those of `librosa.feature.spectral_contrast`, which measures against the
+    loudest frame.
+    """
+    bins = np.arange(len(magnitude)) * RATE / _WINDOW  # Hz
+    rows = []
+    for band, (low, high) in enumerate(zip([0.0, *_BANDS[:-1]], _BANDS)):
+        inside = np.flatnonzero((bins >= low) & (bins <= high))
+        if band:
+            inside = np.append(inside[0] - 1, inside)
+        if band == len(_BANDS) - 1:
+            inside = np.arange(inside[0], len(bins))
+        few = max(1, round(0.02 * len(inside)))
+        ordered = np.sort(magnitude[inside if band == len(_BANDS) - 1 else inside[:-1]], axis=0)
+        peak, valley = ordered[-few:].mean(0), ordered[:few].mean(0)
+        rows.append(10 * np.log10(np.maximum(peak, _LEAST) / np.maximum(valley, _LEAST)))
+    return np.stack(rows)
+
+
+def _by_opensmile(sound: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    smile = _smile()
+    channels = tuple(smile.feature_names)
+    if len(sound) < RATE // 10:  # it needs more than one of its longest windows
+        return np.zeros((0, len(channels)), np.float32), np.zeros(0), channels
+    table = smile.process_signal(sound, RATE)
+    start = table.index.get_level_values("start").total_seconds().to_numpy()
+    end = table.index.get_level_values("end").total_seconds().to_numpy()
+    return table.to_numpy(np.float32), (start + end) / 2, channels
+
+
+def _smile() -> Any:
+    import opensmile  # heavy and optional
+
+    return opensmile.Smile(
+        feature_set=opensmile.FeatureSet.eGeMAPSv02,
+        feature_level=opensmile.FeatureLevel.LowLevelDescriptors,
+    )

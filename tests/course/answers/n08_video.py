@@ -1,0 +1,147 @@
+"""Answers to the exercises of notebook 08: right ones in several forms, and typical wrong ones."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+
+def nearest_loop(face, voice):
+    return [min(range(len(voice)), key=lambda i: abs(voice[i] - moment)) for moment in face]
+
+
+def nearest_matrix(face, voice):
+    return np.abs(np.subtract.outer(face, voice)).argmin(axis=1)
+
+
+def rise_pandas(f0):
+    pitch = pd.Series(f0).dropna()
+    return 12 * np.log2(pitch.tail(10).mean() / pitch.median())
+
+
+def rise_plain(f0):
+    pitch = [value for value in f0.tolist() if not math.isnan(value)]
+    middle = sorted(pitch)
+    half = len(pitch) // 2
+    median = (middle[half - 1] + middle[half]) / 2 if len(pitch) % 2 == 0 else middle[half]
+    return 12 * math.log(sum(pitch[-10:]) / 10 / median, 2)
+
+
+def risen(change):
+    def answer(f0):
+        pitch = f0[~np.isnan(f0)]
+        return change(pitch[-10:].mean(), np.median(pitch), pitch)
+
+    return answer
+
+
+def scaled_pandas(frames, groups):
+    def scale(x):
+        deviation = x.std(ddof=0)
+        return (x - x.mean()) / deviation.where(deviation > 1e-9, 1)
+
+    return (
+        pd.DataFrame(frames)
+        .groupby(groups, group_keys=False)[[0, 1, 2]]
+        .apply(scale)
+        .sort_index()
+        .to_numpy()
+    )
+
+
+def scaled_loop(frames, groups):
+    result = [[0.0] * frames.shape[1] for _ in frames]
+    for name in set(groups.tolist()):
+        rows = [i for i, group in enumerate(groups) if group == name]
+        for column in range(frames.shape[1]):
+            values = [frames[i, column] for i in rows]
+            mean = sum(values) / len(values)
+            deviation = (sum((v - mean) ** 2 for v in values) / len(values)) ** 0.5
+            for i in rows:
+                result[i][column] = (frames[i, column] - mean) / (
+                    deviation if deviation > 1e-9 else 1
+                )
+    return result
+
+
+def scaled(change, keep_order=True):
+    def answer(frames, groups):
+        parts = {name: change(frames[groups == name]) for name in ("anna", "ben", "carla")}
+        if not keep_order:
+            return np.concatenate(list(parts.values()))
+        result = np.empty_like(frames)
+        for name, part in parts.items():
+            result[groups == name] = part
+        return result
+
+    return answer
+
+
+def deviation(x, ddof=0):
+    found = x.std(0, ddof=ddof)
+    return np.where(found > 1e-9, found, 1)
+
+
+RIGHT = {
+    "nearest_frames": [nearest_loop, nearest_matrix],
+    "rise": [rise_pandas, rise_plain],
+    "two_scales": [
+        lambda: ([-1, 1, -1, 1], [-1.4, -0.2, 0.2, 1.4]),
+        lambda: np.array([[-1, 1, -1, 1], [-7 / 5, -1 / 5, 1 / 5, 7 / 5]]),
+    ],
+    "scale_by_group": [
+        scaled_pandas,
+        scaled_loop,
+        scaled(lambda x: (x - x.mean(0)) / deviation(x)),
+    ],
+    "may_be_claimed": [lambda: "BD", lambda: ["d", "b"]],
+}
+
+WRONG = {
+    "nearest_frames": [
+        (lambda face, voice: np.searchsorted(voice, face).clip(0, len(voice) - 1), "frames after"),
+        (lambda face, voice: (np.searchsorted(voice, face) - 1).clip(0), "frames before"),
+        (lambda face, voice: np.arange(len(face)) * len(voice) // len(face), "stretched"),
+        (
+            lambda face, voice: np.rint(face / 0.01).clip(0, len(voice) - 1),
+            "Time 0 is the film's",
+        ),
+        (lambda face, voice: voice[nearest_matrix(face, voice)], "Those are times"),
+        (lambda face, voice: nearest_matrix(voice, face), "other way round"),
+    ],
+    "rise": [
+        (risen(lambda last, middle, pitch: last - middle), "in Hz"),
+        (risen(lambda last, middle, pitch: 12 * np.log2(middle / last)), "wrong way round"),
+        (risen(lambda last, middle, pitch: np.log2(last / middle)), "octaves"),
+        (risen(lambda last, middle, pitch: 12 * np.log(last / middle)), "base 2"),
+        (risen(lambda last, middle, pitch: 12 * np.log2(last / pitch.mean())), "not their mean"),
+        (risen(lambda last, middle, pitch: 12 * np.log2(pitch[-1] / middle)), "HAVE a pitch"),
+        (lambda f0: 12 * np.log2(f0[-10:].mean() / np.median(f0)), "NaN"),
+    ],
+    "two_scales": [
+        (lambda: ([-1.4, -0.2, 0.2, 1.4], [-1, 1, -1, 1]), "swapped"),
+        (lambda: ([-3, 3, -3, 3], [-7, -1, 1, 7]), "now divide"),
+        (lambda: ([-0.71, 0.71, -0.71, 0.71], [-1.21, -0.17, 0.17, 1.21]), "n − 1"),
+        (lambda: [[-1.4, -0.2, 0.2, 1.4]] * 2, "OWN mean"),
+        (lambda: [-1, 1, -1, 1], "expected (2, 4)"),
+    ],
+    "scale_by_group": [
+        (lambda frames, groups: (frames - frames.mean(0)) / frames.std(0), "each group's own"),
+        (scaled(lambda x: (x - x.mean()) / x.std()), "per CHANNEL"),
+        (scaled(lambda x: (x - x.mean(0)) / deviation(x, 1)), "ddof=0"),
+        (scaled(lambda x: x - x.mean(0)), "now divide"),
+        (scaled(lambda x: (x - x.mean(0)) / deviation(x), keep_order=False), "in their order"),
+        (
+            scaled(lambda x: np.full_like(x, np.nan)),
+            "divide by 1 there",
+        ),
+    ],
+    "may_be_claimed": [
+        (lambda: "ABD", "A: she plays"),
+        (lambda: "BCD", "coin"),
+        (lambda: "BDE", "person to person"),
+        (lambda: "D", "what a channel showed"),
+        (lambda: "B", "we count"),
+        (lambda: "yes", "letters of the sentences"),
+    ],
+}
