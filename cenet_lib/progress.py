@@ -25,7 +25,8 @@ def somebody_watches() -> bool:
     ...     somebody_watches()
     True
     """
-    return sys.stderr.isatty() or "ipykernel" in sys.modules
+    ipython = sys.modules.get("IPython")  # whoever is in a notebook has imported it
+    return sys.stderr.isatty() or hasattr(ipython and ipython.get_ipython(), "kernel")
 
 
 def bar(

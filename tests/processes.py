@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -20,6 +21,7 @@ CONTEXT.set_forkserver_preload(
     [
         *("cenet_lib.__main__", "cenet_lib.training", "cenet_lib.corpora", "small"),
         *("cenet_lib.commands.train", "cenet_lib.commands.predict", "cenet_lib.commands.compare"),
+        *("cenet_lib.inspector.widget", "cenet_lib.results.plots", "ipykernel.kernelapp"),
     ]
 )
 
@@ -56,6 +58,45 @@ def python(
 ) -> CompletedProcess:
     """Run ``python -c`` with this code, without a network, in ``cwd``."""
     return _run(_python, (code, *arguments), cwd, environment or {}, None, timeout)
+
+
+class Kernel:
+    """A notebook's kernel, with what `jupyter_client` asks of a process that it started."""
+
+    def __init__(self, command: list[str], cwd: str, env: Mapping[str, str], **_):
+        self._process = CONTEXT.Process(target=_kernel, args=(command[3:], cwd, dict(env)))
+        self._process.start()
+        self.pid = self._process.pid
+        while self._process.is_alive() and os.getpgid(self.pid) != self.pid:
+            time.sleep(0.01)  # its group is signalled in the end: not ours
+        self.stdin = self.stdout = self.stderr = None
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self) -> int | None:
+        self._process.join()
+        return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+def _kernel(arguments, cwd, environment) -> None:
+    from ipykernel.kernelapp import launch_new_instance
+
+    os.setsid()
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.path.insert(0, "")
+    launch_new_instance(arguments)
 
 
 def _run(function, arguments, cwd, environment, stdout, timeout) -> CompletedProcess:

@@ -91,8 +91,10 @@ def test_less_than_one_job_is_refused():
 
 
 @pytest.mark.slow
-def test_no_scheduler_is_one_error():
-    pytest.importorskip("distributed")
+def test_no_scheduler_is_one_error(monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    client = partial(distributed.Client, timeout=0.5)  # instead of ten seconds
+    monkeypatch.setattr(distributed, "Client", lambda address, timeout: client(address))
     with pytest.raises(CENetError, match="no Dask scheduler answers"):
         list(run_each(tenth, [1], dask="tcp://127.0.0.1:1"))
 

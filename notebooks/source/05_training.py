@@ -167,8 +167,8 @@ show(figure, "Learning rates over 123 steps: a short warm-up of 10 %, and one of
 
 # %%
 whole = load_corpus("demo")
-n = fast(96, 48)
-few = whole.with_splits(whole.train[:n], whole.valid[:32], whole.test[:32])
+n, others = fast(96, 32), fast(32, 8)
+few = whole.with_splits(whole.train[:n], whole.valid[:others], whole.test[:others])
 settings = TrainingSettings(epochs=1, batch_size=16, head_dropout=0.0, device="cpu")
 
 # %% [markdown]

@@ -1,13 +1,16 @@
 """The notebooks: they run, they are what their sources say, and they keep the course's rules."""
 
+import os
 import re
 from pathlib import Path
 from statistics import median
 
 import jupytext
 import nbformat
+import processes
 import pytest
 from building import NOTEBOOKS, build
+from jupyter_client.provisioning import local_provisioner
 
 from cenet_lib.course import exercises
 
@@ -67,8 +70,10 @@ print("controls:", len(_moved))
 
 @pytest.mark.slow
 @each_stored
-def test_notebook_runs_from_top_to_bottom_and_its_controls_can_be_moved(path):
+def test_notebook_runs_from_top_to_bottom_and_its_controls_can_be_moved(path, monkeypatch):
     """One test, because two would run the notebook twice: once in each process of the suite."""
+    if os.name != "nt":
+        monkeypatch.setattr(local_provisioner, "launch_kernel", processes.Kernel)
     notebook = build.versions(NOTEBOOKS / "source" / f"{path.stem}.py")[path]
     controls = sum(cell.source.count("widgets.interactive(") for cell in notebook.cells)
     notebook.cells.append(nbformat.v4.new_code_cell(DRIVE))
