@@ -28,6 +28,8 @@ from .terminal import warn
 from .utterance import STREAMS, Utterance
 from .vocabulary import FeatureVocabulary
 
+NOTHING = "nothing"  # what a model without a fusion reads of the streams
+
 _FILE = "cenet_processor.json"
 _MEND = "train the run anew"
 _SAMPLE = 200  # utterances that tell whether a tokenizer knows the language
@@ -57,6 +59,7 @@ class CENetProcessor:
     reads : str
         What the fusion reads of the streams, see `cenet_lib.fusion`: ``"counts"`` of codes; beside
         them the standardised ``"frames"``, as many as there are; or ``"aligned"``, one per token.
+        ``"nothing"``: words only, whatever the channels are.
 
     Raises
     ------
@@ -86,8 +89,8 @@ class CENetProcessor:
         pad_frames_to: int | None = None,
         reads: str = "counts",
     ):
-        if reads not in READS:
-            raise CENetError(f"reads is {reads!r}; choose one of {', '.join(READS)}")
+        if reads not in (*READS, NOTHING):
+            raise CENetError(f"reads is {reads!r}; choose one of {', '.join((*READS, NOTHING))}")
         special = tokenizer.num_special_tokens_to_add()
         if max_length <= special:
             raise CENetError(
@@ -190,7 +193,7 @@ class CENetProcessor:
             truncation=True,
             max_length=self.max_length,
         )
-        codes = [self._codes(utterances, stream) for stream in STREAMS]
+        codes = [self._codes_read(utterances, stream) for stream in STREAMS]
         if self._annotator is not None:
             utterances = with_word_ids(utterances, self._annotator)
         encoded = []
@@ -222,10 +225,10 @@ class CENetProcessor:
     def _frames_read(self, utterance: Utterance, word_index: np.ndarray) -> dict[str, Any]:
         """Return the frames of each stream as the fusion reads them, if it reads any."""
         found = {}
-        for stream in STREAMS if self.reads != "counts" else ():
+        for stream in STREAMS if self.reads in ("frames", "aligned") else ():
             frames = self.standardized(utterance, stream)  # (n, d_m)
             if self.reads == "aligned":
-                frames = _per_word(frames, len(utterance.words))[word_index]  # (T, d_m)
+                frames = per_word(frames, len(utterance.words))[word_index]  # (T, d_m)
             found[stream] = frames
         return found
 
@@ -241,13 +244,15 @@ class CENetProcessor:
     def check_channels(self, corpus: Corpus) -> None:
         """Refuse a corpus whose channels have other names than those it was fitted on.
 
+        A model that reads words only is asked to predict on any.
+
         Raises
         ------
         CENetError
             It names the stream and the first channel that differs.
         """
         for stream, vocabulary in self.vocabularies.items():
-            if vocabulary is not None:
+            if vocabulary is not None and self.reads != NOTHING:
                 where = f"{corpus.name}: {stream} stream"
                 vocabulary.check_channels(corpus.feature_names[stream], where)
 
@@ -255,6 +260,12 @@ class CENetProcessor:
         """Return the code (n,) of each frame of a stream; empty without a vocabulary."""
         (codes,) = self._codes([utterance], stream)
         return codes
+
+    def _codes_read(self, utterances: Sequence[Utterance], stream: str) -> list[np.ndarray]:
+        """Return the codes (n,) for each utterance; none where the model reads words only."""
+        if self.reads == NOTHING:
+            return [np.zeros(0, dtype=np.int64) for _ in utterances]
+        return self._codes(utterances, stream)
 
     def _codes(self, utterances: Sequence[Utterance], stream: str) -> list[np.ndarray]:
         """Return the codes (n,) of a stream for each utterance, found in one call."""
@@ -456,11 +467,16 @@ def load_tokenizer(backbone: str | Path) -> PreTrainedTokenizerBase:
     return load_sentilare_tokenizer(place) if is_sentilare(place) else read_tokenizer(place)
 
 
-def _per_word(frames: np.ndarray, n_words: int) -> np.ndarray:
+def per_word(frames: np.ndarray, n_words: int) -> np.ndarray:
     """Return the average frame of each word, and zeros at the end: (n_words + 1, d_m).
 
     Words have no times here, so each gets its share of the utterance, at least one frame. Where a
     file has one frame per word, that is exactly the word's own.
+
+    Examples
+    --------
+    >>> per_word(np.array([[1.0], [3.0], [5.0], [5.0]]), 2).tolist()
+    [[2.0], [5.0], [0.0]]
     """
     aligned = np.zeros((n_words + 1, frames.shape[1]), dtype=np.float32)
     n = len(frames)

@@ -1,11 +1,22 @@
 """Channels of other names than a run was trained on are refused, wherever a corpus meets it."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from cenet_lib import AttentionInspector, CENetError, CENetProcessor, Corpus, FeatureVocabulary
+from cenet_lib import (
+    AttentionInspector,
+    CENetError,
+    CENetProcessor,
+    Corpus,
+    FeatureVocabulary,
+    Run,
+    TrainingSettings,
+    predict,
+    train,
+)
 from cenet_lib.__main__ import main
 from cenet_lib.prediction import predict_stream
 from cenet_lib.shards import code_shards, find_shards, fit_vocabularies
@@ -93,6 +104,18 @@ def test_a_run_refuses_other_names_everywhere(small_run, small_corpus, other, tm
         assert told in line
         assert "channel 0 is 'AU1_r' instead of 'AU1'" in line
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other"]
+
+
+def test_words_only_predicts_on_any_channels(small_corpus, small_backbone, tmp_path):
+    settings = {"backbone": str(small_backbone), "epochs": 1, "device": "cpu", "fusion": "none"}
+    codes = {"n_visual_codes": 4, "n_acoustic_codes": 3}
+    run = train(small_corpus, tmp_path / "run", TrainingSettings(**settings, **codes))
+    film = replace(small_corpus.test[0], visual=FRAMES, acoustic=FRAMES[:0])
+    other = Corpus("film", test=[film], visual_names=["jawOpen", "pitch", "roll"])
+    again = Run(run.folder)
+    table = predict(again.model, again.processor, other)
+    expected = run.predictions.query(f"id == '{film.id}'")["prediction"]
+    np.testing.assert_allclose(table["prediction"], expected, atol=1e-6)
 
 
 def test_where_one_side_has_no_names_nothing_is_refused(small_run, small_corpus, small_backbone):

@@ -27,7 +27,7 @@ from ..language.annotators import annotate_corpus, get_annotator
 from ..language.backbone import encoder_layers, longest_text, padding_in_positions
 from ..language.place import backbone_folder
 from ..model import CENet
-from ..processor import CENetProcessor
+from ..processor import NOTHING, CENetProcessor
 from ..progress import bar, quiet_transformers
 from ..published import published_optimizer
 from ..settings import TrainingSettings
@@ -224,7 +224,7 @@ def build(corpus: Corpus, settings: TrainingSettings) -> tuple[CENetProcessor, C
         annotator=settings.linguistic,
         max_length=settings.max_length,
         pad_frames_to=settings.pad_frames_to,
-        reads="counts" if fusion is None else fusion.reads,
+        reads=NOTHING if fusion is None else fusion.reads,
     )
     # The model does not depend on what came before it, and is the same on all processes.
     accelerate.utils.set_seed(settings.seed)
