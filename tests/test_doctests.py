@@ -69,7 +69,12 @@ def run(tests: list[doctest.DocTest]) -> str:
     return "".join(report)
 
 
-@pytest.mark.parametrize("name", MODULES)
+SLOW = {"cenet_lib.video.voice"}  # librosa compiles itself when it is first used
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(m, marks=[pytest.mark.slow] * (m in SLOW)) for m in MODULES]
+)
 def test_examples_run(name, here):
     assert run(examples(name)) == ""
 

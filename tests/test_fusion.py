@@ -82,6 +82,7 @@ def learn(fusion, steps=120):
         return model.eval()(**held_out).loss.item()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fusion", EVERY)
 def test_each_learns_the_planted_signal(fusion):
     """The label's variance is 2; words alone can explain half of it."""
@@ -253,6 +254,7 @@ def test_saved_and_loaded(fusion, tmp_path):
     assert torch.equal(CENet.from_pretrained(tmp_path)(**inputs).logits, model(**inputs).logits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fusion", EVERY)
 def test_compiled_whole(fusion):
     model = loud(fusion)
@@ -330,6 +332,7 @@ def test_aligned_frames(corpus):
         np.testing.assert_allclose(got[index == word][0], two[frame], rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fusion", EVERY)
 def test_from_corpus_to_prediction(corpus, fusion, tmp_path):
     processor = fit(corpus, reads=fusion_class(fusion).reads)

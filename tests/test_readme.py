@@ -12,7 +12,11 @@ import pytest
 from cenet_lib import CENetError, Run, TrainingSettings, predict, train
 from cenet_lib import fusion as registry
 from cenet_lib.__main__ import _parser
+from cenet_lib.files import read_json
+from cenet_lib.inspector.effects import headline
+from cenet_lib.inspector.figure import in_words
 from cenet_lib.settings import FUSION_NAMES
+from cenet_lib.utterance import STREAMS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -72,6 +76,27 @@ def test_commands_are_found():
 def test_commands_can_be_read(command):
     options = _parser().parse_args(shlex.split(command))
     assert options.command == command.split()[0]
+
+
+def test_the_sentence_beside_the_inspectors_picture_is_true():
+    """The numbers are written along with the picture, by notebooks/images/shoot_inspector.py."""
+    shown = read_json(ROOT / "notebooks" / "images" / "inspector_codes.json")
+    effects = {
+        (stream, int(code)): effect
+        for stream in STREAMS
+        for code, effect in shown[stream]["effects"].items()
+    }
+    predictions = shown["predictions"]
+    moved = predictions["all"] - predictions["none"]
+    assert sum(effects.values()) == pytest.approx(moved, abs=1e-3)
+    found = headline(effects, shown["error"])
+    assert [list(found.code), found.against and list(found.against)] == [
+        shown["headline"]["code"],
+        shown["headline"]["against"],
+    ]
+    assert in_words(shown, predictions, shown["captions"]) == shown["sentence"]
+    assert shown["sentence"] in " ".join(README.split())
+    assert " ".join(shown["words"]).endswith("a great yarn .")
 
 
 def test_links_and_pictures_exist():

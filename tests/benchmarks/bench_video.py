@@ -2,7 +2,7 @@
 
     python tests/benchmarks/bench_video.py [seconds] [rounds]
 
-The film for speed is the smiling man, made 1280 x 720 at 30 pictures a second (H.264), with a
+The film for speed is the example "smile", made 1280 x 720 at 30 pictures a second (H.264), with a
 synthetic voice. One core does everything; each stage is measured by itself, in seconds of that
 core's time per second of film, the best of the rounds. Real time is 1.
 
@@ -45,7 +45,7 @@ def voice(seconds: float) -> np.ndarray:
 
 
 def make(path: Path, seconds: float, size: tuple[int, int], rate: int, repeats: int = 1) -> None:
-    """Write the smiling man with a voice, the same packets several times in a row."""
+    """Write the example "smile" with a voice, the same packets several times in a row."""
     pictures = [picture.rgb for picture in Film(example_film("smile"), 0, 20).pictures()]
     packets = []
     with av.open(str(path), "w") as film:

@@ -14,12 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-# Seconds of one processor core, on the machine named in README.md's section on speed, per second
-# of film. They were measured by hand on a prototype of `cenet_lib.video`, on a few clips, and no
-# script here measures them yet.
-FACE = 0.8  # 720p, 30 pictures a second: detector, landmarks and blendshapes, decoding included
-VOICE = 0.10  # pitch, energy, spectrum every 10 ms: 0.7 s for 7.1 s of speech
-WORDS = 0.6  # Whisper tiny.en: about 4 s for a clip of 7 s; none where words are typed
+# Seconds of one processor core per second of film of 1280 x 720 at 30 pictures a second:
+# bench_video.py.
+FACE = 0.06 + 0.51  # decoding; finding the face, its landmarks and channels
+VOICE = 0.14
+# Measured by hand, about 4 s for a clip of 7 s; no script measures it. None where words are typed.
+WORDS = 0.6  # Whisper tiny.en
 
 # What extraction leaves of a second of film.
 VISUAL_FRAMES, VISUAL_CHANNELS = 30, 54  # cenet_lib/video/face.py
@@ -30,10 +30,10 @@ FILM = 2_000_000 / 8  # bytes of the film itself: 720p at 2 Mbit/s
 FITTED, CODED = 450_000, 5_200_000
 FITTED_AT_MOST = 100_000_000  # a vocabulary of 16 codes learns nothing from more: take a sample
 
-# Utterances per second of two cores, RoBERTa-base, fp32, batch 64: bench_step.py, its last row. Of
-# a training step's arithmetic, a prediction is a third.
+# Utterances per second of two cores, RoBERTa-base, fp32, batch 64, texts of MOSI's length:
+# bench_step.py, its last row. How much more a prediction gets done, bench_limit.py measures.
 TRAINED = 21.4
-PREDICTED = 3 * TRAINED
+PREDICTED = TRAINED * 34.2 / 8.7
 
 CORES, DAYS = 16, 7  # of a machine, and the time that its work may take
 BYTES_OF_COUNTS = 2 * 17 * 4  # per utterance, before compression
@@ -114,7 +114,7 @@ ROWS: dict[str, Callable[[Collection, Cost], str]] = {
     "utterances": lambda c, _: f"{c.utterances:,}",
     "bytes of film": lambda _, cost: size(cost.film),
     "bytes of frames, as stored": lambda _, cost: size(cost.frames),
-    "bytes of code counts, which is what training reads": lambda _, cost: size(cost.counts),
+    "bytes of code counts, which is all that CE reads": lambda _, cost: size(cost.counts),
     "extract face and voice": lambda _, cost: told(cost.extract),
     "write down the words by machine": lambda _, cost: told(cost.words),
     "fit both vocabularies": lambda _, cost: told(cost.fit),

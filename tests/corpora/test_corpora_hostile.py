@@ -30,6 +30,7 @@ def pipe_in(folder, name):
     return folder / name
 
 
+@pytest.mark.slow
 @needs_pipes
 @pytest.mark.parametrize("name", ["data.pkl", "data.csd", "data.pt", "corpus.json"])
 def test_a_pipe_as_a_corpus_is_refused_at_once(tmp_path, name):

@@ -287,6 +287,7 @@ def test_a_damaged_tokenizer_is_one_error(kind, folder):
     assert str(folder) in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*MODEL, *WORDS])
 def test_a_command_ends_in_one_line(kind, folder, small_corpus, tmp_path, capsys):
     ({**MODEL, **WORDS})[kind][0](folder)

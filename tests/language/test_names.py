@@ -288,6 +288,7 @@ def write_old(folder, prefix="bert.", config_name="config.json", words=(*WORDS, 
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["bert.", "", "module."])
 @pytest.mark.parametrize("config_name", ["config.json", "bert_config.json"])
 @pytest.mark.parametrize("by_file", [False, True])

@@ -196,6 +196,7 @@ def both_ends(corpus, backbone, accumulate=1, **changes):
 # what is held
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_the_recipe_takes_the_published_runs_forty_steps(corpus, backbone, accumulate):
     ours, theirs, start = both_ends(corpus, backbone, accumulate)

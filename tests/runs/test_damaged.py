@@ -304,6 +304,7 @@ FORGED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "damage"), FORGED, ids=[f"{name} {damage.__name__}" for name, damage in FORGED]
 )
@@ -458,6 +459,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error::UserWarning")  # which would be a second line
 @pytest.mark.parametrize("damage", REFUSED, ids=lambda function: function.__name__)
 def test_a_resume_that_cannot_be_right_is_one_clear_line(
@@ -510,6 +512,7 @@ if os.name != "nt":
     FORGIVEN += [manifest_that_reaches_outside, manifest_of_a_pipe, odd_names]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", FORGIVEN)
 def test_a_resume_goes_on_from_what_is_whole(damage, interrupted, undisturbed, capsys):
     damage(interrupted)

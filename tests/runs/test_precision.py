@@ -133,6 +133,7 @@ def test_other_processes_take_what_the_first_one_found(quick, trials, monkeypatc
     assert trials == []
 
 
+@pytest.mark.slow
 def test_the_trial_takes_no_random_numbers_away():
     torch.manual_seed(0)
     expected = torch.rand(3)

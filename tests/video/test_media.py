@@ -466,6 +466,7 @@ def test_whatever_is_damaged_gives_pictures_or_one_error(form, tmp_path):
 # recordings of a browser
 
 
+@pytest.mark.slow
 def test_a_recording_gets_its_duration():
     live = io.BytesIO()
     make_film(

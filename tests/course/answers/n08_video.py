@@ -56,11 +56,9 @@ def scaled_loop(frames, groups):
         for column in range(frames.shape[1]):
             values = [frames[i, column] for i in rows]
             mean = sum(values) / len(values)
-            deviation = (sum((v - mean) ** 2 for v in values) / len(values)) ** 0.5
+            spread = (sum((v - mean) ** 2 for v in values) / len(values)) ** 0.5
             for i in rows:
-                result[i][column] = (frames[i, column] - mean) / (
-                    deviation if deviation > 1e-9 else 1
-                )
+                result[i][column] = (frames[i, column] - mean) / (spread or 1)
     return result
 
 
