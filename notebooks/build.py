@@ -264,7 +264,7 @@ def lay_out_course(sources: list[Path], folder: Path) -> None:
         nbformat.write(read_source(source), assignment / f"{source.stem}.ipynb")
         shutil.copytree(HERE / "images", assignment / "images", dirs_exist_ok=True)
         for page in HERE.glob("*.md"):
-            if page.name != "INSTRUCTORS.md":
+            if page.name not in ("INSTRUCTORS.md", "CLASS_CORPUS.md"):
                 shutil.copy(page, assignment)
         print(f"source/{source.stem}: ready for nbgrader generate_assignment {source.stem}")
 

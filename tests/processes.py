@@ -96,7 +96,16 @@ def _kernel(arguments, cwd, environment) -> None:
     os.environ.clear()
     os.environ.update(environment)
     sys.path.insert(0, "")
+    _hide_bars()
     launch_new_instance(arguments)
+
+
+def _hide_bars() -> None:
+    """Show no bars: tqdm reads TQDM_DISABLE when it is imported, and that was before."""
+    from tqdm.auto import tqdm
+
+    begin = tqdm.__init__
+    tqdm.__init__ = lambda self, *given, **named: begin(self, *given, **{**named, "disable": True})
 
 
 def _run(function, arguments, cwd, environment, stdout, timeout) -> CompletedProcess:

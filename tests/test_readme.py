@@ -80,7 +80,7 @@ def test_commands_can_be_read(command):
 
 def test_the_sentence_beside_the_inspectors_picture_is_true():
     """The numbers are written along with the picture, by notebooks/images/shoot_inspector.py."""
-    shown = read_json(ROOT / "notebooks" / "images" / "inspector_codes.json")
+    shown = read_json(ROOT / "notebooks/images/inspector_codes.json", "shoot it anew")
     effects = {
         (stream, int(code)): effect
         for stream in STREAMS

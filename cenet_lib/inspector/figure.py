@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..utterance import STREAMS
+from .effects import LEAST_TOLD
 from .pictures import draw_code
 from .records import unpack
 
@@ -74,7 +75,9 @@ def draw_record(
         _write(ax, 16, 24 + 18 * i, line, 12.5)
     _draw_predictions(ax, record, corpus["label_range"], 16, predictions)
     if not panels:
-        _write(ax, 16, height - 24, "This model does not attend to codes.", 9, _MUTED)
+        none = all(subject["reads"] is None for subject in corpus["subjects"])
+        about = "This model reads words only." if none else "This model does not attend to codes."
+        _write(ax, 16, height - 24, about, 9, _MUTED)
         return figure
 
     most = max(float(np.nanmax(p["values"], initial=0)) for p in panels) or 1.0
@@ -128,7 +131,8 @@ def _draw_map(ax: Axes, panel: Mapping, x: float, y: float, most: float, code) -
         marked = code is not None and tuple(code) == (stream, column)
         if column < book["k"]:
             activation = dict(zip(book["art"], art[column].tolist(), strict=True))
-            draw_code(ax, activation, z[column], stream, middle, y - 50, _CELL - 2, _INK, "white")
+            bars = z[column, book["bars"]]
+            draw_code(ax, activation, bars, stream, middle, y - 50, _CELL - 2, _INK, "white")
         style = {"ha": "center", "weight": "bold" if marked else "normal"}
         text = str(column) if column < book["k"] else "pad"
         _write(ax, middle, y - 27, text, 7.5, _INK if marked else _MUTED, **style)
@@ -190,15 +194,63 @@ def _draw_predictions(ax: Axes, record: Mapping, label_range, x: float, y: float
         _write(ax, right + 14, middle, values, 8.5, **bold)
 
 
+def in_words(entry: Mapping, predictions: Mapping[str, float], captions: Mapping) -> str:
+    """Tell what face and voice move, and which code has the largest part in it, as the page does.
+
+    Parameters
+    ----------
+    entry : mapping
+        What `cenet_lib.inspector.records.code_effects` returns.
+    predictions : mapping
+        ``all`` and ``none``, as in the record of the utterance.
+    captions : mapping of str to sequence of str
+        Per stream what each code looks or sounds like.
+
+    Examples
+    --------
+    >>> entry = {"moved": -1.0, "headline": {"code": ("visual", 1), "against": None}}
+    >>> entry |= {"visual": {"effects": {"1": -0.7, "0": -0.3}}}
+    >>> in_words(entry, {"all": -0.4, "none": 0.6}, {"visual": ["smile", "frown"]})
+    'Face and voice lower this prediction from +0.60 to −0.40. Face code 1 (frown) has the \
+largest part in it: −0.70.'
+    """
+    if entry["headline"] is None:
+        return ""
+
+    def effect(code: tuple[str, int]) -> float:
+        return entry[code[0]]["effects"][str(code[1])]
+
+    def name(code: tuple[str, int]) -> str:
+        stream, number = code
+        return f"{TITLES[stream]} code {number} ({captions[stream][number]})"
+
+    code, against = entry["headline"]["code"], entry["headline"]["against"]
+    if abs(entry["moved"]) < LEAST_TOLD:
+        verb = "lowers" if effect(code) < 0 else "raises"
+        told = f"Together, face and voice leave this prediction at {signed(predictions['all'])}. "
+        told += f"{name(code)} {verb} it most: {signed(effect(code))}"
+        other = "the other way"
+    else:
+        verb = "lower" if entry["moved"] < 0 else "raise"
+        ends = f"from {signed(predictions['none'])} to {signed(predictions['all'])}"
+        told = f"Face and voice {verb} this prediction {ends}. "
+        told += f"{name(code)} has the largest part in it: {signed(effect(code))}"
+        other = "pulls the other way, and harder"
+    if against is None:
+        return f"{told}."
+    return f"{told}; {name(against)} {other}: {signed(effect(against))}."
+
+
 def signed(value: float) -> str:
     """Write a number with its sign and a true minus: ``−0.37``.
 
     Examples
     --------
-    >>> signed(-0.374), signed(1.2)
-    ('−0.37', '+1.20')
+    >>> signed(-0.374), signed(1.2), signed(-0.001)
+    ('−0.37', '+1.20', '0.00')
     """
-    return f"{value:+.2f}".replace("-", "−")
+    text = f"{value:+.2f}".replace("-", "−")
+    return text if text.strip("+−0.") else "0.00"
 
 
 def _write(ax: Axes, x: float, y: float, text: str, size: float, color=_INK, **style) -> None:

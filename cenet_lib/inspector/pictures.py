@@ -6,6 +6,9 @@ the strongest of all codes. The face is a set of curves whose points each action
 linear blend); the voice is a wave whose speed is pitch, whose height is energy, and so on. Both are
 schematic: the face shows which channels are high, not how this person looked.
 
+Codes also differ in channels of which nothing can be drawn. So a few bars below the face or the
+wave show those that set the codes apart (see `telling_channels`); without names, bars are all.
+
 The curves of the face are data (see `face`), and the wave is a formula; `page/art.js` draws the
 same ones.
 """
@@ -13,6 +16,7 @@ same ones.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -48,6 +52,12 @@ _PATTERNS = {
 # FACET's "AU12" and "AU12 Evidence", OpenFace's "AU12_r"; its "AU12_c" says only yes or no
 _ACTION_UNIT = re.compile(r"au_?0*(\d+)([ _]?(r|evidence|intensity))?", re.IGNORECASE)
 _REST = 0.25  # activations below are noise
+_SEEN = 0.4  # activations that differ by so much look different
+_APART = 0.5  # bars that differ by so much of the longest look different
+_MOST_BARS = 12
+_LEAST_GAIN = 0.2  # in pairs of codes told apart
+_MOST_COMPARED = 100  # codes
+_LONGEST_BAR = 3.0  # standard deviations; beyond, bars are cut
 # The least that counts as the strongest, in the channel's own units: many blendshapes never move.
 _LEAST_SHAPE = 0.15
 _LEAST_REACH = {"pitch": 10.0, "yaw": 10.0, "roll": 10.0}  # degrees
@@ -145,6 +155,104 @@ class Activations:
         return a
 
 
+def telling_channels(codes: np.ndarray, activations: Activations) -> list[int]:
+    """Find the few channels that set codes apart which look alike without them.
+
+    One by one the channels are added that tell most pairs of codes apart which look alike.
+
+    Parameters
+    ----------
+    codes : (k, d) array
+        In standardised units.
+    activations : Activations
+        Of what is drawn anyway.
+
+    Returns
+    -------
+    list of int
+        Columns in their own order, at most 12.
+
+    Examples
+    --------
+    >>> codes = np.array([[0.0, 0.0, 2.0], [0.0, 0.1, -2.0]])
+    >>> telling_channels(codes, Activations({"pitch": 0}, rest=np.zeros(1), reach=np.ones(1)))
+    [2]
+    """
+    codes = codes[:: 1 + len(codes) // _MOST_COMPARED]
+    seen = np.minimum(_pairwise(activations(codes)) / _SEEN, 1)  # (k, k)
+    bars = bar_heights(codes)
+    left = [j for j in range(codes.shape[1]) if j not in set(activations.columns.values())]
+    chosen: list[int] = []
+    while left and len(chosen) < _MOST_BARS:
+        apart = [np.minimum(_pairwise(bars[:, [j]]) / _APART, 1) for j in left]
+        gains = [np.maximum(one - seen, 0).sum() for one in apart]
+        best = int(np.argmax(gains))
+        if gains[best] < _LEAST_GAIN:
+            break
+        seen = np.maximum(seen, apart[best])
+        chosen.append(left.pop(best))
+    if not chosen and not activations.columns:  # a picture of something, all the same
+        chosen = np.abs(codes).max(axis=0).argsort()[::-1][:_MOST_BARS].tolist()
+    return sorted(chosen)
+
+
+def bar_heights(z: np.ndarray) -> np.ndarray:
+    """Return how high bars stand for standardised values, from -1 to 1; as `heightOf` in art.js.
+
+    By the square root, so that small values can be seen in a small picture.
+
+    Examples
+    --------
+    >>> bar_heights(np.array([0.0, -0.75, 4.0])).tolist()
+    [0.0, -0.5, 1.0]
+    """
+    return np.sign(z) * np.sqrt(np.minimum(np.abs(z) / _LONGEST_BAR, 1))
+
+
+def _pairwise(rows: np.ndarray) -> np.ndarray:
+    """Return how far each two rows (k, m) are from each other where they are furthest: (k, k)."""
+    return np.abs(rows[:, None] - rows[None, :]).max(axis=2, initial=0)
+
+
+def captions(
+    codes: np.ndarray, names: Sequence[str], activations: Activations, stream: str
+) -> list[str]:
+    """Say in a few words what stands out in each code; two that say the same say how they differ.
+
+    Examples
+    --------
+    >>> plain = Activations({}, rest=np.zeros(0), reach=np.zeros(0))
+    >>> captions(np.array([[2.0, 0.0], [2.0, 0.9]]), ["a", "b"], plain, "acoustic")
+    ['a high, b lower', 'a high, b higher']
+    """
+    drawn = activations(codes)
+    undrawn = [j for j in range(codes.shape[1]) if j not in set(activations.columns.values())]
+    said = [
+        caption(
+            dict(zip(activations.columns, drawn[code].tolist(), strict=True)),
+            {names[j]: float(z[j]) for j in undrawn},
+            stream,
+        )
+        for code, z in enumerate(codes)
+    ]
+    return [
+        text + _difference(codes, names, code, [i for i, t in enumerate(said) if t == text])
+        for code, text in enumerate(said)
+    ]
+
+
+def _difference(codes: np.ndarray, names: Sequence[str], code: int, alike: list[int]) -> str:
+    """Say in which channel a code differs most from those that are called the same."""
+    others = [other for other in alike if other != code]
+    if not others:
+        return ""
+    apart = codes[code] - codes[others].mean(axis=0)
+    j = int(np.abs(apart).argmax())
+    if abs(apart[j]) < _REST:
+        return ""
+    return f", {names[j]} {'higher' if apart[j] > 0 else 'lower'}"
+
+
 def caption(activation: Mapping[str, float], z: Mapping[str, float], stream: str) -> str:
     """Say in a few words what stands out in a code.
 
@@ -153,14 +261,16 @@ def caption(activation: Mapping[str, float], z: Mapping[str, float], stream: str
     activation : dict of str to float
         By what it draws.
     z : dict of str to float
-        Standardised value by channel name, for a code of which nothing can be drawn.
+        Standardised value by channel name, of those channels that are not drawn.
 
     Examples
     --------
     >>> caption({"AU6": 0.5, "AU12": 0.9, "AU4": 0.1}, {}, "visual")
     'lip corners up, cheeks raised'
-    >>> caption({}, {"MCEP_7": -2.3}, "acoustic")
+    >>> caption({}, {"MCEP_7": -2.3, "MCEP_8": 0.4}, "acoustic")
     'MCEP_7 low'
+    >>> caption({}, {"MCEP_7": -0.5, "MCEP_8": 0.4}, "acoustic")
+    'close to the mean, MCEP_7 a little low'
     """
     sides: dict[str, set[str]] = {}
     for what, a in sorted(activation.items(), key=lambda item: -abs(item[1])):
@@ -171,10 +281,12 @@ def caption(activation: Mapping[str, float], z: Mapping[str, float], stream: str
         said if len(which) > 1 or which == {""} else f"{said} ({which.pop()})"
         for said, which in list(sides.items())[:3]
     ]
-    if not words:
-        top = sorted(z.items(), key=lambda item: -abs(item[1]))[:2]
-        words = [f"{name} {'high' if v > 0 else 'low'}" for name, v in top if abs(v) > 1]
-    return ", ".join(words) or "nothing stands out"
+    top = sorted(z.items(), key=lambda item: -abs(item[1]))[: 2 if len(words) < 2 else 0]
+    words += [f"{name} {'high' if v > 0 else 'low'}" for name, v in top if abs(v) > 1]
+    if not words and top and abs(top[0][1]) >= _REST:
+        name, v = top[0]
+        return f"close to the mean, {name} a little {'high' if v > 0 else 'low'}"
+    return ", ".join(words) or "close to the mean in all channels"
 
 
 def _in_words(what: str, a: float, stream: str) -> tuple[str, str]:
@@ -234,7 +346,7 @@ def wave_width(activation: Mapping[str, float]) -> float:
 def draw_code(
     ax: Axes,
     activation: Mapping[str, float],
-    z: np.ndarray,
+    bars: np.ndarray,
     stream: str,
     x: float,
     y: float,
@@ -247,9 +359,9 @@ def draw_code(
     Parameters
     ----------
     activation : dict of str to float
-        If there is none to draw, the code's channels are drawn as bars.
-    z : (d,) array
-        The code in standardised units.
+        Empty where nothing can be drawn: then bars are all there is.
+    bars : (n,) array
+        The channels that set codes apart, in standardised units.
     x, y : float
         Its centre.
     size : float
@@ -260,21 +372,19 @@ def draw_code(
     --------
     >>> from matplotlib.figure import Figure
     >>> ax = Figure().add_subplot()
-    >>> draw_code(ax, {"pitch": 1.0}, np.zeros(5), "acoustic", 0, 0, 24, "black", "white")
+    >>> draw_code(ax, {"pitch": 1.0}, np.zeros(0), "acoustic", 0, 0, 24, "black", "white")
     >>> len(ax.lines)  # the wave
     1
     """
-    r = size / 2
+    picture, lane = layout(stream, bool(activation), len(bars))
+    _draw_bars(ax, bars, x, y + lane[0] * size / 2, size, lane[1], ink)
+    r = picture.scale * size / 2
     line = max(size / 34, 0.6)
-    at = np.array([x, y])
+    at = np.array([x, y + picture.shift * size / 2])
     if not activation:
-        bars = np.array_split(z, min(len(z), 20))
-        heights = [np.clip(max(bar, key=abs) / 3, -1, 1) for bar in bars]
-        places = x - r + size * (np.arange(len(bars)) + 0.5) / len(bars)
-        ax.bar(places, [-r * height for height in heights], size / len(bars), y, color=ink, lw=0)
         return
     if stream == "acoustic":
-        points = at + r * wave(activation)
+        points = at + wave(activation) * (size / 2, r)
         ax.plot(*points.T, color=ink, lw=line * wave_width(activation), solid_joinstyle="round")
         return
     for part, points, opacity in face_curves(activation):
@@ -297,6 +407,47 @@ def draw_code(
             clip = Polygon(path.interpolated(6).vertices, transform=ax.transData)
             iris.set_clip_path(clip)
             patch.set_zorder(iris.get_zorder() - 0.1)
+
+
+class _Place(NamedTuple):
+    """How small and how far down a picture is on a square from -1 to 1."""
+
+    scale: float
+    shift: float
+
+
+def layout(stream: str, drawn: bool, n_bars: int) -> tuple[_Place, tuple[float, float]]:
+    """Share a square from -1 to 1 among a picture and the bars below it; as `layoutOf` in art.js.
+
+    Returns
+    -------
+    picture : _Place
+    lane : (float, float)
+        The middle of the bars, and the length of the longest.
+
+    Examples
+    --------
+    >>> layout("acoustic", drawn=False, n_bars=5)[1]  # nothing but bars
+    (0.0, 1.0)
+    """
+    if not drawn:
+        return _Place(1.0, 0.0), (0.0, 1.0)
+    if stream == "acoustic":
+        return (_Place(0.6, -0.4), (0.6, 0.4)) if n_bars else (_Place(1.0, 0.0), (0.0, 0.0))
+    # A dropped jaw reaches down to 1.18, so a face is a little smaller than its square.
+    return (_Place(0.74, -0.26), (0.8, 0.2)) if n_bars else (_Place(0.91, -0.09), (0.0, 0.0))
+
+
+def _draw_bars(
+    ax: Axes, bars: np.ndarray, x: float, y: float, size: float, longest: float, ink: str
+) -> None:
+    """Draw values up and down from a line in the middle."""
+    if len(bars) == 0:
+        return
+    heights = longest * bar_heights(bars) * size / 2
+    places = x - size / 2 + size * (np.arange(len(bars)) + 0.5) / len(bars)
+    ax.bar(places, -heights, 0.7 * size / len(bars), y, color=ink, lw=0)
+    ax.plot([x - size / 2, x + size / 2], [y, y], color=ink, lw=0.3)
 
 
 def smooth_path(points: np.ndarray, closed: bool) -> Path:

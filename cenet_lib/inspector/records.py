@@ -7,7 +7,7 @@ Conventions:
   is padding, which only models with ``mask_padding=False`` attend to.
 - Words that the model does not read have NaN: those that the processor cut off (``max_length``),
   and those of which the tokenizer makes nothing, such as a space without width.
-- A stream is taken away by removing its frames, a code by removing the frames of that code.
+- A stream is taken away by removing its frames; codes likewise, see `cenet_lib.inspector.effects`.
 
 Records are dictionaries of JSON values; arrays in them are packed by `pack`.
 """
@@ -31,10 +31,14 @@ from ..processor import CENetProcessor
 from ..results.codes import NearestFrames
 from ..utterance import STREAMS, Utterance
 from ..vocabulary import FeatureVocabulary
-from .pictures import Activations, caption
+from .effects import Takeaway, headline
+from .first_order import first_order
+from .pictures import Activations, captions, telling_channels
+from .shapley import shares
 
 NEAREST = 5  # training utterances shown for a code
 _MOST_PROFILED = 2000  # training utterances looked through for profiles
+_EVALUATIONS = 96  # sets of codes that are tried to share out an utterance's effect
 _CONTROLS = 8  # other utterances whose streams are put under an utterance's words
 
 
@@ -98,6 +102,13 @@ class Subject:
         if self.attention_scale is not None and not hasattr(self.model.fusion, "scale"):
             raise CENetError(f"{self.name}: this model does not attend, so it has no scale to set")
 
+    @property
+    def facts(self) -> dict[str, str | None]:
+        """Its name, and what its fusion says of itself; ``reads`` is ``None`` for words only."""
+        fusion = self.model.fusion
+        said = ("reads", "stands", "attends_over")
+        return {"name": self.name, **{fact: getattr(fusion, fact, None) for fact in said}}
+
     def read(self, utterances: Sequence[Utterance], batch_size: int = 32) -> list[Reading]:
         """Run the model on utterances and return a `Reading` of each, in their order."""
         encoded = list(self.processor.encoded(self.processor.ahead(utterances)))
@@ -117,6 +128,12 @@ class Subject:
             ]
             readings.append(Reading(finite(output, utterance), *by_stream))
         return readings
+
+    def predict(self, encoded: Sequence[Mapping[str, Any]], utterance: Utterance) -> np.ndarray:
+        """Predict (n,) from what the model may read of an utterance, such as fewer frames."""
+        with _scaled(self.model, self.attention_scale):
+            found = list(outputs(self.model, self.processor, encoded))
+        return np.array([finite(output, utterance) for output in found])
 
     def _over_words_and_codes(
         self, tokens: np.ndarray, index: np.ndarray, utterance: Utterance, stream: str
@@ -235,8 +252,10 @@ def describe_utterance(
         ``id``, ``words``, ``label``, ``video``, ``cues`` (per stream: +1, -1 or 0 per frame, for a
         corpus that knows), and ``subjects``, each with ``predictions`` (``all``, ``no_visual``,
         ``no_acoustic``, ``none``), ``unread`` (the places of words that the model does not read)
-        and per stream ``codes`` (n,), ``attention`` (n_words + 1, k+1) or null, ``padding``
-        (padding frames attended to) and ``looks`` (n, m): activations in percent, for the pictures.
+        and per stream ``codes`` (n,), ``attention`` (n_words + 1, k+1) or null, ``shift``
+        (n_words + 1,) where there is a fusion that does not attend, else null, see `word_shifts`,
+        ``padding`` (padding frames attended to) and ``looks`` (n, m): activations in percent, for
+        the pictures.
 
     Examples
     --------
@@ -255,8 +274,12 @@ def describe_utterance(
     }
     described = []
     for subject in subjects:
-        readings = dict(zip(variants, subject.read(list(variants.values())), strict=True))
+        with _listening(subject.model) as calls:
+            readings = dict(zip(variants, subject.read(list(variants.values())), strict=True))
         index = np.asarray(subject.processor(utterance)["word_index"])
+        shifts = {}
+        if calls and subject.model.attends_over is None:
+            shifts = word_shifts(calls[0], index, len(utterance.words))
         streams = {}
         for stream in STREAMS:
             codes = subject.processor.codes(utterance, stream)
@@ -264,6 +287,7 @@ def describe_utterance(
             streams[stream] = {
                 "codes": pack(codes, "u1" if codes.max(initial=0) < 256 else "u2"),
                 "attention": None if attention is None else pack(attention, dtype),
+                "shift": pack(shifts[stream], dtype) if shifts else None,
                 "padding": int(subject.processor.counts(utterance, stream)[-1]),
                 "looks": _looks(subject.processor, utterance, corpus, stream, len(codes)),
             }
@@ -286,6 +310,66 @@ def describe_utterance(
         },
         "subjects": described,
     }
+
+
+@contextmanager
+def _listening(model: CENet) -> Iterator[list[np.ndarray]]:
+    """Collect the states (B, T, d) that the fusion gives back; none without a fusion."""
+    heard: list[np.ndarray] = []
+    fusion: Any = model.fusion  # every fusion is a module, though its protocol does not say so
+    if fusion is None:
+        yield heard
+        return
+    hook = fusion.register_forward_hook(
+        lambda _, __, output: heard.append(output.states.float().cpu().numpy())
+    )
+    try:
+        yield heard
+    finally:
+        hook.remove()
+
+
+def word_shifts(states: np.ndarray, word_index: np.ndarray, n_words: int) -> dict[str, np.ndarray]:
+    """Return how far face and voice shift each word where they come in.
+
+    Parameters
+    ----------
+    states : (4, T, d) or (4, 1, d)
+        What a fusion made of the text: with both streams, without the face, without the voice, and
+        without both. Of one that stands at the head it is the first token alone.
+    word_index : (T,)
+        The word of each token, -1 for special tokens.
+    n_words : int
+
+    Returns
+    -------
+    dict of str to (n_words + 1,) float32
+        Per stream the length of its shift, as a share of the length of the state without both: a
+        row per word, the mean over its pieces, and a last one for the first token. The shift is the
+        mean of what the stream adds with and without the other one. NaN where no word is shifted.
+
+    Examples
+    --------
+    >>> states = np.array([[[3.0, 4.0]], [[3.0, 0.0]], [[3.0, 4.0]], [[3.0, 0.0]]])  # the face: 4
+    >>> shifts = word_shifts(states, np.array([-1]), 0)
+    >>> shifts["visual"].round(2).tolist(), shifts["acoustic"].tolist()
+    ([1.3300000429153442], [0.0])
+    """
+    both, no_face, no_voice, neither = states
+    moved = {
+        "visual": (both - no_face + no_voice - neither) / 2,  # (T, d)
+        "acoustic": (both - no_voice + no_face - neither) / 2,
+    }
+    length = np.maximum(np.linalg.norm(neither, axis=-1), 1e-12)  # (T,)
+    shifts = {}
+    for stream, shift in moved.items():
+        share = np.linalg.norm(shift, axis=-1) / length  # (T,)
+        rows = np.full(n_words + 1, np.nan, np.float32)
+        for word in np.unique(word_index[word_index >= 0]) if len(share) > 1 else ():
+            rows[word] = share[: len(word_index)][word_index == word].mean()
+        rows[-1] = share[0]
+        shifts[stream] = rows
+    return shifts
 
 
 def _shown(word: str) -> str:
@@ -331,22 +415,26 @@ def measure_effects(
     utterance: Utterance,
     corpus: Corpus,
     others: Sequence[Utterance] = (),
+    evaluations: int = _EVALUATIONS,
 ) -> dict:
     """Return what each code of an utterance does to the prediction, and how attention finds cues.
 
-    It takes a run of the model per code, so it comes after the record.
+    It takes many runs of the model, so it comes after the record.
 
     Parameters
     ----------
     others : sequence of Utterance
         Some of these, up to eight, lend their streams for the control.
+    evaluations : int
+        About how many sets of codes are tried, see `cenet_lib.inspector.shapley.shares`: with more,
+        the effects are closer to exact.
 
     Returns
     -------
     dict
-        ``id`` and ``subjects``, each with per stream ``effects``: for each code that occurs, the
-        prediction minus the one without that code's frames; and ``cues``: null, or ``mass``,
-        ``share``, and the same under the streams of others: ``control_mass``, ``control_share``.
+        ``id`` and ``subjects``, each with what `code_effects` returns of it, and per stream
+        ``cues``: null, or ``mass``, ``share``, and the same under the streams of others:
+        ``control_mass``, ``control_share``.
 
     Examples
     --------
@@ -362,23 +450,10 @@ def measure_effects(
     others = others[:: max(1, len(others) // _CONTROLS)][:_CONTROLS]  # from all over the list
     result = []
     for subject in subjects:
-        changed, of = [utterance], []
-        codes = {stream: subject.processor.codes(utterance, stream) for stream in STREAMS}
-        if subject.model.attends_over is not None:
-            for stream in STREAMS:
-                for code in np.unique(codes[stream]):
-                    # codes are fewer than frames where the processor cuts long streams
-                    kept = np.flatnonzero(codes[stream] != code)
-                    frames = {stream: utterance.frames(stream)[kept]}
-                    changed.append(utterance.with_frames(**frames))
-                    of.append((stream, int(code)))
+        entry = code_effects(subject, utterance, corpus, evaluations)
         swapped = [replace(other, id=utterance.id, words=utterance.words) for other in others]
-        readings = list(subject.read([*changed, *swapped]))
-        whole = readings[0]
-        entry: dict = {stream: {"effects": {}, "cues": None} for stream in STREAMS}
-        for (stream, code), reading in zip(of, readings[1:], strict=False):
-            entry[stream]["effects"][str(code)] = whole.prediction - reading.prediction
-        controls = list(zip(swapped, readings[len(changed) :], strict=True))
+        whole, *readings = subject.read([utterance, *swapped])
+        controls = list(zip(swapped, readings, strict=True))
         for stream in STREAMS:
             own = cue_mass(subject, utterance, whole, corpus, stream)
             if own is None:
@@ -393,6 +468,100 @@ def measure_effects(
             entry[stream]["cues"] = dict(zip(names, (*own, *control), strict=True))
         result.append(entry)
     return {"id": utterance.id, "subjects": result}
+
+
+def code_effects(
+    subject: Subject, utterance: Utterance, corpus: Corpus, evaluations: int = _EVALUATIONS
+) -> dict:
+    """Return what each code of an utterance does to the prediction, see `.effects`.
+
+    Returns
+    -------
+    dict
+        Per stream ``effects`` (the Shapley value of each code that occurs), ``left_out`` (the
+        prediction minus that without this code alone) and ``cues`` (null); ``moved``, the sum of
+        all effects, which is what face and voice move; ``error``, the standard error of an effect,
+        0 if they are exact; ``players``, the codes; ``subsets``, the prediction from each set of
+        them (2ⁿ,), as in `cenet_lib.inspector.shapley.subsets`, or null, and then ``estimate``: the
+        ``weights`` and ``gains`` of a simple picture of the model (see `.first_order`), and the
+        ``rest`` (n,) of each code's effect that the picture misses; ``without``: predictions
+        without all codes that are ``raising`` and ``lowering`` it, and without ``positive`` and
+        ``negative`` cues where they are known; and ``headline``: null, or the ``code`` to name and
+        the one ``against`` it.
+
+    Examples
+    --------
+    >>> from cenet_lib import Run, load_corpus
+    >>> run, corpus = Run("runs/mine"), load_corpus("data/mine")
+    >>> subject = Subject("mine", run.model, run.processor)
+    >>> found = code_effects(subject, corpus.test[0], corpus)
+    >>> effects = [e for stream in STREAMS for e in found[stream]["effects"].values()]
+    >>> bool(np.isclose(sum(effects), found["moved"], atol=1e-5))
+    True
+    """
+    taken = Takeaway(subject.processor, utterance)
+    players = taken.players if subject.model.fusion is not None else []
+
+    def game(sets: np.ndarray) -> np.ndarray:
+        gone = [[p for p, there in zip(players, row, strict=True) if not there] for row in sets]
+        return subject.predict([taken.without(codes) for codes in gone], utterance)
+
+    rough = None
+    if players:
+        with _scaled(subject.model, subject.attention_scale):
+            rough = first_order(subject.model, taken)
+    found = shares(game, len(players), evaluations, rough)
+    effects = dict(zip(players, found.values.tolist(), strict=True))
+    alone = dict(zip(players, found.alone.tolist(), strict=True))
+    entry: dict = {
+        stream: {
+            "effects": {str(code): effects[s, code] for s, code in players if s == stream},
+            "left_out": {str(code): alone[s, code] for s, code in players if s == stream},
+            "cues": None,
+        }
+        for stream in STREAMS
+    }
+    told = headline(effects, found.error)
+    subsets = found.subsets if players else None
+    estimate = None
+    if rough is not None and subsets is None:
+        estimate = {
+            "weights": pack(rough.weights, "f4"),
+            "gains": pack(found.trust * rough.gains, "f4"),
+            "rest": pack(found.values - found.trust * rough.shares(), "f4"),
+        }
+    return {
+        **entry,
+        "moved": sum(effects.values()),
+        "error": found.error,
+        "players": [list(player) for player in players],
+        "subsets": None if subsets is None else pack(subsets, "f4"),
+        "estimate": estimate,
+        "without": _without_groups(subject, taken, corpus, effects) if players else {},
+        "headline": None if told is None else told._asdict(),
+    }
+
+
+def _without_groups(
+    subject: Subject, taken: Takeaway, corpus: Corpus, effects: Mapping[tuple[str, int], float]
+) -> dict[str, float]:
+    """Return the predictions without groups of codes, and without planted cues of one sign."""
+    groups = {
+        "raising": taken.without(code for code, effect in effects.items() if effect > 0),
+        "lowering": taken.without(code for code, effect in effects.items() if effect < 0),
+    }
+    marks = {stream: cue_marks(taken.utterance, corpus, stream) for stream in STREAMS}
+    for name, sign in (("positive", 1), ("negative", -1)):
+        kept = {
+            stream: np.ones(len(codes), bool)
+            if (cues := marks[stream]) is None
+            else cues[: len(codes)] != sign
+            for stream, codes in taken.codes.items()
+        }
+        if not all(keep.all() for keep in kept.values()):
+            groups[name] = taken.keeping(kept)
+    found = subject.predict(list(groups.values()), taken.utterance)
+    return dict(zip(groups, found.tolist(), strict=True))
 
 
 def cue_mass(
@@ -490,12 +659,13 @@ def describe_vocabulary(
     -------
     dict or None
         ``k``, channel ``names``, packed ``z`` (k, d), ``mean`` and ``scale`` (d,) of the code book,
-        ``art`` (names of what can be drawn), ``activation`` (k, m) in percent, ``looked_at`` and
-        ``train_size`` (utterances), ``order`` (codes from those of negative to those of positive
-        segments), and ``codes``, a list with, for each, ``caption``, ``frames``,
-        ``negative`` and ``positive`` (share of the frames of segments with such a label), ``lean``
-        in [-1, 1] (their balance), ``nearest`` (id, text, label, frame), and for simulated data
-        ``state`` and ``purity``. ``None`` without a vocabulary.
+        ``art`` (names of what can be drawn), ``activation`` (k, m) in percent, ``bars`` (columns
+        of the channels that set codes apart), ``looked_at`` and ``train_size`` (utterances),
+        ``order`` (codes from those of negative to those of positive segments), and ``codes``, a
+        list with, for each, ``caption``, ``frames``, ``negative`` and ``positive`` (share of the
+        frames of segments with such a label), ``lean`` in [-1, 1] (their balance), ``nearest`` (id,
+        text, label, frame), and for simulated data ``state`` and ``purity``. ``None`` without a
+        vocabulary.
 
     Examples
     --------
@@ -516,17 +686,13 @@ def describe_vocabulary(
     used = _usage(vocabulary, corpus, stream, rows, progress)
     activations = Activations.of(vocabulary, names, stream)
     drawn = activations(vocabulary.codes_)
+    said = captions(vocabulary.codes_, names, activations, stream)
     share = used.by_sign / np.maximum(used.by_sign.sum(1, keepdims=True), 1)  # (2, k)
     codes = []
     for code in range(k):
         negative, positive = (float(value) for value in share[:, code])
-        by_channel = dict(zip(names, vocabulary.codes_[code].tolist(), strict=True))
         entry = {
-            "caption": caption(
-                dict(zip(activations.columns, drawn[code].tolist(), strict=True)),
-                by_channel,
-                stream,
-            ),
+            "caption": said[code],
             "frames": int(used.frames[code]),
             "negative": negative,
             "positive": positive,
@@ -549,6 +715,7 @@ def describe_vocabulary(
         "scale": pack(vocabulary.scale_, "f4"),
         "art": list(activations.columns),
         "activation": pack(np.round(100 * drawn), "i1"),
+        "bars": telling_channels(vocabulary.codes_, activations),
         "looked_at": len(rows),
         "train_size": len(train),
         "order": sorted(range(k), key=lambda code: (codes[code]["lean"], code)),

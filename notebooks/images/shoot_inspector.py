@@ -2,9 +2,12 @@
 
 python notebooks/images/shoot_inspector.py [RUN]        (default: runs/demo-ce)
 
-Writes inspector_codes.png and inspector_frames.png beside itself. It takes the system's Chromium.
+Writes inspector_codes.png and inspector_frames.png beside itself, and what the first one shows as
+numbers, inspector_codes.json, of which the README's sentence beside it is made. It takes the
+system's Chromium.
 """
 
+import json
 import shutil
 import sys
 import tempfile
@@ -13,6 +16,8 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from cenet_lib import AttentionInspector, load_corpus
+from cenet_lib.inspector.figure import in_words
+from cenet_lib.utterance import STREAMS
 
 HERE = Path(__file__).parent
 SENTENCE = "speaker86_02"  # "… a great yarn", said with a frown
@@ -24,6 +29,7 @@ def main(run: str) -> None:
     utterances = [u for u in load_corpus("demo").test if "great" in u.words]
     inspector = AttentionInspector.from_run(run, utterances=utterances)
     inspector.utterance = SENTENCE
+    _write_numbers(inspector)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         path = Path(folder) / "page.html"
         inspector.to_html(path)
@@ -32,21 +38,42 @@ def main(run: str) -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
 
         page = _open(browser, path, "light")
-        page.locator(".finding button").click()
+        page.locator(".finding button").first.click()
         page.locator(".sentence button", has_text="great").click()
         _shoot(page, "Utterance and predictions", "Attention maps", "inspector_codes.png")
 
         page = _open(browser, path, "dark")
         page.locator("[data-view=frames]").click()
-        page.locator(".finding button").click()
+        page.locator(".finding button").first.click()
         _shoot(page, "Attention maps", "Codes", "inspector_frames.png")
         browser.close()
+
+
+def _write_numbers(inspector: AttentionInspector) -> None:
+    """Save what the picture shows, and the sentence that follows from it."""
+    record, entry = inspector._record, inspector._effects["subjects"][0]
+    predictions = record["subjects"][0]["predictions"]
+    books = inspector._corpus["vocabularies"][0]
+    captions = {stream: [code["caption"] for code in books[stream]["codes"]] for stream in STREAMS}
+    streams = ("effects", "left_out")
+    shown = {
+        "id": record["id"],
+        "words": record["words"],
+        "predictions": predictions,
+        **{name: entry[name] for name in ("moved", "error", "headline")},
+        **{stream: {name: entry[stream][name] for name in streams} for stream in STREAMS},
+        "captions": captions,
+        "sentence": in_words(entry, predictions, captions),
+    }
+    text = json.dumps(shown, indent=1, ensure_ascii=False) + "\n"
+    (HERE / "inspector_codes.json").write_text(text, encoding="utf-8")
+    print(shown["sentence"])
 
 
 def _open(browser, path: Path, scheme: str) -> Page:
     page = browser.new_page(viewport={"width": 1080, "height": 2200}, color_scheme=scheme)
     page.goto(path.as_uri())
-    page.locator(".finding button").wait_for()
+    page.locator(".finding button").first.wait_for()
     return page
 
 

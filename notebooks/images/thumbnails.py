@@ -22,6 +22,7 @@ CHOSEN = {
     "05_training": "Left: MAE on train",
     "06_results_and_attention": "Predictions for three sentences rise",
     "07_beyond_the_paper": "Left: MAE over the noise level",
+    "08_your_own_video": "The laughing face with its mesh",
 }
 
 

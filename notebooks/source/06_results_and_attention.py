@@ -452,22 +452,25 @@ show(
 # row. Each row of a map sums to 1.
 #
 # Which face turns "great" down? Above each column stands what its code **adds to the
-# prediction**: the prediction minus the one without the frames of this code. Look for the lowest
-# number, and at the face above it. In numbers:
+# prediction**. All these effects add up to what face and voice move. Look for the lowest number,
+# and at the face above it. In numbers, beside what happens if this code's frames **alone** are
+# left out:
 
 # %%
 reading = model.read([utterance])[0]
-effects = measure_effects([model], utterance, corpus)["subjects"][0]["visual"]["effects"]
+visual = measure_effects([model], utterance, corpus)["subjects"][0]["visual"]
 attention = np.nanmean(reading.visual[:-1], axis=0)  # (k+1,), mean over the words
 pd.DataFrame(
-    [(int(code), attention[int(code)], effect) for code, effect in effects.items()],
-    columns=["face code", "attention", "adds to the prediction"],
+    [(int(c), attention[int(c)], e, visual["left_out"][c]) for c, e in visual["effects"].items()],
+    columns=["face code", "attention", "adds to the prediction", "left out alone"],
 ).sort_values("adds to the prediction").head(5).round(2)
 
 # %% [markdown]
-# Compare the two columns with care: they answer different questions. *Attention* is what CE mixed
-# in. The *effect* is what happens without it. If a code goes, its attention goes to the other
-# codes, and if those say the same, little happens. Much attention and a small effect are no
+# Compare the columns with care: they answer different questions. *Attention* is what CE mixed in.
+# *Left out alone* is what happens without this one code: its attention goes to the other codes, and
+# if those say the same, little happens. So these numbers do not add up. What a code *adds* is its
+# share of the whole movement, averaged over all orders in which the codes could come (a
+# [Shapley value](GLOSSARY.md#shapley-value)). Much attention and a small effect are no
 # contradiction.
 
 # %% [markdown]

@@ -615,5 +615,6 @@ check("worst_group", worst_group)
 # **To think about** Which of this course's results would you expect to hold on MOSI? Write them
 # down before you try.
 #
-# **Next** Your own project. The [README](../README.md) says how to bring MOSI or MOSEI and a GPU,
+# **Next** [Notebook 8](08_your_own_video.ipynb): a face and a voice that nobody simulated, yours.
+# Or a project of your own: the [README](../README.md) says how to bring MOSI or MOSEI and a GPU,
 # and [CONTRIBUTING](../CONTRIBUTING.md) how to add a reader, an encoder or a way of fusion.

@@ -58,6 +58,7 @@ def large_page(n_frames: int) -> str:
             "codes": pack(np.repeat(rng.integers(0, CODES, n_frames // 4), 4), "u1"),
             "attention": pack(rng.dirichlet(np.ones(CODES + 1) / 4, WORDS + 1), "f2"),
             "padding": 0,
+            "shift": None,
             "looks": pack(rng.integers(0, 60, (n_frames, len(art))), "i1"),
         }
 
@@ -71,7 +72,7 @@ def large_page(n_frames: int) -> str:
         ]
         return {
             **{"k": CODES, "names": list(art), "art": list(art), "codes": codes},
-            **{"looked_at": 1, "train_size": 1, "order": list(range(CODES))},
+            **{"bars": [], "looked_at": 1, "train_size": 1, "order": list(range(CODES))},
             "z": pack(rng.standard_normal((CODES, len(art))), "f2"),
             "mean": pack(np.zeros(len(art)), "f4"),
             "scale": pack(np.ones(len(art)), "f4"),
@@ -91,13 +92,31 @@ def large_page(n_frames: int) -> str:
             }
         ],
     }
+    streams = ("visual", "acoustic")
     effects = {str(code): 0.1 for code in range(CODES)}
-    effects = {stream: {"effects": effects, "cues": None} for stream in ("visual", "acoustic")}
+    one = {"effects": effects, "left_out": effects, "cues": None}
+    effects = {
+        **dict.fromkeys(streams, one),
+        **{"moved": 0.2 * CODES, "error": 0.0, "subsets": None, "estimate": None, "without": {}},
+        "players": [[stream, code] for stream in streams for code in range(CODES)],
+        "headline": {"code": ["visual", 0], "against": None},
+    }
     columns = ("label", "prediction", "words_alone", "entropy")
     listing = {"id": ["u"], "text": [" ".join(words)], **{name: [0.0] for name in columns}}
     corpus = {
-        **{"name": "benchmark", "label_range": [-3, 3], "first_token": "[CLS]"},
-        **{"frame_rate": {}, "face": FACE, "subjects": [{"name": "model", "vocabulary": 0}]},
+        **{
+            "title": "benchmark",
+            "name": "benchmark",
+            "label_range": [-3, 3],
+            "first_token": "[CLS]",
+        },
+        **{"frame_rate": {}, "face": FACE},
+        "subjects": [
+            {
+                **{"name": "model", "vocabulary": 0, "reads": "counts"},
+                **{"stands": "before layer", "attends_over": "codes"},
+            }
+        ],
         "vocabularies": [{"visual": book(face), "acoustic": book(VOICE)}],
         "list": listing,
     }

@@ -86,6 +86,16 @@ def test_a_person_looks_into_the_attention(where, jupyter, watched, workplace):
     inspector.locator("canvas.head").first.click(position={"x": 12, "y": 12})
     assert inspector.locator(".profile h3").inner_text().startswith("Face code ")
 
+    # take two codes away: the kernel computes what is predicted without them
+    inspector.locator("[data-act=chosen]").click()
+    inspector.locator("[data-act=chosen][aria-pressed=true]").wait_for()
+    inspector.locator("canvas.head").first.click(position={"x": 70, "y": 12})
+    inspector.locator("[data-act=chosen][aria-pressed=false]").click()
+    told = inspector.locator(".taken p")
+    told.filter(
+        has_text=re.compile(r"Without face code \d+, face code \d+ .+ instead of \S+\.")
+    ).wait_for()
+
     # over time, closer, and with the keyboard alone
     inspector.locator("[data-view=frames]").click()
     inspector.locator("button[title='zoom in']").first.click()
@@ -155,3 +165,23 @@ def test_a_notebook_from_elsewhere_shows_a_picture(jupyter, watched, workplace, 
     picture.wait_for()
     assert picture.evaluate("image => image.naturalWidth") > 400
     assert watch.left_the_machine() == []
+
+
+def test_ones_own_notebook_opened_again_shows_a_picture(jupyter, watched, workplace):
+    """Saved here and trusted, and then its kernel has gone: the widget has no model any more."""
+    write_notebook(workplace / "again.ipynb", [OPEN])
+    watch = watched()
+    page = watch.page
+    notebook = Notebook(page, f"{jupyter}/lab/tree/again.ipynb")
+    notebook.run(0)
+    notebook.cell(0).locator(".sentence button").first.wait_for()
+    stand_in = page.locator(".cenet-stand-in")
+    assert stand_in.is_hidden()
+    page.evaluate("jupyterapp.commands.execute('docmanager:save')")
+    page.evaluate("jupyterapp.serviceManager.sessions.shutdownAll()")
+    page.wait_for_function("async () => (await (await fetch('/api/sessions')).json()).length === 0")
+    Notebook(page, f"{jupyter}/lab/tree/again.ipynb")
+    stand_in.wait_for()
+    box = stand_in.bounding_box()
+    assert (box["width"] > 400, box["height"] > 200) == (True, True)
+    assert page.get_by_text("model not found").is_hidden()

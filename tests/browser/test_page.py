@@ -6,10 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cenet_lib import AttentionInspector, Corpus, Run
+from cenet_lib import AttentionInspector, Corpus, Run, TrainingSettings
 from cenet_lib.inspector.face import FACE, face_curves
+from cenet_lib.inspector.figure import in_words, signed
 from cenet_lib.inspector.page import page_module
-from cenet_lib.inspector.pictures import wave
+from cenet_lib.inspector.pictures import bar_heights, layout, wave
+from cenet_lib.inspector.records import unpack
+from cenet_lib.inspector.shapley import Blend
+from cenet_lib.runs.preparation import build
 from cenet_lib.utterance import STREAMS
 
 # Three digits are shown of what a page keeps in float16: 0.1495 may become 0.150.
@@ -61,22 +65,20 @@ def test_a_person_finds_the_code_that_lowers_great(opened, inspector):
     ]
     assert page.evaluate("window.hacked") is None
 
-    # the sentence about the strongest code leads to its profile
+    # the sentence about what face and voice move leads to the profile of the code that it names
     inspector.utterance = "speaker63_01"
-    effects = {
-        (stream, int(code)): effect
-        for stream in ("visual", "acoustic")
-        for code, effect in inspector._effects["subjects"][0][stream]["effects"].items()
-    }
-    stream, code = max(effects, key=lambda key: abs(effects[key]))
-    finding = page.locator(".finding")
+    entry = inspector._effects["subjects"][0]
+    predictions = inspector._record["subjects"][0]["predictions"]
+    stream, code = entry["headline"]["code"]
+    assert page.locator(".finding p").first.inner_text() == sentence_of(inspector)
+    assert f"together {signed(entry['moved'])}" in page.locator(".finding .note").inner_text()
+    page.locator(".finding button").first.click()
     title = f"{'Face' if stream == 'visual' else 'Voice'} code {code}"
-    assert finding.inner_text().startswith(title)
-    assert ("lowers" in finding.inner_text()) == (effects[stream, code] < 0)
-    finding.locator("button").click()
     assert page.locator(".profile h3").inner_text() == title
-    without = inspector._record["subjects"][0]["predictions"]["all"] - effects[stream, code]
-    assert f"{without:+.2f}".replace("-", "−") in page.locator(".profile").inner_text()
+    profile = page.locator(".profile").inner_text()
+    assert f"is {signed(entry[stream]['effects'][str(code)])}, of" in profile
+    without = predictions["all"] - entry[stream]["left_out"][str(code)]
+    assert f"Left out alone, the prediction is {signed(without)}" in profile
     assert page.locator("ul.near li").count() == 5
 
     # a word: its row in both maps, its frames on the strips, its numbers in the notes
@@ -85,13 +87,73 @@ def test_a_person_finds_the_code_that_lowers_great(opened, inspector):
     page.locator(".sentence button", has_text="great").click()
     assert [pixels(page, "canvas.map", i) != maps[i] for i in (0, 1)] == [True, True]
     assert [pixels(page, "canvas.strip", i) != strips[i] for i in (0, 1)] == [True, True]
-    for note in page.locator(".note").all()[:2]:
+    for note in page.locator(".band .note").all()[:2]:
         plain = "Attention is what the module mixed in, not a reason. “great”: entropy "
         assert note.inner_text().startswith(plain)
     page.keyboard.press("Escape")
     assert page.locator(".sentence button[aria-pressed=true]").count() == 0
     assert watch.errors == []
-    assert watch.requests == [page.url]  # the file itself, nothing else
+    assert watch.requests == [page.url.split("#")[0]]  # the file itself, nothing else
+
+
+def sentence_of(inspector):
+    books = inspector._corpus["vocabularies"][0]
+    captions = {s: [code["caption"] for code in books[s]["codes"]] for s in STREAMS}
+    predictions = inspector._record["subjects"][0]["predictions"]
+    return in_words(inspector._effects["subjects"][0], predictions, captions)
+
+
+def test_codes_are_taken_away_and_put_back(opened, inspector):
+    page = opened().page
+    choose(page, "great film onerror")
+    inspector.utterance = "speaker63_01"
+    entry = inspector._effects["subjects"][0]
+    told = page.locator(".taken p")
+    page.locator("[data-act=raising]").click()
+    assert f": {signed(entry['without']['raising'])} instead of" in told.inner_text()
+    assert "estimate" not in told.inner_text()
+    assert page.locator("[data-act=raising]").get_attribute("aria-pressed") == "true"
+    page.locator("[data-act=positive]").click()
+    assert f"positive cues: {signed(entry['without']['positive'])} instead" in told.inner_text()
+    page.locator("[data-act=back]").click()
+    assert told.inner_text() == ""
+
+    # two codes, which nobody computed: an estimate
+    gone = [player for player in entry["players"] if player[0] == "visual"][:2]
+    for stream, code in gone:
+        page.locator(f".codes [data-stream={stream}][data-code='{code}']").click()
+        page.locator("[data-act=chosen]").click()
+    weights, gains, rest = (unpack(packed) for packed in entry["estimate"].values())
+    kept = np.array([player not in gone for player in entry["players"]])
+    teams = np.array([STREAMS.index(stream) for stream, _ in entry["players"]])
+    value = Blend(weights, gains, teams)(kept[None])[0] + rest @ kept
+    value += inspector._record["subjects"][0]["predictions"]["none"]
+    assert f": {signed(value)} instead of" in told.inner_text()
+    assert "an estimate" in told.inner_text()
+
+
+@pytest.mark.parametrize("fusion", ["none", "late", "mag"])
+def test_models_that_do_not_attend_have_a_page(fusion, inspector, workplace, tmp_path, watched):
+    settings = TrainingSettings(backbone=str(workplace / "backbone"), fusion=fusion)
+    processor, model = build(inspector.corpus, settings)
+    utterances = list(inspector.corpus.test[:2])
+    other = AttentionInspector(model.eval(), processor, inspector.corpus, utterances)
+    other.to_html(tmp_path / "page.html")
+    watch = watched()
+    page = watch.page
+    page.goto((tmp_path / "page.html").as_uri())
+    page.locator(".sentence button").first.wait_for()
+    maps, codes = (page.locator(f"section[aria-label='{s}']") for s in ("Attention maps", "Codes"))
+    assert [maps.is_visible(), codes.is_visible()] == [fusion != "none"] * 2
+    assert page.locator(".legend").is_visible() is False
+    assert page.locator("canvas.map").count() == 0
+    heads = page.locator("canvas.head")
+    assert [head.is_visible() for head in heads.all()] == [fusion != "none"] * heads.count()
+    assert page.locator(".shifts").count() == (2 if fusion == "mag" else 0)
+    assert ("shifts what the head reads by" in page.locator(".root").inner_text()) == (
+        fusion == "late"
+    )
+    assert watch.errors == []
 
 
 def test_tips_tell_exact_values_by_code_and_by_frame(opened, inspector):
@@ -163,6 +225,12 @@ def test_thousands_of_frames_are_drawn_on_a_page_that_stays_small(inspector, tmp
     long.to_html(tmp_path / "long.html")
     page = watched().page
     page.goto((tmp_path / "long.html").as_uri())
+    lane = page.locator("canvas.strip").first.evaluate(
+        "c => [...c.getContext('2d').getImageData(1, 15, c.width - 2, 1).data]"
+    )
+    lane = np.array(lane).reshape(-1, 4)[:, :3]
+    assert np.all(np.abs(lane - (216, 220, 227)) < 3, axis=1).mean() < 0.05  # lines between codes
+    assert np.ptp(lane, axis=0).max() > 5  # and their colours, not one grey
     page.locator("[data-view=frames]").click()
     strip = page.locator("canvas.strip").first
     assert page.locator("canvas.map").first.evaluate("canvas => canvas.width") < 5000
@@ -181,9 +249,9 @@ def test_thousands_of_frames_are_drawn_on_a_page_that_stays_small(inspector, tmp
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("good", "\u200b", "film"), "the model reads 2 of the 3 words"),
-        (("good", "film", "\u200b"), "the model reads the first 2 words"),
-        (("\u200b",), "the model reads 0 of the 1 words"),
+        (("good", "\u200b", "film"), "The model reads 2 of the 3 words."),
+        (("good", "film", "\u200b"), "The model reads the first 2 words."),
+        (("\u200b",), "The model reads 0 of the 1 word."),
     ],
 )
 def test_words_that_the_tokenizer_drops_are_shown_as_not_read(
@@ -197,7 +265,7 @@ def test_words_that_the_tokenizer_drops_are_shown_as_not_read(
     watch = watched()
     page = watch.page
     page.goto((tmp_path / "dropped.html").as_uri())
-    assert told in page.locator(".sentence").inner_text()
+    assert page.locator(".unread-note").inner_text() == told
     assert page.locator(".sentence button.unread").all_inner_texts() == ["▯"]
     place = words.index("\u200b")
     page.locator(".sentence button").nth(place).click()
@@ -224,7 +292,7 @@ def test_words_behind_the_cut_are_shown_as_not_read(view, inspector, tmp_path, w
     page.goto((tmp_path / "cut.html").as_uri())
     n_read = 60 - len(cut._record["subjects"][0]["unread"])
     assert 0 < n_read < 60
-    assert f"the model reads the first {n_read} words" in page.locator(".sentence").inner_text()
+    assert page.locator(".unread-note").inner_text() == f"The model reads the first {n_read} words."
     assert page.locator(".sentence button.unread").count() == 60 - n_read
     page.locator(".words > div").nth(n_read).hover()
     box = page.locator("canvas.map").first.bounding_box()
@@ -351,13 +419,17 @@ def test_a_narrow_page_does_not_overflow(opened):
 def test_browser_and_python_draw_the_same(watched):
     activation = {"AU12": 0.7, "AU4": 0.4, "AU26": 1.0, "yaw": -0.5, "pitch": 0.3, "roll": 0.8}
     voice = {"pitch": 0.6, "energy": -0.4, "voicing": -0.3, "creak": 0.5}
-    module = page_module() + "export { faceCurves, wave };"
-    curves, line = watched().page.evaluate(
+    module = page_module() + "export { faceCurves, heightOf, layoutOf, wave };"
+    curves, line, heights, places = watched().page.evaluate(
         """async ([module, parts, activation, voice]) => {
           const url = "data:text/javascript," + encodeURIComponent(module);
-          const { faceCurves, wave } = await import(url);
+          const { faceCurves, heightOf, layoutOf, wave } = await import(url);
           const curves = faceCurves(parts, activation);
-          return [curves.map((c) => [c.points, c.opacity]), wave(voice)] }""",
+          const places = ["visual", "acoustic"].flatMap((stream) => [0, 3].map((n) => {
+            const { place, lane } = layoutOf(stream, true, n);
+            return [place.scale, place.shift, lane?.middle ?? 0, lane?.longest ?? 0] }));
+          const heights = [-4, -0.75, 0, 1.5].map(heightOf);
+          return [curves.map((c) => [c.points, c.opacity]), wave(voice), heights, places] }""",
         [module, json.loads(json.dumps(FACE)), activation, voice],
     )
     for (points, opacity), (_, expected, shown) in zip(
@@ -366,3 +438,6 @@ def test_browser_and_python_draw_the_same(watched):
         assert points == [pytest.approx(point, abs=1e-9) for point in expected.tolist()]
         assert opacity == pytest.approx(shown)
     assert line == [pytest.approx(point, abs=1e-6) for point in wave(voice).tolist()]
+    assert heights == pytest.approx(bar_heights(np.array([-4, -0.75, 0, 1.5])))
+    expected = [layout(stream, True, n) for stream in STREAMS for n in (0, 3)]
+    assert places == [[*picture, *lane] for picture, lane in expected]

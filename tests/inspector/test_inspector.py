@@ -165,18 +165,6 @@ def test_the_record_holds_four_predictions_and_what_the_page_needs(subject, corp
     assert looks.max() == 100
 
 
-def test_effects_are_predictions_without_a_codes_frames(subject, corpus):
-    utterance = corpus.test[0]
-    effects = measure_effects([subject], utterance, corpus, corpus.test)["subjects"][0]
-    codes = subject.processor.codes(utterance, "acoustic")
-    assert set(effects["acoustic"]["effects"]) == {str(code) for code in codes}
-    code = int(codes[0])
-    changed = replace(utterance, acoustic=utterance.acoustic[codes != code])
-    with_, without_ = subject.read([utterance, changed])
-    expected = with_.prediction - without_.prediction
-    assert effects["acoustic"]["effects"][str(code)] == pytest.approx(expected, abs=1e-5)
-
-
 def test_mass_on_cues_is_their_share_when_attention_does_not_choose(run, corpus):
     even = Subject("even", run.model, run.processor, attention_scale=0.0)
     cues = measure_effects([even], corpus.test[2], corpus, corpus.test)["subjects"][0]["visual"]
@@ -333,7 +321,7 @@ def test_a_model_without_attention_still_shows_its_predictions(folder, corpus, t
     entry = inspector._record["subjects"][0]
     assert entry["visual"]["attention"] is None
     assert entry["predictions"]["all"] != entry["predictions"]["none"]
-    assert inspector._effects["subjects"][0]["visual"] == {"effects": {}, "cues": None}
+    assert inspector._effects["subjects"][0]["visual"]["effects"]
     inspector.to_html(tmp_path / "late.html")
     inspector.to_png(tmp_path / "late.png")
     with pytest.raises(CENetError, match="does not attend"):
@@ -411,6 +399,7 @@ def test_a_page_that_grows_too_large_leaves_the_frames_looks_out(inspector, tmp_
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.S)[1])
     assert data["records"][inspector.utterance]["subjects"][0]["visual"]["looks"] is None
+    assert data["effects"][inspector.utterance]["subjects"][0]["estimate"] is None
 
 
 def test_pictures_for_papers(inspector, tmp_path):

@@ -13,11 +13,14 @@ from pathlib import Path
 
 _FOLDER = Path(__file__).parent
 MODULES = (
-    *("dom", "colours", "theme", "records", "art", "film", "data", "time", "scene", "clock"),
-    *("store", "list", "reading", "plot", "telling", "mesh", "pictures", "filmview", "heat"),
-    *("voice", "strip", "gestures", "panel", "maps", "profile", "wiring"),
+    *("paper", "dom", "colours", "theme", "records", "art", "film", "data", "time", "scene"),
+    *("taken", "clock", "store", "list", "effects", "reading", "plot", "telling", "mesh"),
+    "pictures",
+    "filmview",
+    *("heat", "voice", "strip", "gestures", "panel", "brush", "saving", "maps", "profile"),
+    *("heading", "address", "exported", "wiring"),
 )
-RECORDER = ("dom", "colours", "theme", "camera", "take", "recorder")
+RECORDER = ("paper", "dom", "colours", "theme", "camera", "take", "recorder")
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 _STYLE = re.compile(r'^import (\w+) from "\./(\w+\.css)";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?!default )", re.MULTILINE)

@@ -1,7 +1,8 @@
-/** Pictures of codes: a face, a voice, or a fingerprint for channels without telling names. */
+/** Pictures of codes: a face or a voice, and bars of the channels that set codes apart. */
 
 import { css, mix } from "./colours.js";
 import { clamp, sized } from "./dom.js";
+import { pixelRatio } from "./paper.js";
 
 /** @import { Theme } from "./colours.js" */
 /** @import { CodeBook, Look } from "./data.js" */
@@ -88,17 +89,48 @@ export function wave(activation, n = 72) {
  * A sheet to draw one code on, as large as its canvas.
  *
  * @typedef {object} Sheet
- * @property {CanvasRenderingContext2D} context
- * @property {number} centre in pixels, across and down
- * @property {number} size of the picture, in pixels
+ * @property {Brush} context
+ * @property {Point} centre in pixels
+ * @property {number} size of the whole picture, in pixels
+ * @property {Place} place of a face or a voice on it
  * @property {Theme} theme
- * @property {string} tint of the skin
+ *
+ * @typedef {CanvasRenderingContext2D} Brush what draws: a canvas, or what writes it down
+ * @typedef {{ wide: number, scale: number, aside: number, shift: number }} Place on a square from
+ *   -1 to 1: how large across and down, and how far from the middle
  */
 
+/**
+ * Share a square from -1 to 1 among a picture and the bars below it, as `layout` in pictures.py
+ * does.
+ *
+ * @param {string} stream
+ * @param {boolean} drawn is there a face or a voice
+ * @param {number} nBars
+ */
+export function layoutOf(stream, drawn, nBars) {
+  const place = { wide: 1, scale: 1, aside: 0, shift: 0 };
+  if (!drawn) return { place, lane: { middle: 0, longest: 1 } };
+  if (stream === "acoustic") {
+    const voice = { ...place, wide: 0.82, aside: -0.18 }; // room for an arrow to its right
+    if (!nBars) return { place: voice, lane: null };
+    const lane = { middle: 0.6, longest: 0.4 };
+    return { place: { ...voice, scale: 0.6, shift: -0.4 }, lane };
+  }
+  // A dropped jaw reaches down to 1.18, so a face is a little smaller than its square.
+  if (!nBars) return { place: { wide: 0.91, scale: 0.91, aside: 0, shift: -0.09 }, lane: null };
+  const face = { wide: 0.74, scale: 0.74, aside: 0, shift: -0.26 };
+  return { place: face, lane: { middle: 0.8, longest: 0.2 } };
+}
+
 /** @param {Sheet} sheet @param {Point[]} points from -1 to 1 */
-function onSheet({ centre, size }, points) {
+function onSheet({ centre: [x, y], size, place }, points) {
   return points.map(
-    ([u, v]) => /** @type {Point} */ ([centre + (u * size) / 2, centre + (v * size) / 2]),
+    ([u, v]) =>
+      /** @type {Point} */ ([
+        x + ((u * place.wide + place.aside) * size) / 2,
+        y + ((v * place.scale + place.shift) * size) / 2,
+      ]),
   );
 }
 
@@ -108,7 +140,7 @@ const lineWidth = ({ size }) => Math.max(size / 34, 0.9);
 /**
  * Trace a smooth curve through points (Catmull-Rom, as Bézier curves).
  *
- * @param {CanvasRenderingContext2D} context
+ * @param {Brush} context
  * @param {Point[]} points
  * @param {boolean} closed
  */
@@ -141,17 +173,16 @@ function drawFace(sheet, parts, activation) {
 
 /** @param {Sheet} sheet @param {string} kind @param {Point[]} points @param {number} opacity */
 function drawPart(sheet, kind, points, opacity) {
-  const { context, tint, theme } = sheet;
+  const { context, theme } = sheet;
   context.globalAlpha = opacity;
   context.lineWidth = (kind === "brow" ? 1.8 : 1) * lineWidth(sheet);
   trace(context, points, ["head", "eye", "mouth"].includes(kind));
-  if (kind === "head") fill(context, tint);
-  if (kind === "eye") fill(context, theme.paper);
+  if (kind === "head" || kind === "eye") fill(context, theme.paper);
   if (kind === "mouth") fill(context, theme.ink);
   context.stroke();
 }
 
-/** @param {CanvasRenderingContext2D} context @param {string} colour */
+/** @param {Brush} context @param {string} colour */
 function fill(context, colour) {
   context.fillStyle = colour;
   context.fill();
@@ -159,12 +190,12 @@ function fill(context, colour) {
 
 /** @param {Sheet} sheet @param {Point[]} eye @param {Point} pupil */
 function drawPupil(sheet, eye, pupil) {
-  const { context, size, theme } = sheet;
+  const { context, size, place, theme } = sheet;
   const [[x, y]] = onSheet(sheet, [pupil]);
   context.save();
   context.clip(); // lids cover the pupil
   context.beginPath();
-  context.arc(x, y, 0.0425 * size, 0, 2 * Math.PI);
+  context.arc(x, y, 0.0425 * size * place.scale, 0, 2 * Math.PI);
   fill(context, theme.ink);
   context.restore();
   trace(context, onSheet(sheet, eye), true);
@@ -178,24 +209,51 @@ function drawVoice(sheet, activation) {
   sheet.context.stroke();
 }
 
+const LONGEST_BAR = 3; // standard deviations; beyond, bars are cut
+
+/** From -1 to 1, by the square root; the same as `bar_heights` in pictures.py. @param {number} z */
+export const heightOf = (z) => Math.sign(z) * Math.sqrt(Math.min(Math.abs(z) / LONGEST_BAR, 1));
+
 /**
- * Draw channel values as bars, up and down from the mean.
+ * Draw values as bars, up and down from a line in the middle.
  *
  * @param {Sheet} sheet
- * @param {Float32Array} z
+ * @param {Float32Array} bars in standard deviations
+ * @param {{ middle: number, longest: number }} lane on a square from -1 to 1
  */
-function drawFingerprint({ context, centre, size, theme }, z) {
-  const bars = Math.min(z.length, 20);
-  const width = size / bars;
+function drawBars({ context, centre: [x, y], size, theme }, bars, { middle, longest }) {
+  const step = size / bars.length;
+  const base = y + (middle * size) / 2;
   context.fillStyle = theme.ink;
-  for (let i = 0; i < bars; i++) {
-    let peak = 0;
-    for (let j = Math.floor((i * z.length) / bars); j < ((i + 1) * z.length) / bars; j++) {
-      if (Math.abs(z[j]) > Math.abs(peak)) peak = z[j];
-    }
-    const height = (clamp(peak, -3, 3) / 3) * (size / 2);
-    context.fillRect(centre - size / 2 + i * width, centre, Math.max(width - 0.5, 0.5), -height);
-  }
+  bars.forEach((value, i) => {
+    const height = (heightOf(value) * longest * size) / 2;
+    const left = x - size / 2 + (i + 0.15) * step;
+    context.fillRect(left, Math.min(base, base - height), 0.7 * step, Math.abs(height));
+  });
+  context.fillStyle = theme.muted;
+  context.fillRect(x - size / 2, base - 0.25, size, 0.5);
+}
+
+const LEAST_LEAN = 0.08; // codes below are as frequent in negative as in positive segments
+
+/**
+ * Mark beside a picture where a code is more frequent: an arrow up in positive segments, one down
+ * in negative ones. It says so by its shape as well as by its colour.
+ *
+ * @param {Sheet} sheet
+ * @param {number} lean in [-1, 1]
+ */
+function drawLean({ context, centre: [x, y], size, theme }, lean) {
+  if (Math.abs(lean) < LEAST_LEAN) return;
+  const [half, reach] = [0.085 * size, (0.09 + 0.09 * Math.min(1, Math.abs(lean) / 0.4)) * size];
+  const middle = x + size / 2 - half;
+  const [tip, base] = lean > 0 ? [0, reach] : [reach, 0];
+  context.beginPath();
+  context.moveTo(middle, y - size / 2 + tip);
+  context.lineTo(middle - half, y - size / 2 + base);
+  context.lineTo(middle + half, y - size / 2 + base);
+  context.closePath();
+  fill(context, lean > 0 ? theme.positive : theme.negative);
 }
 
 /** Draws codes in the colours of a theme, and keeps the small pictures that recur. */
@@ -210,20 +268,18 @@ export class Pictures {
   }
 
   /**
-   * The colour of a code: towards that of the segments in which it is more frequent.
+   * The colour of a stretch of time: towards that of the segments in which its codes are more
+   * frequent.
    *
-   * @param {CodeBook} book
-   * @param {number} code
+   * @param {number} lean in [-1, 1]
    */
-  tint(book, code) {
-    const about = book.codes[code]; // padding has no profile
-    const lean = about ? clamp(about.lean / 0.4, -1, 1) : 0;
+  tint(lean) {
     const strong = lean < 0 ? this.theme.negative : this.theme.positive;
-    return css(mix([this.theme.paper, strong], Math.abs(lean) * 0.3));
+    return css(mix([this.theme.paper, strong], Math.min(1, Math.abs(lean) / 0.4) * 0.3));
   }
 
   /**
-   * Draw a code large, or a frame in the tint of its code.
+   * Draw a code large, or one of its frames.
    *
    * @param {HTMLCanvasElement} canvas
    * @param {number} box side of the canvas
@@ -232,7 +288,7 @@ export class Pictures {
    * @param {Look} look
    */
   portrait(canvas, box, book, code, look = book.looks[code]) {
-    this.#draw(canvas, box, box - 6, look, book, code);
+    this.#onCanvas(canvas, box, box - 6, look, book, code);
   }
 
   /**
@@ -245,13 +301,26 @@ export class Pictures {
   glyph(book, code, size) {
     const drawn = this.#glyphs.get(book) ?? new Map();
     this.#glyphs.set(book, drawn);
-    const key = `${code} ${size}`;
+    const key = `${code} ${size} ${pixelRatio()}`;
     if (!drawn.has(key)) {
       const canvas = document.createElement("canvas");
-      this.#draw(canvas, size, size - 2, book.looks[code], book, code);
+      this.#onCanvas(canvas, size, size - 2, book.looks[code], book, code);
       drawn.set(key, canvas);
     }
     return /** @type {HTMLCanvasElement} */ (drawn.get(key));
+  }
+
+  /**
+   * Put a code's small picture where others are drawn.
+   *
+   * @param {Brush} context
+   * @param {CodeBook} book
+   * @param {number} code
+   * @param {Point} corner
+   * @param {number} size
+   */
+  stamp(context, book, code, corner, size) {
+    context.drawImage(this.glyph(book, code, size), ...corner, size, size);
   }
 
   /**
@@ -262,17 +331,36 @@ export class Pictures {
    * @param {CodeBook} book
    * @param {number} code
    */
-  #draw(canvas, box, size, look, book, code) {
-    const { face, theme } = this;
+  #onCanvas(canvas, box, size, look, book, code) {
     const context = sized(canvas, box, box);
-    const sheet = { context, centre: box / 2, size, theme, tint: this.tint(book, code) };
+    this.paint(context, [box / 2, box / 2], size, look, book, code);
+  }
+
+  /**
+   * @param {Brush} context
+   * @param {Point} centre
+   * @param {number} size
+   * @param {Look} look
+   * @param {CodeBook} book
+   * @param {number} code
+   */
+  paint(context, centre, size, look, book, code) {
+    const { face, theme } = this;
+    const { place, lane } = layoutOf(book.stream, look.activation !== null, look.bars.length);
+    const sheet = { context, centre, size, place, theme };
     context.save();
     context.lineCap = "round";
     context.lineJoin = "round";
     context.strokeStyle = theme.ink;
-    if (!look.activation) drawFingerprint(sheet, look.z);
-    else if (book.stream === "acoustic") drawVoice(sheet, look.activation);
-    else drawFace(sheet, face, look.activation);
+    if (lane && look.bars.length) drawBars(sheet, look.bars, lane);
+    if (look.activation && book.stream === "acoustic") drawVoice(sheet, look.activation);
+    else if (look.activation) drawFace(sheet, face, look.activation);
+    context.globalAlpha = 1;
+    drawLean(sheet, leanOf(book, code));
     context.restore();
   }
 }
+
+/** Where a code is more frequent, in [-1, 1]; padding is nowhere. */
+export const leanOf = (/** @type {CodeBook} */ book, /** @type {number} */ code) =>
+  book.codes[code]?.lean ?? 0;

@@ -8,9 +8,10 @@ import { STREAMS, unpack } from "./records.js";
 /** @import { StreamRecord, UtteranceRecord, Vocabulary } from "./records.js" */
 
 /**
- * What can be drawn of a code or of a frame: its activation, or else its channels z (d,).
+ * What can be drawn of a code or of a frame: its activation, and as bars some of its channels z
+ * (d,), those that set codes apart.
  *
- * @typedef {{ z: Float32Array, activation: Activation | null }} Look
+ * @typedef {{ z: Float32Array, bars: Float32Array, activation: Activation | null }} Look
  */
 
 /**
@@ -23,6 +24,7 @@ import { STREAMS, unpack } from "./records.js";
  * @property {Float32Array} mean (d,)
  * @property {Float32Array} scale (d,)
  * @property {string[]} art names of what can be drawn
+ * @property {number[]} bars columns of the channels that set codes apart
  * @property {number[]} order
  * @property {CodeProfile[]} codes
  * @property {Look[]} looks
@@ -50,6 +52,7 @@ function openBook(vocabulary, stream) {
   const activation = unpack(vocabulary.activation);
   const looks = vocabulary.codes.map((_, code) => ({
     z: z.subarray(code * d, (code + 1) * d),
+    bars: Float32Array.from(vocabulary.bars, (j) => z[code * d + j]),
     activation: vocabulary.art.length ? activationOf(vocabulary.art, activation, code) : null,
   }));
   const [mean, scale] = [unpack(vocabulary.mean), unpack(vocabulary.scale)];
@@ -59,7 +62,7 @@ function openBook(vocabulary, stream) {
 /** @param {Stream} stream @returns {CodeBook} */
 function emptyBook(stream) {
   const nothing = new Float32Array();
-  const lists = { names: [], art: [], order: [], codes: [], looks: [] };
+  const lists = { names: [], art: [], bars: [], order: [], codes: [], looks: [] };
   return { stream, k: 1, ...lists, mean: nothing, scale: nothing, looked_at: 0, train_size: 0 };
 }
 
@@ -93,6 +96,7 @@ export class StreamReading {
     this.n = this.codes.length;
     this.k = book.k;
     this.looks = raw.looks && unpack(raw.looks);
+    this.shift = raw.shift && unpack(raw.shift);
     this.counts = new Float32Array(this.k + 1);
     for (const code of this.codes) this.counts[code] += 1;
     this.counts[this.k] = raw.padding;
@@ -105,6 +109,12 @@ export class StreamReading {
     this.top = { code: 0, frame: 0 }; // the largest attention to a code, and to a frame
     this.attends = raw.attention !== null && this.n + raw.padding > 0;
     if (raw.attention && this.attends) this.#readAttention(unpack(raw.attention));
+  }
+
+  /** Whether the stream shifts words one by one, and not what the head reads alone. */
+  get shiftsWords() {
+    const words = this.shift?.subarray(0, -1) ?? [];
+    return words.some((share) => !Number.isNaN(share));
   }
 
   /** Frames with those that are padding. */

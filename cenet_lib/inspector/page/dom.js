@@ -4,6 +4,8 @@
  * Everything that comes from a corpus is put on the page as text, never as markup.
  */
 
+import { pixelRatio } from "./paper.js";
+
 /** @typedef {string | number | boolean | null | undefined} Value of an attribute */
 /** @typedef {Node | string | null | undefined} Child */
 
@@ -13,10 +15,11 @@
  * @typedef {{
  *   class?: string, style?: Partial<CSSStyleDeclaration>, id?: Value, role?: Value, type?: Value,
  *   title?: Value, hidden?: Value, tabindex?: Value, placeholder?: Value, scope?: Value,
- *   preload?: Value, step?: Value,
+ *   preload?: Value, step?: Value, dir?: Value, lang?: Value, download?: Value, href?: Value,
  *   [name: `aria-${string}` | `data-${string}`]: Value,
  *   onclick?: (event: MouseEvent) => void, onkeydown?: (event: KeyboardEvent) => void,
  *   oninput?: () => void, onscroll?: () => void, ontoggle?: () => void,
+ *   onpointerenter?: () => void, onpointerleave?: () => void,
  * }} Props
  */
 
@@ -65,7 +68,7 @@ export function svg(tag, props, text) {
  * @param {number} height
  */
 export function sized(canvas, width, height) {
-  const ratio = window.devicePixelRatio || 1;
+  const ratio = pixelRatio();
   const [across, down] = [Math.round(width * ratio), Math.round(height * ratio)];
   if (canvas.width !== across || canvas.height !== down) {
     [canvas.width, canvas.height] = [across, down];
@@ -103,7 +106,8 @@ export function focusBeside(element) {
 export function rove(event, group) {
   /** @type {Record<string, number>} */
   const steps = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
-  const step = steps[event.key];
+  const backwards = getComputedStyle(group).direction === "rtl" && /Left|Right/.test(event.key);
+  const step = backwards ? -steps[event.key] : steps[event.key];
   const buttons = [...group.querySelectorAll("button")];
   const at = buttons.indexOf(/** @type {HTMLButtonElement} */ (focusBeside(group)));
   let to = step ? clamp(at + step, 0, buttons.length - 1) : -1;
@@ -122,12 +126,27 @@ export const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
 /** @param {number} x */
 export const percent = (x) => `${Math.round(100 * x)}\u00a0%`;
 
-/** @param {number | null} x */
-export const signed = (x) =>
-  x === null || Number.isNaN(x) ? "–" : (x < 0 ? "−" : "+") + Math.abs(x).toFixed(2);
+/** A number with its sign; nothing is neither more nor less. @param {number | null} x */
+export function signed(x) {
+  if (x === null || Number.isNaN(x)) return "–";
+  const text = Math.abs(x).toFixed(2);
+  if (text === "0.00") return text;
+  return (x < 0 ? "−" : "+") + text;
+}
 
 /** @param {number} x */
-export const plain = (x) => (x <= -0.005 ? "−" : "") + Math.abs(x).toFixed(2);
+export const plain = (x) => signed(x).replace("+", "");
+
+/** How many there are of something: 1 frame, 2 frames. @param {number} n @param {string} what */
+export const counted = (n, what) => `${n.toLocaleString("en")} ${what}${n === 1 ? "" : "s"}`;
+
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
+
+/** A word in quotes; one that runs right to left turns nothing around it. @param {string} word */
+export const quoted = (word) => (RIGHT_TO_LEFT.test(word) ? `“\u2068${word}\u2069”` : `“${word}”`);
 
 /** @param {number} x */
 export const short = (x) => x.toFixed(2).replace(/^0/, ""); // .94
+
+/** Text without what an XML file may not hold. @param {string} text */
+export const clean = (text) => text.replace(/[\p{Cc}\p{Cs}\ufffe\uffff]/gu, "");

@@ -16,6 +16,7 @@ export function wire(panel) {
     canvas.addEventListener("pointerleave", () => {
       panel.hint(null);
       panel.store.hover(panel.plot.stream, null);
+      panel.store.hoverRow(null);
     });
   }
 }
@@ -30,11 +31,13 @@ function spot(event) {
 function wireHead(panel) {
   const { head, plot, store } = panel;
   head.addEventListener("pointermove", (event) => {
-    const code = plot.codeAt(spot(event).x);
-    panel.hint(code === null ? null : aboutCode(panel.scene, plot, code), event);
+    const { x, y } = spot(event);
+    const code = plot.codeInHead(x, y);
+    panel.hint(code === null ? null : aboutCode(panel.scene, plot, code), event, code);
   });
   head.addEventListener("click", (event) => {
-    const code = plot.codeAt(spot(event).x);
+    const { x, y } = spot(event);
+    const code = plot.codeInHead(x, y);
     if (code !== null && code < plot.data.k) store.chooseCode(plot.stream, code, plot.subject);
   });
 }
@@ -69,7 +72,11 @@ function wireMap(panel) {
 function hoverMap(panel, event) {
   const { plot, scene, store } = panel;
   if (scene.film && plot.frames) store.hover(plot.stream, plot.frameAt(spot(event).x));
-  if (plot.data.attends) panel.hint(aboutPlace(panel, spot(event)), event);
+  if (!plot.data.attends) return;
+  const { x, y } = spot(event);
+  store.hoverRow(plot.rowAt(y));
+  const code = plot.frames ? plot.data.codes[plot.frameAt(x)] : plot.codeAt(x);
+  panel.hint(aboutPlace(panel, { x, y }), event, code);
 }
 
 /** @param {Panel} panel @param {{ x: number, y: number }} place */

@@ -1,9 +1,10 @@
 /** The heat maps, painted: words by codes, or words by frames over time. */
 
 import { channelsOf, css, inkOn, rampColour, stepBack } from "./colours.js";
-import { clamp, contextOf, h, short, sized } from "./dom.js";
+import { clamp, contextOf, counted, h, quoted, short, sized } from "./dom.js";
+import { pixelRatio } from "./paper.js";
 import { STREAMS } from "./records.js";
-import { chosenIn, effectOf, rowName } from "./scene.js";
+import { chosenIn, effectOf, isTaken, rowName } from "./scene.js";
 
 /** @import { Rgb } from "./colours.js" */
 /** @import { Plot } from "./plot.js" */
@@ -22,9 +23,16 @@ const LONGEST_EFFECT = 14;
  * @param {Scene} scene
  */
 export function drawHead(canvas, plot, scene) {
+  paintHead(sized(canvas, plot.width, headHeight(plot, scene)), plot, scene);
+}
+
+/** @param {Plot} plot @param {Scene} scene */
+export const headHeight = ({ head }, { effects }) => head.effect + (effects ? EFFECT_ROOM : 0) + 4;
+
+/** @param {Context} context @param {Plot} plot @param {Scene} scene */
+export function paintHead(context, plot, scene) {
   const { data, columnWidth, head } = plot;
-  const height = head.effect + (scene.effects ? EFFECT_ROOM : 0) + 4;
-  const context = sized(canvas, plot.width, height);
+  const height = headHeight(plot, scene);
   const chosen = chosenIn(scene, plot.subject, plot.stream);
   context.textAlign = "center";
   data.columns.forEach((code, i) => {
@@ -36,9 +44,14 @@ export function drawHead(canvas, plot, scene) {
       context.fillStyle = scene.theme.accent; // where the film is
       context.fillRect(i * columnWidth + 1, height - 4, columnWidth - 2, 3);
     }
-    const middle = (i + 0.5) * columnWidth;
-    drawColumnName(context, plot, scene, code, middle);
-    drawEffect(context, plot, scene, code, middle);
+    drawColumnName(context, plot, scene, i);
+    drawEffect(context, plot, scene, code, (i + 0.5) * columnWidth);
+    if (isTaken(scene, plot.subject, plot.stream, code)) {
+      context.globalAlpha = 0.75;
+      context.fillStyle = scene.theme.paper;
+      context.fillRect(i * columnWidth, 0, columnWidth, height);
+      context.globalAlpha = 1;
+    }
   });
   if (scene.effects) {
     context.fillStyle = scene.theme.line;
@@ -46,24 +59,26 @@ export function drawHead(canvas, plot, scene) {
   }
 }
 
-/**
- * @param {Context} context
- * @param {Plot} plot
- * @param {Scene} scene
- * @param {number} code
- * @param {number} middle
- */
-function drawColumnName(context, plot, scene, code, middle) {
+/** @param {Context} context @param {Plot} plot @param {Scene} scene @param {number} column */
+function drawColumnName(context, plot, scene, column) {
   const { data, columnWidth, head } = plot;
-  if (code < data.k && columnWidth >= 12) {
-    const picture = scene.pictures.glyph(data.book, code, head.size);
-    context.drawImage(picture, middle - head.size / 2, 0, head.size, head.size);
+  const { theme } = scene;
+  const code = data.columns[column];
+  const middle = (column + 0.5) * columnWidth;
+  const top = (column % head.levels) * head.step;
+  const number = top + head.number + 11;
+  if (column % head.levels < head.levels - 1) {
+    context.fillStyle = theme.line;
+    context.fillRect(middle - 0.5, number + 3, 1, head.effect - number - 3); // to its column
   }
-  if (columnWidth < 14) return;
+  if (code < data.k && head.pictured) {
+    scene.pictures.stamp(context, data.book, code, [middle - head.size / 2, top], head.size);
+  }
+  if (head.levels * columnWidth < 13) return;
   const on = code === chosenIn(scene, plot.subject, plot.stream);
-  context.fillStyle = on ? scene.theme.ink : scene.theme.muted;
-  context.font = `${on ? "650 " : ""}12px Arial, sans-serif`;
-  context.fillText(code === data.k ? "pad" : String(code), middle, head.number + 11);
+  context.fillStyle = on ? theme.ink : theme.muted;
+  context.font = `${on ? "650 " : ""}${head.pictured ? 12 : 10}px Arial, sans-serif`;
+  context.fillText(code === data.k ? "pad" : String(code), middle, number);
 }
 
 /**
@@ -108,19 +123,24 @@ function strongest(effects) {
 export function drawMap(canvas, plot, scene, focused) {
   const { data, mapHeight } = plot;
   const context = sized(canvas, plot.width, mapHeight);
-  if (plot.frames) paintFrames(context, plot, scene);
-  else paintCodes(context, plot, scene);
-  outlineChosen(context, plot, scene);
+  paintMap(context, plot, scene);
   if (plot.frames) {
     context.fillStyle = scene.theme.ink;
     context.fillRect(plot.frameX(plot.time.playhead + 0.5) - 0.5, 0, 1, mapHeight);
   }
   if (focused) outlineCursor(context, plot, scene);
-  const columns = plot.frames ? `${data.n} frames` : `${data.columns.length} codes`;
-  const word = scene.row === null ? "" : `; chosen word “${rowName(scene, scene.row)}”`;
+  const columns = plot.frames ? counted(data.n, "frame") : counted(data.columns.length, "code");
+  const word = scene.row === null ? "" : `; chosen word ${quoted(rowName(scene, scene.row))}`;
   const keys = "Arrow keys move, Enter chooses.";
-  const about = `${plot.name}: ${plot.nWords} words by ${columns}${word}. ${keys}`;
+  const about = `${plot.name}: ${counted(plot.nWords, "word")} by ${columns}${word}. ${keys}`;
   canvas.setAttribute("aria-label", about);
+}
+
+/** @param {Context} context @param {Plot} plot @param {Scene} scene */
+export function paintMap(context, plot, scene) {
+  if (plot.frames) paintFrames(context, plot, scene);
+  else paintCodes(context, plot, scene);
+  outlineChosen(context, plot, scene);
 }
 
 /** @param {Context} context @param {Plot} plot @param {Scene} scene */
@@ -232,7 +252,7 @@ function outlineBlocks(context, plot, { theme }, width) {
  */
 function paintFrames(context, plot, scene) {
   const { rows } = plot.data;
-  const pixels = Math.max(1, Math.round(plot.width * (window.devicePixelRatio || 1)));
+  const pixels = Math.max(1, Math.round(plot.width * pixelRatio()));
   const image = frameImage(plot, scene, pixels);
   const canvas = h("canvas");
   [canvas.width, canvas.height] = [pixels, rows];

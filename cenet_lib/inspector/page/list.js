@@ -179,7 +179,9 @@ export class ListView {
     for (let place = first; place < last; place++) rows.push(this.#option(place));
     this.#rows.replaceChildren(...rows);
     this.#rows.style.height = `${this.#shown.length * ROW_HEIGHT}px`;
-    this.list.setAttribute("aria-activedescendant", `option-${this.#active}`);
+    if (first <= this.#active && this.#active < last) {
+      this.list.setAttribute("aria-activedescendant", `option-${this.#active}`);
+    } else this.list.removeAttribute("aria-activedescendant");
   }
 
   /** @param {number} place */
@@ -203,7 +205,7 @@ export class ListView {
       },
     };
     const cells = COLUMNS.map(({ name, wide }) => cellOf(this.#list, i, name, wide));
-    return h("div", props, h("span", { title: text }, text), ...cells);
+    return h("div", props, h("span", { title: text, dir: "auto" }, text), ...cells);
   }
 
   /** @param {KeyboardEvent} event */

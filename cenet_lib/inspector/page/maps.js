@@ -1,10 +1,11 @@
 /** The maps: a switch and a legend, then bands of panels beside the words. */
 
 import { css } from "./colours.js";
-import { clamp, contextOf, h, sized } from "./dom.js";
+import { clamp, contextOf, h, quoted, sized } from "./dom.js";
 import { Panel } from "./panel.js";
 import { Plot } from "./plot.js";
 import { FIRST_TOKEN, STREAMS, TITLE } from "./records.js";
+import { savingButtons } from "./saving.js";
 import { rowName } from "./scene.js";
 import { hasVoice, LANES } from "./strip.js";
 
@@ -16,7 +17,9 @@ import { hasVoice, LANES } from "./strip.js";
 /** @typedef {{ rowHeight: number, side: number, panel: number, perRow: number }} Sizes in pixels */
 
 const GAP = 26; // between panels
+const EDGES = 42; // of the page
 export const NARROW = 720; // pages below have one panel per row
+const [NARROW_GAP, NARROW_EDGES] = [8, 22];
 
 /**
  * Find room for the words, and for two panels beside each other.
@@ -24,20 +27,18 @@ export const NARROW = 720; // pages below have one panel per row
  * @param {Scene} scene
  * @returns {Sizes}
  */
-function sizesFor({ utterance, corpus, width }) {
-  const perRow = width >= NARROW ? 2 : 1;
+function sizesFor({ utterance, corpus, width, printing }) {
+  const narrow = width < NARROW;
+  const perRow = narrow || printing ? 1 : 2;
   const rowHeight = clamp(Math.floor(430 / (utterance.words.length + 2)), 13, 22);
   const measure = contextOf(document.createElement("canvas"));
   measure.font = "13px Arial, sans-serif";
   const names = [...utterance.words, corpus.first_token, "share of frames", "planted cues"];
   const widest = Math.max(...names.map((name) => measure.measureText(name).width));
-  const side = clamp(widest * 1.08 + 14, 96, 150);
-  return {
-    rowHeight,
-    side,
-    panel: Math.floor((width - 42 - side - GAP * perRow) / perRow),
-    perRow,
-  };
+  const side = narrow ? clamp(widest * 1.08 + 14, 72, 112) : clamp(widest * 1.08 + 14, 96, 150);
+  const gap = narrow ? NARROW_GAP : GAP;
+  const room = width - (narrow ? NARROW_EDGES : EDGES) - side - gap * perRow;
+  return { rowHeight, side, panel: Math.floor(room / perRow), perRow };
 }
 
 export class MapsView {
@@ -74,6 +75,7 @@ export class MapsView {
       { class: "bar row" },
       this.modes,
       this.tables,
+      savingButtons(store),
       space,
       this.#legend.element,
     );
@@ -83,6 +85,13 @@ export class MapsView {
   /** @param {Scene} scene */
   draw(scene) {
     if (!this.#isLaidOutFor(scene)) this.#layOut(scene);
+    this.element.hidden = scene.corpus.subjects.every(({ reads }) => reads === null);
+    const attended = scene.utterance.subjects.some(({ streams }) =>
+      STREAMS.some((stream) => streams[stream].attends),
+    );
+    for (const part of [this.modes, this.tables, this.#legend.element]) {
+      part.style.display = attended ? "" : "none"; // there is nothing to read off a scale
+    }
     for (const button of this.modes.querySelectorAll("button")) {
       const on = (button.dataset.view === "frames") === scene.frames;
       button.setAttribute("aria-pressed", String(on));
@@ -99,11 +108,17 @@ export class MapsView {
     }
   }
 
+  /** Mark the row of the word under the pointer. @param {Scene} scene */
+  markRow(scene) {
+    for (const band of this.#bands) band.markRow(scene);
+  }
+
   /** @param {Scene} scene */
   #isLaidOutFor(scene) {
     const was = this.#laidOut;
     const same = was?.utterance === scene.utterance && was.width === scene.width;
-    return same && was.table === scene.table && was.frames === scene.frames;
+    const paper = was?.printing === scene.printing;
+    return same && paper && was.table === scene.table && was.frames === scene.frames;
   }
 
   /** @param {Scene} scene */
@@ -196,18 +211,30 @@ class Band {
   /** @param {Scene} scene */
   draw(scene) {
     for (const panel of this.panels) panel.draw(scene);
-    this.#words.replaceChildren(...(scene.table ? [] : this.#rowNames(scene)));
+    const rows = this.panels.some(({ plot }) => plot.data.attends || plot.data.shiftsWords);
+    this.#words.replaceChildren(...(scene.table || !rows ? [] : this.#rowNames(scene)));
     this.#head.replaceChildren(...this.#headNames(scene));
     this.#strip.replaceChildren(...this.#laneNames(scene));
   }
 
   /** @param {Scene} scene */
+  markRow(scene) {
+    for (const panel of this.panels) panel.markRow(scene);
+    const names = [...this.#words.children];
+    for (const [row, name] of names.entries()) name.classList.toggle("near", row === scene.hovered);
+  }
+
+  /** @param {Scene} scene */
   #rowNames(scene) {
     const { words } = scene.utterance;
-    const rows = words.map((word, i) => this.#rowName(scene, i, word, "", i));
+    const unread = new Set(scene.utterance.subjects.flatMap((subject) => subject.unread));
+    const rows = words.map((word, i) =>
+      this.#rowName(scene, i, word, unread.has(i) ? "unread" : "", i),
+    );
     rows.push(this.#rowName(scene, words.length, scene.corpus.first_token, "first", FIRST_TOKEN));
     const share = this.#rowName(scene, words.length + 1, "share of frames", "quiet");
-    return scene.frames ? rows : [...rows, share];
+    const shares = !scene.frames && this.panels.some(({ plot }) => plot.data.attends);
+    return shares ? [...rows, share] : rows;
   }
 
   /**
@@ -223,14 +250,19 @@ class Band {
     const fontSize = `${clamp(plot.rowHeight - 5, 10, 13)}px`;
     const style = { top: `${plot.rowTop(row)}px`, height, lineHeight: height, fontSize };
     const on = word !== undefined && word === scene.word;
-    const act = word === undefined ? {} : { onclick: () => this.#store.chooseWord(word) };
-    return h("div", { class: `${kind}${on ? " on" : ""}`, style, title: text, ...act }, text);
+    const act = {
+      onclick: () => this.#store.chooseWord(Number(word)),
+      onpointerenter: () => this.#store.hoverRow(row),
+      onpointerleave: () => this.#store.hoverRow(null),
+    };
+    const props = { class: `${kind}${on ? " on" : ""}`, style, title: text, dir: "auto" };
+    return h("div", word === undefined ? props : { ...props, ...act }, text);
   }
 
   /** @param {Scene} scene */
   #headNames(scene) {
     const { data, head } = this.panels[0].plot;
-    if (scene.frames || scene.table || !data.attends) return [];
+    if (scene.frames || (scene.table && data.attends) || !(data.attends || data.shift)) return [];
     const names = [nameAt("code", head.number - 1)];
     return scene.effects ? [...names, nameAt("adds to prediction", head.effect + 9)] : names;
   }
@@ -242,7 +274,8 @@ class Band {
     const names = [nameAt("frames", 6)];
     const { codes, gap, attention } = LANES;
     if (plots.some(({ data }) => data.attends)) {
-      const who = scene.row === null ? "mean of the words" : `“${rowName(scene, scene.row)}” takes`;
+      const who =
+        scene.row === null ? "mean of the words" : `${quoted(rowName(scene, scene.row))} takes`;
       names.push(nameAt(who, codes + gap + 8));
     }
     if (plots.some(({ stream }) => scene.utterance.cues[stream])) {

@@ -1,6 +1,6 @@
 /** A panel: one stream as one model read it, from its title down to the frame that is shown. */
 
-import { h } from "./dom.js";
+import { counted, h } from "./dom.js";
 import { wire } from "./gestures.js";
 import { drawHead, drawMap } from "./heat.js";
 import { plays } from "./scene.js";
@@ -11,6 +11,8 @@ import {
   absenceOf,
   frameInWords,
   noteOf,
+  shiftsOf,
+  sumInWords,
   tableOf,
   takenFromFrame,
 } from "./telling.js";
@@ -36,6 +38,7 @@ export class Panel {
     this.plot = plot;
     this.scene = scene;
     const { stream, subject, name, data } = plot;
+    this.sum = h("span", { class: "muted" });
     this.title = this.#buildTitle();
     this.head = h("canvas", { class: "head", "aria-hidden": "true" });
     this.map = h("canvas", {
@@ -49,7 +52,10 @@ export class Panel {
     const room = scene.table
       ? { overflow: "auto", maxHeight: "" }
       : { overflow: "visible", maxHeight: "none" };
-    this.body = h("div", { class: "scroll", style: room });
+    // What scrolls can be reached by keyboard.
+    const reach = scene.table ? { tabindex: "0", role: "group", "aria-label": name } : {};
+    this.body = h("div", { class: "scroll", style: room, ...reach });
+    this.mark = h("div", { class: "hovered", hidden: "" });
     this.note = h("p", { class: "note" });
     this.strip = h("canvas", {
       class: "strip",
@@ -81,8 +87,9 @@ export class Panel {
     return h(
       "div",
       { class: "title" },
-      h("h3", {}, name),
-      h("span", { class: "muted" }, `${data.n} frames, ${used} of ${data.k} codes`),
+      h("h2", {}, name),
+      h("span", { class: "muted" }, `${counted(data.n, "frame")}, ${used} of ${data.k} codes`),
+      this.sum,
       h("span", { class: "grow" }),
       this.#zoomButton("−", "zoom out", 2),
       this.#zoomButton("+", "zoom in", 0.5),
@@ -102,6 +109,7 @@ export class Panel {
     this.scene = scene;
     this.#drawMap();
     this.note.replaceChildren(...noteOf(scene, this.plot));
+    this.sum.textContent = sumInWords(scene, this.plot);
     const { n } = this.plot.data;
     for (const part of [this.strip, this.player]) part.style.display = n ? "" : "none";
     if (n) this.#drawFrames();
@@ -110,15 +118,19 @@ export class Panel {
   #drawMap() {
     const { plot, scene } = this;
     const content = this.#content();
-    if (this.body.firstChild !== content) this.body.replaceChildren(content); // keeps the focus
-    const headed = content === this.map && !plot.frames;
+    // An element that stays keeps the focus.
+    if (this.body.firstChild !== content) this.body.replaceChildren(content, this.mark);
+    const alone = !plot.data.attends && scene.effects !== null && plot.data.n > 0; // codes, no map
+    const headed = (content === this.map && !plot.frames) || (alone && plot.data.shift !== null);
     this.head.style.display = headed ? "" : "none";
     if (headed) drawHead(this.head, plot, scene);
     if (content === this.map) drawMap(this.map, plot, scene, this.focused);
   }
 
   #content() {
-    if (!this.plot.data.attends) return absenceOf(this.plot);
+    const { data } = this.plot;
+    if (!data.attends && data.shiftsWords) return shiftsOf(this.scene, this.plot);
+    if (!data.attends) return absenceOf(this.scene, this.plot);
     return this.scene.table ? tableOf(this.scene, this.plot) : this.map;
   }
 
@@ -143,13 +155,28 @@ export class Panel {
   }
 
   /**
-   * Show a tip beside the pointer, or none.
+   * Show a tip beside the pointer, with the picture of the code that it is about; or none.
    *
    * @param {string | null} text
    * @param {PointerEvent} [event]
+   * @param {number | null} [code]
    */
-  hint(text, event) {
-    if (text === null || !event) this.tip.hide();
-    else this.tip.show(event, text, this.scene.width);
+  hint(text, event, code) {
+    if (text === null || !event) return this.tip.hide();
+    const { book, k } = this.plot.data;
+    const { canvas } = this.tip;
+    canvas.hidden = code === null || code === undefined || code >= k || !book.codes.length;
+    if (!canvas.hidden) this.scene.pictures.portrait(canvas, 64, book, Number(code));
+    this.tip.show(event, text, this.scene.width);
+  }
+
+  /** Mark the row under the pointer. @param {Scene} scene */
+  markRow({ hovered, table }) {
+    const { plot, mark } = this;
+    mark.hidden = hovered === null || table || !plot.data.attends;
+    if (mark.hidden || hovered === null) return;
+    mark.style.top = `${plot.rowTop(hovered)}px`;
+    mark.style.height = `${plot.rowHeight}px`;
+    mark.style.width = `${plot.frames ? plot.width : plot.columnsWidth}px`;
   }
 }

@@ -7,6 +7,10 @@ import { clamp } from "./dom.js";
 /** @import { Timeline } from "./time.js" */
 
 const WIDEST_COLUMN = 58;
+const LARGEST_PICTURE = 46;
+const SMALLEST_GLYPH = 16; // smaller pictures say nothing
+const LEAST_ROOM = 20; // for a picture or a number
+const MOST_LEVELS = 7;
 const ROW_GAP = 5; // around the row of the first token
 
 /** One stream of one subject, laid out. */
@@ -95,9 +99,25 @@ export class Plot {
     return this.time.xOf(frame, this.width);
   }
 
-  /** Above the map: pictures of the codes, their numbers, and what they add to the prediction. */
+  /**
+   * Above the map: pictures of the codes, their numbers, and what they add to the prediction. Above
+   * narrow columns they stand on several levels, so that each has room.
+   */
   get head() {
-    const size = Math.floor(clamp(this.columnWidth - 4, 8, 46));
-    return { size, number: size + 3, effect: size + 20 };
+    const levels = clamp(Math.ceil(LEAST_ROOM / this.columnWidth), 1, MOST_LEVELS);
+    const size = Math.floor(clamp(levels * this.columnWidth - 4, 4, LARGEST_PICTURE));
+    const pictured = size >= SMALLEST_GLYPH;
+    const number = pictured ? size + 3 : 0;
+    const step = number + 16;
+    return { levels, pictured, size, number, step, effect: levels * step + 1 };
+  }
+
+  /** The code whose picture or number is at a place above the map. @param {number} x @param {number} y */
+  codeInHead(x, y) {
+    const { levels, step } = this.head;
+    const level = Math.floor(y / step);
+    if (levels === 1 || level >= levels) return this.codeAt(x);
+    const turn = Math.round((x / this.columnWidth - 0.5 - level) / levels);
+    return this.data.columns[level + levels * turn] ?? null;
   }
 }

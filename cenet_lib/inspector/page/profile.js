@@ -1,8 +1,8 @@
 /** All codes, and what the chosen one stands for. */
 
-import { focusBeside, h, percent, plain, rove, signed, sized } from "./dom.js";
+import { counted, focusBeside, h, percent, plain, quoted, rove, signed, sized } from "./dom.js";
 import { STREAMS, TITLE } from "./records.js";
-import { chosenIn, effectOf } from "./scene.js";
+import { chosenIn, effectOf, withoutCode } from "./scene.js";
 
 /** @import { CodeBook, StreamReading } from "./data.js" */
 /** @import { Scene } from "./scene.js" */
@@ -24,6 +24,9 @@ export class GalleryView {
 
   /** @param {Scene} scene */
   draw(scene) {
+    const section = this.element.closest("section");
+    const { subjects } = scene.corpus;
+    if (section) section.hidden = subjects.every(({ reads }) => reads === null);
     const children = STREAMS.flatMap((stream) => {
       const book = scene.utterance.subjects[scene.subject].books[stream];
       if (!book.codes.length) return [];
@@ -61,8 +64,7 @@ export class GalleryView {
     const { caption } = book.codes[code];
     const size = k > 24 ? 28 : 38;
     const canvas = h("canvas", { "aria-hidden": "true" });
-    const picture = scene.pictures.glyph(book, code, size);
-    sized(canvas, size, size).drawImage(picture, 0, 0, size, size);
+    scene.pictures.stamp(sized(canvas, size, size), book, code, [0, 0], size);
     const { counts } = scene.utterance.subjects[scene.subject].streams[stream];
     return h(
       "button",
@@ -135,8 +137,14 @@ function whoIs(scene, book, code) {
     h("div", { class: "face" }, picture, name),
     h("p", { style: { marginTop: "10px" } }, factsAbout(scene, book, code).join(" ")),
     sharesOf(book, code),
-    h("p", { class: "note" }, `${frames.toLocaleString("en")} frames in train${where}.`),
+    h("p", { class: "note" }, `${counted(frames, "frame")} in train${where}.${barsOf(book)}`),
   );
+}
+
+/** Which channels the bars of a picture are, from left to right. @param {CodeBook} book */
+function barsOf({ bars, names }) {
+  if (!bars.length) return "";
+  return ` The bars are ${bars.map((j) => names[j]).join(", ")}, which set codes apart.`;
 }
 
 /**
@@ -149,11 +157,14 @@ function whoIs(scene, book, code) {
 function factsAbout(scene, { stream, codes }, code) {
   const { predictions, streams } = scene.utterance.subjects[scene.subject];
   const data = streams[stream];
-  const facts = [`${data.counts[code]} of ${data.n} frames here.`];
+  const facts = [`${data.counts[code]} of ${counted(data.n, "frame")} here.`];
   const effect = effectOf(scene, scene.subject, stream, code);
-  if (effect !== null) {
-    const without = signed(predictions.all - effect);
-    facts.push(`Without them the prediction is ${without} instead of ${signed(predictions.all)}.`);
+  const without = withoutCode(scene, scene.subject, stream, code);
+  if (effect !== null && without !== null) {
+    const now = signed(predictions.all);
+    const whole = signed(scene.effects?.[scene.subject].moved ?? null);
+    facts.push(`Its effect (Shapley value) is ${signed(effect)}, of ${whole} that all codes move.`);
+    facts.push(`Left out alone, the prediction is ${signed(without)} instead of ${now}.`);
   }
   if (data.attends && data.counts[code]) facts.push(takersOf(scene.utterance.words, data, code));
   const { state, purity } = codes[code];
@@ -170,7 +181,7 @@ function takersOf(words, data, code) {
     .filter(({ share }) => share >= LEAST_TAKEN)
     .sort((a, b) => b.share - a.share)
     .slice(0, 4)
-    .map(({ word, share }) => `“${word}” (${percent(share)})`);
+    .map(({ word, share }) => `${quoted(word)} (${percent(share)})`);
   if (!takers.length) return `No word takes more than ${100 * LEAST_TAKEN} % from it.`;
   return `Taken most by ${takers.join(", ")}.`;
 }
@@ -246,18 +257,20 @@ function channelTable(book, z, order) {
     return h("tr", {}, h("th", { scope: "row" }, book.names[j]), values);
   });
   const table = h("table", {}, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, rows));
-  return h("div", { class: "scroll", style: { maxHeight: "240px" } }, table);
+  const reach = { tabindex: "0", role: "group", "aria-label": "all channels" };
+  return h("div", { class: "scroll", style: { maxHeight: "240px" }, ...reach }, table);
 }
 
 /** @param {CodeBook} book @param {number} code */
 function near(book, code) {
   const items = book.codes[code].nearest.map(({ id, text, label, frame }) => {
-    const quoted = text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE - 1)}…` : text;
+    const quote = text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE - 1)}…` : text;
     const truth = label === null ? "" : `, true ${signed(label)}`;
     return h(
       "li",
       {},
-      `“${quoted}” `,
+      h("bdi", {}, `“${quote}”`),
+      " ",
       h("span", { class: "muted" }, `${id}, frame ${frame}${truth}`),
     );
   });

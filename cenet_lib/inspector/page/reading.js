@@ -1,33 +1,37 @@
 /** What the models made of the utterance: its words, four predictions, and the strongest code. */
 
 import { css, inkOn, rampColour } from "./colours.js";
-import { clamp, h, percent, rove, signed, svg } from "./dom.js";
-import { STREAMS, TITLE } from "./records.js";
-import { effectOf } from "./scene.js";
+import { clamp, counted, h, percent, rove, signed, svg } from "./dom.js";
+import { findingOf } from "./effects.js";
+import { TITLE } from "./records.js";
 
 /** @import { Subject, Utterance } from "./data.js" */
 /** @import { Stream } from "./records.js" */
 /** @import { Scene } from "./scene.js" */
 /** @import { Store } from "./store.js" */
 
+const WORDS_ONLY = "This model reads words only: face and voice do not reach it.";
 const LEAST_TINTED = 0.005; // shares of attention below are not shown
-const LEAST_TOLD = 0.01; // effects below are not worth a sentence
 
 /** The words, to choose one; in the colours of how much each takes from the chosen code. */
 export class SentenceView {
   #store;
   /** @type {Utterance | null} */
   #shown = null;
+  #words;
+  #note = h("p", { class: "unread-note" });
 
   /** @param {Store} store */
   constructor(store) {
     this.#store = store;
-    this.element = h("div", {
+    this.#words = h("div", {
       class: "sentence",
       role: "toolbar",
+      dir: "auto",
       "aria-label": "Words of the utterance",
-      onkeydown: (event) => rove(event, this.element),
+      onkeydown: (event) => rove(event, this.#words),
     });
+    this.element = h("div", {}, this.#words, this.#note);
   }
 
   /** @param {Scene} scene */
@@ -36,7 +40,7 @@ export class SentenceView {
     this.#shown = scene.utterance;
     const now = scene.code ?? codeNow(scene);
     const stream = now ? TITLE[now[0]].toLowerCase() : "";
-    this.element.querySelectorAll("button").forEach((button, i) => {
+    this.#words.querySelectorAll("button").forEach((button, i) => {
       button.setAttribute("aria-pressed", String(i === scene.word));
       const share = shareOf(scene, now, i);
       const tint =
@@ -52,17 +56,22 @@ export class SentenceView {
     const unread = new Set(subjects.flatMap((subject) => subject.unread));
     const buttons = words.map((word, i) => {
       const place = { tabindex: i ? "-1" : "0", class: unread.has(i) ? "unread" : "" };
-      return h(
-        "button",
-        { type: "button", ...place, onclick: () => this.#store.chooseWord(i) },
-        word,
-      );
+      const acts = {
+        onclick: () => this.#store.chooseWord(i),
+        onpointerenter: () => this.#store.hoverRow(i),
+        onpointerleave: () => this.#store.hoverRow(null),
+      };
+      return h("button", { type: "button", ...place, ...acts }, word);
     });
-    this.element.replaceChildren(...buttons.flatMap((button) => [button, " "]));
-    if (unread.size) {
-      const about = whatIsRead(words.length, unread);
-      this.element.append(h("span", { class: "muted", style: { fontSize: "13px" } }, about));
-    }
+    this.#words.replaceChildren(...buttons.flatMap((button) => [button, " "]));
+    this.#note.textContent = unread.size ? whatIsRead(words.length, unread) : "";
+    this.#note.hidden = !unread.size;
+  }
+
+  /** Mark the word whose row is under the pointer. @param {Scene} scene */
+  markRow({ hovered }) {
+    const buttons = [...this.#words.querySelectorAll("button")];
+    for (const [i, button] of buttons.entries()) button.classList.toggle("near", i === hovered);
   }
 }
 
@@ -76,8 +85,8 @@ function whatIsRead(nWords, unread) {
   const nRead = nWords - unread.size;
   const cut = [...unread].every((place) => place >= nRead);
   return cut && nRead
-    ? ` the model reads the first ${nRead} words`
-    : ` the model reads ${nRead} of the ${nWords} words`;
+    ? `The model reads the first ${counted(nRead, "word")}.`
+    : `The model reads ${nRead} of the ${counted(nWords, "word")}.`;
 }
 
 /**
@@ -119,61 +128,18 @@ export class PredictionsView {
   draw(scene) {
     const children = scene.utterance.subjects.flatMap((subject, index) => [
       new Chart(subject, scene).element,
-      this.#finding(scene, index),
+      scene.corpus.subjects[index].reads === null ? h("p", {}, WORDS_ONLY) : null,
+      findingOf(scene, index, this.#store),
     ]);
     this.element.replaceChildren(...children.filter((child) => child !== null));
   }
-
-  /**
-   * In a sentence: which code matters most for this prediction.
-   *
-   * @param {Scene} scene
-   * @param {number} index
-   */
-  #finding(scene, index) {
-    const best = strongestCode(scene, index);
-    if (!best || Math.abs(best.effect) < LEAST_TOLD) return null;
-    const { stream, code, effect } = best;
-    const { books, streams, predictions } = scene.utterance.subjects[index];
-    const book = books[stream];
-    const canvas = h("canvas", { "aria-hidden": "true" });
-    scene.pictures.portrait(canvas, 64, book, code);
-    const choose = () => this.#store.chooseCode(stream, code, index);
-    const link = { type: "button", class: "link", onclick: choose };
-    const does = `${effect < 0 ? "lowers" : "raises"} this prediction most`;
-    const without = `without its ${streams[stream].counts[code]} frames it would be`;
-    const sentence = h(
-      "p",
-      {},
-      h("button", link, `${TITLE[stream]} code ${code}`),
-      ` (${book.codes[code].caption}) ${does}: ${without} `,
-      h("b", {}, signed(predictions.all - effect)),
-      ` instead of ${signed(predictions.all)}.`,
-    );
-    return h("div", { class: "finding" }, canvas, sentence);
-  }
-}
-
-/** @param {Scene} scene @param {number} index */
-function strongestCode(scene, index) {
-  /** @type {{ stream: Stream, code: number, effect: number } | null} */
-  let best = null;
-  for (const stream of STREAMS) {
-    for (const code of scene.utterance.subjects[index].streams[stream].columns) {
-      const effect = effectOf(scene, index, stream, code);
-      if (effect !== null && Math.abs(effect) > Math.abs(best?.effect ?? 0)) {
-        best = { stream, code, effect };
-      }
-    }
-  }
-  return best;
 }
 
 const [LEFT, RIGHT] = [120, 52]; // room for names, and for numbers, in pixels
 const ROW_STEP = 21;
 
 /** One model's predictions as dots on the scale of the labels. */
-class Chart {
+export class Chart {
   /** @param {Subject} subject @param {Scene} scene */
   constructor(subject, scene) {
     const { utterance, theme, corpus } = scene;
@@ -185,13 +151,17 @@ class Chart {
     this.high = high;
     this.label = utterance.label;
     this.none = none;
+    const { reads } = corpus.subjects[utterance.subjects.indexOf(subject)];
     /** @type {[string, number][]} */
-    this.rows = [
-      ["words alone", none],
-      ["words and voice", no_visual],
-      ["words and face", no_acoustic],
-      ["all three", all],
-    ];
+    this.rows =
+      reads === null
+        ? [["words alone", all]]
+        : [
+            ["words alone", none],
+            ["words and voice", no_visual],
+            ["words and face", no_acoustic],
+            ["all three", all],
+          ];
     this.width = chartWidth(scene.width, several);
     this.top = several ? 38 : 20; // below the name of the subject
     this.bottom = this.top + this.rows.length * ROW_STEP;
@@ -275,5 +245,6 @@ class Chart {
 /** @param {number} width of the page @param {boolean} several charts on it */
 function chartWidth(width, several) {
   if (several && width > 760) return (width - 80) / 2;
-  return clamp(width - 40 - (several ? 0 : 300), 280, 560); // 300 for the sentence beside it
+  // 300 for the sentence beside it
+  return clamp(width - 40 - (several ? 0 : 300), Math.min(280, width - 24), 560);
 }

@@ -18,6 +18,8 @@
  * @property {Packed} codes (n,)
  * @property {Packed | null} attention (n_words + 1, k+1): a row per word and one for the first
  *   token, a column per code and one for padding
+ * @property {Packed | null} shift (n_words + 1,): how far the stream shifts each word, as a share of
+ *   the length of its state, where the model does not attend
  * @property {number} padding frames that the model attends to though they never happened
  * @property {Packed | null} looks (n, m): what can be drawn of each frame, in percent
  */
@@ -75,12 +77,35 @@
  */
 
 /**
- * What `measure_effects` returns: per stream, how much the frames of each code add to the
- * prediction.
+ * What the codes of a stream do to the prediction: `effects` are Shapley values, `left_out` is what
+ * happens without one code alone.
+ *
+ * @typedef {object} StreamEffects
+ * @property {Record<string, number>} effects
+ * @property {Record<string, number>} left_out
+ * @property {CueMass | null} cues
+ */
+
+/**
+ * What `code_effects` returns.
+ *
+ * @typedef {Record<Stream, StreamEffects> & {
+ *   moved: number,
+ *   error: number,
+ *   players: [Stream, number][],
+ *   subsets: Packed | null,
+ *   estimate: { weights: Packed, gains: Packed, rest: Packed } | null,
+ *   without: Partial<Record<"raising" | "lowering" | "positive" | "negative", number>>,
+ *   headline: { code: [Stream, number], against: [Stream, number] | null } | null,
+ * }} SubjectEffects
+ */
+
+/**
+ * What `measure_effects` returns.
  *
  * @typedef {object} UtteranceEffects
  * @property {string} id
- * @property {Record<Stream, { effects: Record<string, number>, cues: CueMass | null }>[]} subjects
+ * @property {SubjectEffects[]} subjects
  */
 
 /**
@@ -108,6 +133,7 @@
  * @property {Packed} scale (d,)
  * @property {string[]} art names of the m things that can be drawn
  * @property {Packed} activation (k, m) in percent
+ * @property {number[]} bars columns of the channels that set codes apart
  * @property {number} looked_at
  * @property {number} train_size
  * @property {number[]} order from the codes of negative segments to those of positive ones
@@ -138,15 +164,28 @@
  */
 
 /**
+ * What is said of a model: its name, the place of its vocabularies, and what its fusion says of
+ * itself (see `cenet_lib.fusion`); `reads` is null for words only.
+ *
+ * @typedef {object} SubjectFacts
+ * @property {string} name
+ * @property {number} vocabulary
+ * @property {"counts" | "frames" | "aligned" | null} reads
+ * @property {"before layer" | "at the head" | null} stands
+ * @property {"codes" | "frames" | null} attends_over
+ */
+
+/**
  * What stays the same for all utterances.
  *
  * @typedef {object} CorpusRecord
- * @property {string} name
+ * @property {string} name of the corpus
+ * @property {string} title of what is looked into, such as the run's name
  * @property {[number, number]} label_range
  * @property {string} first_token
  * @property {Partial<Record<Stream, number>>} frame_rate in frames per second
  * @property {FacePart[]} face
- * @property {{ name: string, vocabulary: number }[]} subjects
+ * @property {SubjectFacts[]} subjects
  * @property {Record<Stream, Vocabulary | null>[]} vocabularies
  * @property {Listing} list
  */

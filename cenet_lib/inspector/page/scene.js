@@ -4,7 +4,8 @@
 /** @import { Theme } from "./colours.js" */
 /** @import { Corpus, Utterance } from "./data.js" */
 /** @import { Film } from "./film.js" */
-/** @import { Stream, UtteranceEffects } from "./records.js" */
+/** @import { Stream, SubjectEffects, UtteranceEffects } from "./records.js" */
+/** @import { Taken } from "./taken.js" */
 /** @import { Timeline } from "./time.js" */
 
 /** @typedef {{ row: number, column: number }} Cell of a map */
@@ -17,6 +18,7 @@
  * @property {Corpus} corpus
  * @property {Utterance} utterance
  * @property {Effects | null} effects null until they are computed
+ * @property {Taken} taken codes, to see what is predicted without them
  * @property {number | null} word
  * @property {number | null} row of the chosen word
  * @property {[Stream, number] | null} code
@@ -28,9 +30,11 @@
  * @property {Film | null} film
  * @property {number} moment of the film that is shown, in seconds
  * @property {Cell | null} cursor of the keyboard
+ * @property {number | null} hovered row of the word under the pointer
  * @property {Theme} theme
  * @property {Pictures} pictures
  * @property {number} width of the page, in pixels
+ * @property {boolean} printing on paper, maps stand one under the other
  */
 
 /** Whether the frames of a stream are being played. @param {Scene} scene @param {Stream} stream */
@@ -68,7 +72,20 @@ export function chosenIn({ corpus, code, subject: owner }, subject, stream) {
 }
 
 /**
- * What a code's frames add to a subject's prediction; null if that is not known (yet).
+ * Whether a code is taken away, where a subject's code book is the one it belongs to.
+ *
+ * @param {Scene} scene
+ * @param {number} subject
+ * @param {Stream} stream
+ * @param {number} code
+ */
+export function isTaken({ corpus, taken, subject: owner }, subject, stream, code) {
+  const same = corpus.subjects[subject].vocabulary === corpus.subjects[owner].vocabulary;
+  return same && taken.has(stream, code);
+}
+
+/**
+ * What a code adds to a subject's prediction (its Shapley value); null if that is not known (yet).
  *
  * @param {Scene} scene
  * @param {number} subject
@@ -78,3 +95,20 @@ export function chosenIn({ corpus, code, subject: owner }, subject, stream) {
 export function effectOf({ effects }, subject, stream, code) {
   return effects?.[subject][stream].effects[code] ?? null;
 }
+
+/**
+ * A subject's prediction without the frames of one code; null if that is not known (yet).
+ *
+ * @param {Scene} scene
+ * @param {number} subject
+ * @param {Stream} stream
+ * @param {number} code
+ */
+export function withoutCode({ effects, utterance }, subject, stream, code) {
+  const leftOut = effects?.[subject][stream].left_out[code] ?? null;
+  return leftOut === null ? null : utterance.subjects[subject].predictions.all - leftOut;
+}
+
+/** What the codes of a stream add. @param {SubjectEffects} effects @param {Stream} stream */
+export const sumOfEffects = (effects, stream) =>
+  Object.values(effects[stream].effects).reduce((sum, effect) => sum + effect, 0);

@@ -9,7 +9,9 @@
 import { Pictures } from "./art.js";
 import { Clock } from "./clock.js";
 import { openCorpus, openUtterance } from "./data.js";
-import { FIRST_TOKEN } from "./records.js";
+import { isPrinting } from "./paper.js";
+import { FIRST_TOKEN, STREAMS } from "./records.js";
+import { Taken } from "./taken.js";
 import { Timeline } from "./time.js";
 
 /** @import { Theme } from "./colours.js" */
@@ -33,19 +35,29 @@ const FRAME_TIME = 90; // ms that a frame is shown where there is no film
  * @property {<Name extends keyof Traits>(name: Name) => Traits[Name]} get
  * @property {<Name extends keyof Traits>(name: Name, value: Traits[Name]) => void} set
  * @property {() => void} save_changes
- * @property {(message: { kind: "film", id: string }) => void} send
+ * @property {(message: Message) => void} send
  * @property {(event: string, act: Act) => void} on
  * @property {(event: string, act: Act) => void} off
  *
  * @typedef {(...heard: any[]) => void} Act
+ *
+ * What a page asks for: the film of an utterance, or what is predicted without some of its codes.
+ *
+ * @typedef {{ kind: "film", id: string }} FilmWanted
+ * @typedef {{ kind: "without", id: string, subject: number, codes: [Stream, number][] }} Without
+ * @typedef {FilmWanted | Without} Message
  */
 
 /**
  * What has changed: the chosen utterance, its record, any other choice, the columns of the maps,
- * or the time of a stream, or of the film and with it of both.
+ * the row under the pointer, or the time of a stream, or of the film and with it of both.
  *
- * @typedef {"utterance" | "record" | "choice" | "view" | "film" | Stream} Change
+ * @typedef {"utterance" | "record" | "choice" | "view" | "row" | "film" | Stream} Change
  */
+
+/** Whether there is attention to show by frames. @param {Utterance} utterance */
+const anyAttends = ({ subjects }) =>
+  subjects.some(({ streams }) => STREAMS.some((stream) => streams[stream].attends));
 
 export class Store {
   /** @type {Model} */
@@ -62,8 +74,12 @@ export class Store {
   #clock = null; // of the film
   /** @type {number | null} */
   #peek = null; // the time under the pointer
+  /** @type {Taken | null} */
+  #taken = null;
   /** @type {Cell | null} */
   #cursor = null;
+  /** @type {number | null} */
+  #hovered = null; // the row of the word under the pointer
   #subject = 0;
   #table = false;
   #width = 0;
@@ -82,7 +98,7 @@ export class Store {
 
   /** Follow the model, until the function that is returned is called. */
   listen() {
-    /** @type {Record<string, () => void>} */
+    /** @type {Record<string, Act>} */
     const acts = {
       "change:_record": () => {
         this.#openRecord();
@@ -93,6 +109,7 @@ export class Store {
       "change:word": () => this.#tell("choice"),
       "change:code": () => this.#tell("choice"),
       "change:view": () => this.#tell("view"),
+      "msg:custom": (content) => this.#taken?.hear(content),
     };
     for (const [event, act] of Object.entries(acts)) this.#model.on(event, act);
     return () => {
@@ -103,20 +120,23 @@ export class Store {
 
   /** What there is to draw; null as long as there is nothing or no room. @returns {Scene | null} */
   scene() {
-    const utterance = this.#utterance;
-    if (!utterance || !this.#width) return null;
+    const [utterance, taken] = [this.#utterance, this.#taken];
+    if (!utterance || !taken || !this.#width) return null;
     const [word, code] = [this.#model.get("word"), this.#model.get("code")];
     const effects = this.#model.get("_effects");
     return {
       ...{ corpus: this.corpus, utterance, word, code, subject: this.#subject, table: this.#table },
       effects: effects?.id === utterance.id ? effects.subjects : null,
       row: word === FIRST_TOKEN ? utterance.words.length : word,
-      frames: this.#model.get("view") === "frames",
+      taken,
+      frames: this.#model.get("view") === "frames" && anyAttends(utterance),
       time: this.#time,
       playing: this.#clock?.playing ? "film" : (this.#reel?.stream ?? null),
       film: utterance.film,
       moment: this.#peek ?? this.#clock?.time ?? 0,
+      hovered: this.#hovered,
       ...{ cursor: this.#cursor, theme: this.#theme, pictures: this.#pictures, width: this.#width },
+      printing: isPrinting(),
     };
   }
 
@@ -203,6 +223,7 @@ export class Store {
     this.pause();
     const utterance = openUtterance(record, this.corpus);
     this.#utterance = utterance;
+    this.#taken = new Taken(utterance, this.corpus, this.#model, () => this.#tell("choice"));
     const longest = (/** @type {Stream} */ stream) =>
       new Timeline(Math.max(...utterance.subjects.map(({ streams }) => streams[stream].n)));
     this.#time = { visual: longest("visual"), acoustic: longest("acoustic") };
@@ -211,6 +232,7 @@ export class Store {
     this.#clock = film && new Clock(film.start, film.end, () => this.#keepStep());
     this.#subject = Math.min(this.#subject, utterance.subjects.length - 1);
     this.#cursor = null;
+    this.#hovered = null;
   }
 
   // how it is shown
@@ -250,6 +272,13 @@ export class Store {
     this.#cursor = cell;
     if (seeks) this.seek(stream, cell.column);
     this.#tell(stream);
+  }
+
+  /** The pointer is over a word or its row, or (null) over none. @param {number | null} row */
+  hoverRow(row) {
+    if (row === this.#hovered) return;
+    this.#hovered = row;
+    this.#tell("row");
   }
 
   // time

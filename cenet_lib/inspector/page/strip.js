@@ -1,7 +1,9 @@
 /** A stream over time, painted: which code each frame is, what attention it gets, and its pictures. */
 
+import { leanOf } from "./art.js";
 import { activationOf } from "./data.js";
 import { clamp, sized } from "./dom.js";
+import { pixelRatio } from "./paper.js";
 import { chosenIn } from "./scene.js";
 import { frameInWords } from "./telling.js";
 import { paintVoice } from "./voice.js";
@@ -14,7 +16,8 @@ import { paintVoice } from "./voice.js";
 
 /** The lanes of a strip, from its top, in pixels. */
 export const LANES = { codes: 30, gap: 4, attention: 30, cues: 12, voice: 40, axis: 18 };
-const SMALLEST_PICTURE = 15;
+const SMALLEST_PICTURE = 16; // pixels
+const LEAST_PARTED = 3; // narrower runs have no line between them, which would hide their colours
 
 /** @param {HTMLCanvasElement} canvas @param {Plot} plot @param {Scene} scene */
 export function drawStrip(canvas, plot, scene) {
@@ -66,12 +69,13 @@ function paintCodeLane(context, plot, scene) {
   const { theme, pictures } = scene;
   const chosen = chosenIn(scene, plot.subject, plot.stream);
   const height = LANES.codes;
+  paintLean(context, plot, scene);
   for (const { value: code, start, end } of runs(codes, plot)) {
     const [left, right] = [plot.frameX(start), plot.frameX(end)];
-    context.fillStyle = pictures.tint(book, code);
-    context.fillRect(left, 0, right - left, height);
-    context.fillStyle = theme.line;
-    context.fillRect(left, 0, 0.75, height);
+    if (right - left >= LEAST_PARTED) {
+      context.fillStyle = theme.line;
+      context.fillRect(left, 0, 0.75, height);
+    }
     const size = Math.floor(Math.min(height - 4, right - left - 2));
     if (size >= SMALLEST_PICTURE) {
       const [x, y] = [(left + right - size) / 2, (height - size) / 2];
@@ -87,6 +91,26 @@ function paintCodeLane(context, plot, scene) {
   context.strokeRect(0.5, 0.5, plot.width - 1, height - 1);
 }
 
+/**
+ * Paint the colours of the codes; one pixel column has the mean of the frames that fall into it.
+ *
+ * @param {Context} context
+ * @param {Plot} plot
+ * @param {Scene} scene
+ */
+function paintLean(context, { data, time, width }, { pictures }) {
+  const step = 1 / pixelRatio();
+  const end = Math.min(width, time.xOf(data.n, width)); // another model may read more frames
+  for (let x = 0; x < end; x += step) {
+    const a = time.frameAt(x, width, data.n);
+    const b = clamp(Math.floor(time.from + ((x + step) / width) * time.span), a + 1, data.n);
+    let sum = 0;
+    for (let i = a; i < b; i++) sum += leanOf(data.book, data.codes[i]);
+    context.fillStyle = pictures.tint(sum / (b - a));
+    context.fillRect(x, 0, step, LANES.codes);
+  }
+}
+
 /** @param {Context} context @param {Plot} plot @param {Scene} scene @param {number} base */
 function paintAttentionLane(context, plot, scene, base) {
   const { data, time, width, stream } = plot;
@@ -94,7 +118,7 @@ function paintAttentionLane(context, plot, scene, base) {
   // Scaled to its own peak, common to the models that are compared.
   const peaks = scene.utterance.subjects.map(({ streams }) => lanePeak(scene, streams[stream]));
   const most = Math.max(1e-9, ...peaks);
-  const step = 1 / (window.devicePixelRatio || 1);
+  const step = 1 / pixelRatio();
   context.fillStyle = scene.theme.accent;
   for (let x = 0; x < width; x += step) {
     const a = time.frameAt(x, width, data.n);
@@ -212,6 +236,6 @@ export function drawFrame(canvas, { data, frame }, { pictures }) {
   const { book, looks } = data;
   const code = data.codes[frame];
   const own = looks && book.art.length ? activationOf(book.art, looks, frame) : null;
-  const look = own ? { z: book.looks[code].z, activation: own } : book.looks[code];
+  const look = own ? { ...book.looks[code], activation: own } : book.looks[code];
   pictures.portrait(canvas, 84, book, code, look);
 }

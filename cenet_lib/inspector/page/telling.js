@@ -1,12 +1,12 @@
 /** What the maps tell in words: tips, notes below them, and tables in their place. */
 
-import { clamp, h, percent, signed } from "./dom.js";
-import { TITLE } from "./records.js";
-import { chosenIn, effectOf, rowName, secondsOf } from "./scene.js";
+import { clamp, counted, h, percent, quoted, signed } from "./dom.js";
+import { STREAMS, TITLE } from "./records.js";
+import { chosenIn, effectOf, rowName, secondsOf, sumOfEffects, withoutCode } from "./scene.js";
 
 /** @import { Spread, StreamReading } from "./data.js" */
 /** @import { Plot } from "./plot.js" */
-/** @import { CueMass } from "./records.js" */
+/** @import { CueMass, Stream } from "./records.js" */
 /** @import { Scene } from "./scene.js" */
 
 const NOT_READ = "not read by the model";
@@ -14,16 +14,18 @@ const NOT_READ = "not read by the model";
 /** @param {Scene} scene @param {Plot} plot @param {number} code */
 export function aboutCode(scene, { subject, stream, data }, code) {
   const n = data.counts[code];
-  const padding = `padding\n${n} frames that never happened; this model attends to them`;
+  const padding = `padding\n${counted(n, "frame")} that never happened; this model attends to them`;
   if (code === data.k) return padding;
   const share = percent(n / data.nWithPadding);
   const about =
     `${TITLE[stream]} code ${code}: ${data.book.codes[code].caption}\n` +
-    `${n} of ${data.nWithPadding} frames (${share})`;
+    `${n} of ${counted(data.nWithPadding, "frame")} (${share})`;
   const effect = effectOf(scene, subject, stream, code);
-  if (effect === null) return about;
+  const without = withoutCode(scene, subject, stream, code);
+  if (effect === null || without === null) return about;
   const now = scene.utterance.subjects[subject].predictions.all;
-  return `${about}\nwithout them the prediction is ${signed(now - effect)}, not ${signed(now)}`;
+  const alone = `left out alone: ${signed(without)} instead of ${signed(now)}`;
+  return `${about}\nadds ${signed(effect)} to the prediction (Shapley value)\n${alone}`;
 }
 
 /** @param {Plot} plot @param {number} code */
@@ -34,7 +36,7 @@ function codeName({ stream, data }, code) {
 /** @param {Scene} scene @param {Plot} plot @param {number} row @param {number} code */
 export function aboutCell(scene, plot, row, code) {
   const value = plot.data.at(row, code);
-  const word = `“${rowName(scene, row)}”`;
+  const word = quoted(rowName(scene, row));
   if (Number.isNaN(value)) return `${word}: ${NOT_READ}`;
   const stream = TITLE[plot.stream].toLowerCase();
   return (
@@ -47,13 +49,13 @@ export function aboutCell(scene, plot, row, code) {
 export function aboutFrame(scene, plot, row, frame) {
   const { data } = plot;
   const value = data.onFrame(row, frame);
-  const word = `“${rowName(scene, row)}”`;
+  const word = quoted(rowName(scene, row));
   if (Number.isNaN(value)) return `${word}: ${NOT_READ}`;
   const code = data.codes[frame];
   const share = percent(data.at(row, code));
   return (
     `${word} × frame ${frame}${when(scene, plot, frame)}: ${value.toPrecision(3)}\n` +
-    `${codeName(plot, code)}: ${share} over its ${data.counts[code]} frames`
+    `${codeName(plot, code)}: ${share} over its ${counted(data.counts[code], "frame")}`
   );
 }
 
@@ -84,14 +86,55 @@ export function takenFromFrame({ data, frame }, scene) {
   if (scene.row === null || !data.attends) return "";
   const value = data.onFrame(scene.row, frame);
   if (Number.isNaN(value)) return "";
-  return `“${rowName(scene, scene.row)}” gives this frame ${value.toPrecision(2)}`;
+  return `${quoted(rowName(scene, scene.row))} gives this frame ${value.toPrecision(2)}`;
 }
 
-/** What stands in the place of a map that there is not. @param {Plot} plot */
-export function absenceOf({ stream, data }) {
-  const nothing = `No frames of the ${TITLE[stream].toLowerCase()} here.`;
-  const none = "This model does not attend to codes: nothing to show.";
-  return h("p", { class: "empty" }, data.nWithPadding === 0 ? nothing : none);
+/**
+ * What stands in the place of a map that there is not.
+ *
+ * @param {Scene} scene
+ * @param {Plot} plot
+ */
+export function absenceOf({ corpus }, { subject, stream, data }) {
+  const name = TITLE[stream].toLowerCase();
+  if (data.nWithPadding === 0) return h("p", { class: "empty" }, `No frames of the ${name} here.`);
+  if (!data.shift) return h("p", { class: "empty" }, `This model reads words only, no ${name}.`);
+  const share = percent(data.shift[data.rows - 1]);
+  const where = "This model does not attend: no word sees a frame of its own. ";
+  const how = `Before the head, the ${name} shifts what the head reads by ${share} of its length.`;
+  const { stands } = corpus.subjects[subject];
+  return h("p", { class: "empty" }, where, stands === "at the head" ? how : "");
+}
+
+/**
+ * How far a stream shifts each word, as bars beside the words: of a model that does not attend.
+ *
+ * @param {Scene} scene
+ * @param {Plot} plot
+ */
+export function shiftsOf(scene, plot) {
+  const { data, stream, name } = plot;
+  const most = mostShifted(scene);
+  const rows = [...(data.shift ?? [])].map((share, row) => {
+    const read = !Number.isNaN(share);
+    const said = read ? percent(share) : NOT_READ;
+    const style = { top: `${plot.rowTop(row)}px`, height: `${plot.rowHeight}px` };
+    const bar = h("i", { style: { width: read ? `${(100 * share) / most}%` : "0" } });
+    const about = `${quoted(rowName(scene, row))}: ${said}`;
+    const props = { class: row === scene.row ? "on" : "", style, title: about, role: "listitem" };
+    return h("div", { ...props, "aria-label": about }, h("span", {}, bar), h("b", {}, said));
+  });
+  const label = `${name}: how far it shifts each word`;
+  const list = { class: "shifts", role: "list", "aria-label": label, "data-stream": stream };
+  return h("div", { ...list, style: { height: `${plot.mapHeight}px` } }, rows);
+}
+
+/** The end of the scale of shifts, common to all that is shown. @param {Scene} scene */
+function mostShifted({ utterance }) {
+  const shares = utterance.subjects.flatMap(({ streams }) =>
+    STREAMS.flatMap((stream) => [...(streams[stream].shift ?? [])].filter((x) => !Number.isNaN(x))),
+  );
+  return Math.max(...shares, 1e-6);
 }
 
 /**
@@ -101,12 +144,12 @@ export function absenceOf({ stream, data }) {
  * @param {Plot} plot
  */
 export function noteOf(scene, { subject, stream, data }) {
-  if (!data.attends) return [];
+  if (!data.attends) return shiftNote(stream, data);
   /** @type {(Node | string)[]} */
   const parts = ["Attention is what the module mixed in, not a reason. "];
   const spread = scene.row === null ? meanSpread(scene, data) : data.measure(scene.row);
   if (spread) {
-    const who = scene.row === null ? "Mean over words" : `“${rowName(scene, scene.row)}”`;
+    const who = scene.row === null ? "Mean over words" : quoted(rowName(scene, scene.row));
     const bits = Math.log2(data.columns.length).toFixed(2);
     parts.push(
       ...[`${who}: entropy `, h("b", {}, spread.entropy.toFixed(2))],
@@ -116,6 +159,16 @@ export function noteOf(scene, { subject, stream, data }) {
   }
   const cues = scene.effects?.[subject][stream].cues;
   return cues ? [...parts, ...cueNote(cues)] : parts;
+}
+
+/** @param {Stream} stream @param {StreamReading} data */
+function shiftNote(stream, data) {
+  if (!data.shiftsWords) return [];
+  const name = TITLE[stream].toLowerCase();
+  return [
+    `How far the ${name} shifts each word where it comes in, as a share of the length of the word's `,
+    "state. This model does not attend, so a shift has no columns of codes.",
+  ];
 }
 
 /** @param {Scene} scene @param {StreamReading} data @returns {Spread | null} */
@@ -143,6 +196,12 @@ function cueNote({ mass, share, control_mass, control_share }) {
   return [...note, "."];
 }
 
+/** What the codes of a stream add together. @param {Scene} scene @param {Plot} plot */
+export function sumInWords({ effects }, { subject, stream }) {
+  const of = effects?.[subject];
+  return of?.players.length ? `add ${signed(sumOfEffects(of, stream))}` : "";
+}
+
 /** The map as a table. @param {Scene} scene @param {Plot} plot */
 export function tableOf(scene, { subject, stream, name, data }) {
   const chosen = chosenIn(scene, subject, stream);
@@ -152,7 +211,7 @@ export function tableOf(scene, { subject, stream, name, data }) {
       const value = data.at(row, code);
       return h("td", mark(code), Number.isNaN(value) ? "–" : value.toFixed(3));
     });
-    const heading = h("th", { scope: "row" }, rowName(scene, row));
+    const heading = h("th", { scope: "row", dir: "auto" }, rowName(scene, row));
     return h("tr", { class: row === scene.row ? "on" : "" }, heading, cells);
   });
   const headings = data.columns.map((code) => {
@@ -173,12 +232,14 @@ export function tableOf(scene, { subject, stream, name, data }) {
 
 /** The box beside the pointer. */
 export class Tip {
-  element = h("div", { class: "tip", role: "tooltip", hidden: "" });
+  canvas = h("canvas", { class: "pictured", "aria-hidden": "true" });
+  #text = h("span");
+  element = h("div", { class: "tip", role: "tooltip", hidden: "" }, this.canvas, this.#text);
 
   /** @param {PointerEvent} event @param {string} text @param {number} width of the page */
   show(event, text, width) {
     const { element } = this;
-    element.textContent = text;
+    this.#text.textContent = text;
     element.hidden = false;
     const page = /** @type {HTMLElement} */ (element.parentElement).getBoundingClientRect();
     const x = event.clientX - page.left + 14;

