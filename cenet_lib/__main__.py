@@ -248,6 +248,17 @@ def _add_film(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text", type=_some_text, help="what is said in the film")
     parser.add_argument("--start", type=float, metavar="SECONDS", help="where in it to begin")
     parser.add_argument("--end", type=float, metavar="SECONDS", help="where in it to end")
+    parser.add_argument(
+        "--html",
+        type=_some_path,
+        metavar="PAGE",
+        help="a new HTML file: what each word takes from face and voice, in step with the film",
+    )
+    parser.add_argument(
+        "--with-film",
+        action="store_true",
+        help="put the film in that page, with the picture of the person; without, a face is a mesh",
+    )
     _add_listening(parser)
 
 

@@ -19,7 +19,7 @@ from .opening import open_corpus
 
 
 def run(options: Namespace) -> None:
-    """Write a table, row by row, so that memory stays bounded; or print it.
+    """Write a table, row by row, so that memory stays bounded; or print it. Write a film's page.
 
     Ids and words that a spreadsheet would take for formulas get an apostrophe in front, unless they
     are asked for as they are. A terminal gets no control characters in any case.
@@ -27,18 +27,20 @@ def run(options: Namespace) -> None:
     Examples
     --------
     >>> from pathlib import Path
-    >>> where = {"corpus": "data/mine", "video": None, "out": Path("new.csv")}
+    >>> where = {"corpus": "data/mine", "video": None, "html": None, "out": Path("new.csv")}
     >>> run(Namespace(run=Path("runs/mine"), **where, raw=False))
     written to new.csv
     """
-    if options.out is not None:
-        refuse_existing(options.out)
+    for new in filter(None, (options.out, options.html)):
+        refuse_existing(new)
     _refuse_unread(options)
     run = Run(options.run)
     corpus = open_corpus(options.corpus, options) if options.video is None else _film(run, options)
     from ..prediction import predict_stream  # heavy: torch and transformers
 
     rows = predict_stream(run.model, run.processor, corpus)
+    if options.html is not None:
+        _write_page(run, corpus, options)
     if options.out is None:
         _write(rows, as_it_is(sys.stdout) if options.raw else sys.stdout, options.raw)
         return
@@ -52,12 +54,15 @@ def run(options: Namespace) -> None:
 
 def _refuse_unread(options: Namespace) -> None:
     """Refuse an option that belongs to the other of ``--corpus`` and ``--video``."""
-    of_films, of_corpora = ("text", "start", "end", "transcribe"), ("label_range", "skip_bad")
+    of_films = ("text", "start", "end", "html", "with_film", "transcribe")
+    of_corpora = ("label_range", "skip_bad")
     here, there = ("--corpus", "--video") if options.video is None else ("--video", "--corpus")
     for name in of_films if options.video is None else (*of_corpora, "video_from"):
         if getattr(options, name, None) not in (None, False):
             option = f"--{name.replace('_', '-')}"
             raise CENetError(f"{option} belongs to {there}, and says nothing of {here}; leave it")
+    if getattr(options, "with_film", False) and options.html is None:
+        raise CENetError("--with-film puts the film in a page; say with --html where to write it")
 
 
 def _film(run: Run, options: Namespace) -> Corpus:
@@ -79,6 +84,14 @@ def _film(run: Run, options: Namespace) -> Corpus:
     if told := remarks(corpus.test[0]):
         warn(f"{options.video}: {told}")
     return corpus
+
+
+def _write_page(run: Run, corpus: Corpus, options: Namespace) -> None:
+    """Write what each word of a film takes from face and voice, and say where."""
+    from ..inspector.widget import film_page  # heavy: torch and anywidget
+
+    film_page(corpus.test[0], run, options.html, options.video if options.with_film else None)
+    print(f"page written to {options.html}", file=sys.stderr)  # the table is on standard output
 
 
 def _write(rows: Iterable[tuple[str, str, float, float]], file: TextIO, raw: bool) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 from functools import partial
@@ -267,6 +268,8 @@ def test_a_film_is_predicted_on(small_run, tmp_path, capsys, monkeypatch):
     for wrong, told in (
         ([*arguments, "--text", "so", "--skip-bad"], "--skip-bad belongs to --corpus"),
         ([*arguments[:3], "--corpus", "demo", "--text", "so"], "--text belongs to --video"),
+        ([*arguments[:3], "--corpus", "demo", "--html", "p"], "--html belongs to --video"),
+        ([*arguments, "--text", "so", "--with-film"], "say with --html where to write it"),
     ):
         assert main(wrong) == 2
         assert told in capsys.readouterr().err
@@ -293,9 +296,16 @@ def test_three_films_make_a_corpus_that_trains_and_predicts(
     assert main(["train", "--corpus", mine, "--out", run, *arguments]) == 0
     capsys.readouterr()
     film = str(tmp_path / "films" / "lwbsza.mpg")
-    assert main(["predict", "--run", run, "--video", film, "--text", "lay white"]) == 0
+    page = tmp_path / "page.html"
+    predicting = ["predict", "--run", run, "--video", film, "--text", "lay white"]
+    assert main([*predicting, "--html", str(page)]) == 0
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page.read_text(), re.S)[1])
+    assert data["films"] == {}  # nobody is seen unless asked for
+    assert data["records"]["lwbsza"]["film"]["has_pictures"] is False
     [head, row] = capsys.readouterr().out.splitlines()
     assert head == "id,words,label,prediction"
     assert row.startswith("lwbsza,lay white,,")
     own = Run(run).predictions.set_index("id")["prediction"]
     assert float(row.rpartition(",")[2]) == pytest.approx(own["lwbsza"], abs=1e-5)
+    assert main([*predicting, "--html", str(page)]) == 2
+    assert "page.html" in capsys.readouterr().err
