@@ -14,7 +14,6 @@ from ..files import atomic_file, refuse_existing
 from ..progress import somebody_watches
 from ..runs.folder import Run
 from ..terminal import as_cell, as_it_is, warn
-from ..video.collection import one_clip, remarks
 from .opening import open_corpus
 
 
@@ -72,6 +71,8 @@ def _film(run: Run, options: Namespace) -> Corpus:
             f"{options.video}: the words that are said are missing; give them with --text, or let "
             "Whisper (English) write them down with --transcribe"
         )
+    from ..video.collection import one_clip, remarks  # heavy: only films need it
+
     corpus = one_clip(
         options.video,
         options.text,

@@ -14,7 +14,6 @@ import pytest
 from cenet_lib import CENetError, Corpus, Run, Utterance, load_corpus
 from cenet_lib.__main__ import main
 from cenet_lib.commands import data as command
-from cenet_lib.commands import predict as predicting
 from cenet_lib.video import collection
 from cenet_lib.video.clips import read_clips
 from cenet_lib.video.collection import collect, one_clip
@@ -252,7 +251,7 @@ def test_words_that_whisper_writes_down(films, tmp_path, monkeypatch):
 def test_a_film_is_predicted_on(small_run, tmp_path, capsys, monkeypatch):
     film = tmp_path / "glad.mp4"
     film.write_bytes(b"a film")
-    monkeypatch.setattr(predicting, "one_clip", partial(one_clip, extract=stand_in))
+    monkeypatch.setattr(collection, "one_clip", partial(one_clip, extract=stand_in))
     arguments = ["predict", "--run", str(small_run.folder), "--video", str(film)]
     assert main(arguments) == 2
     assert "give them with --text" in capsys.readouterr().err
