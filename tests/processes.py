@@ -41,23 +41,18 @@ def in_process(function, *args, timeout: float = 120, log: str | Path = os.devnu
 def command(
     *arguments: str,
     cwd: str | Path = ".",
-    environment: Mapping[str, str] | None = None,
     stdout: str | Path | None = None,
     timeout: float = 120,
 ) -> CompletedProcess:
     """Run ``python -m cenet_lib`` with these arguments, without a network, in ``cwd``."""
-    return _run(_command, arguments, cwd, environment or {}, stdout, timeout)
+    return _run(_command, arguments, cwd, stdout, timeout)
 
 
 def python(
-    code: str,
-    *arguments: str,
-    cwd: str | Path = ".",
-    environment: Mapping[str, str] | None = None,
-    timeout: float = 120,
+    code: str, *arguments: str, cwd: str | Path = ".", timeout: float = 120
 ) -> CompletedProcess:
     """Run ``python -c`` with this code, without a network, in ``cwd``."""
-    return _run(_python, (code, *arguments), cwd, environment or {}, None, timeout)
+    return _run(_python, (code, *arguments), cwd, None, timeout)
 
 
 class Kernel:
@@ -108,12 +103,11 @@ def _hide_bars() -> None:
     tqdm.__init__ = lambda self, *given, **named: begin(self, *given, **{**named, "disable": True})
 
 
-def _run(function, arguments, cwd, environment, stdout, timeout) -> CompletedProcess:
+def _run(function, arguments, cwd, stdout, timeout) -> CompletedProcess:
     with tempfile.TemporaryDirectory() as folder:
         out, error = stdout or Path(folder, "out"), Path(folder, "error")
         process = CONTEXT.Process(
-            target=_printing,
-            args=(out, error, _elsewhere, function, arguments, cwd, dict(environment)),
+            target=_printing, args=(out, error, _elsewhere, function, arguments, cwd)
         )
         process.start()
         status = _exit_code(process, timeout)
@@ -137,11 +131,10 @@ def _printing(out: str | Path, error: str | Path, function, *args) -> None:
     function(*args)
 
 
-def _elsewhere(function, arguments, cwd, environment) -> None:
-    """Call a function as a new Python would: with its folder, its environment, no network."""
+def _elsewhere(function, arguments, cwd) -> None:
+    """Call a function as a new Python would, in a folder of its own; without a network."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a fork server ignores it
     os.chdir(cwd)
-    os.environ.update(environment)
     sys.path.insert(0, os.getcwd())
     socket.socket.connect = _refuse  # type: ignore[method-assign]
     function(*arguments)

@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 from inspected import make_inspected_run
 
+from cenet_lib import AttentionInspector, Corpus, Run
+
 ROOT = Path(__file__).parents[2]
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
@@ -139,6 +141,11 @@ def workplace(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("inspected")
     make_inspected_run(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def inspector(workplace):
+    return AttentionInspector.from_run(Run(workplace / "ce"), Corpus.load(workplace / "corpus"))
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cenet_lib import AttentionInspector, Corpus, Run, TrainingSettings
+from cenet_lib import AttentionInspector, TrainingSettings
 from cenet_lib.inspector.face import FACE, face_curves
 from cenet_lib.inspector.figure import in_words, signed
 from cenet_lib.inspector.page import page_module
@@ -18,11 +18,6 @@ from cenet_lib.utterance import STREAMS
 
 # Three digits are shown of what a page keeps in float16: 0.1495 may become 0.150.
 THREE_DIGITS = 5e-3 + 5e-4
-
-
-@pytest.fixture(scope="module")
-def inspector(workplace):
-    return AttentionInspector.from_run(Run(workplace / "ce"), Corpus.load(workplace / "corpus"))
 
 
 @pytest.fixture(scope="module")

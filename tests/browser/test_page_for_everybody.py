@@ -10,18 +10,13 @@ import numpy as np
 import pytest
 from firefox import firefox_program, start_firefox
 
-from cenet_lib import AttentionInspector, Corpus, Run
+from cenet_lib import AttentionInspector
 from cenet_lib.inspector.page import page_module
 from cenet_lib.inspector.records import unpack
 
 AXE = Path(__file__).parents[1] / "inspector/page/node_modules/axe-core/axe.min.js"
 INSIDE = "document.querySelector('#inspector div').shadowRoot"
 ARABIC = ("هذا", "فيلم", "رائع", "جدا", "\u200b")  # its last word is not read
-
-
-@pytest.fixture(scope="module")
-def inspector(workplace):
-    return AttentionInspector.from_run(Run(workplace / "ce"), Corpus.load(workplace / "corpus"))
 
 
 @pytest.fixture(scope="module")

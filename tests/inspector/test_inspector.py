@@ -37,20 +37,8 @@ from cenet_lib.runs.preparation import build
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("inspected")
-    make_inspected_run(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def run(folder):
     return Run(folder / "ce")
-
-
-@pytest.fixture(scope="module")
-def corpus(folder):
-    return Corpus.load(folder / "corpus")
 
 
 @pytest.fixture(scope="module")

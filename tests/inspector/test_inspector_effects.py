@@ -6,11 +6,10 @@ from itertools import permutations
 import numpy as np
 import pytest
 import torch
-from inspected import make_inspected_run
 from small import make_backbone
 from torch import nn
 
-from cenet_lib import AttentionInspector, CENetError, Corpus, Run, TrainingSettings
+from cenet_lib import AttentionInspector, CENetError, Run, TrainingSettings
 from cenet_lib import fusion as registry
 from cenet_lib.enhancement import Enhancement
 from cenet_lib.fusion import register_fusion
@@ -95,18 +94,6 @@ def test_a_simple_picture_is_a_weighted_mean_per_team():
 
 
 # frames that are taken away
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("inspected")
-    make_inspected_run(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def corpus(folder):
-    return Corpus.load(folder / "corpus")
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from filmed import SECONDS, filmed, make_film, make_landmarks
-from inspected import make_inspected_run
 
 from cenet_lib import AttentionInspector, CENetError, Corpus, Run, Utterance
 from cenet_lib.__main__ import main
@@ -28,18 +27,6 @@ WEBM = b"\x1aE\xdf\xa3 as if a film"  # by its first bytes
 def no_decoder(monkeypatch):
     """A page is made from what was stored; only whoever measures films has the library."""
     monkeypatch.setattr(film_module, "find_spec", lambda name: None)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("filmed")
-    make_inspected_run(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def corpus(folder):
-    return Corpus.load(folder / "corpus")
 
 
 @pytest.fixture(scope="module")
