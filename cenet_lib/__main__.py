@@ -31,7 +31,7 @@ EXAMPLES = """examples:
   python -m cenet_lib inspect runs/demo-ce --out a.html  look into the attention with the mouse
   python -m cenet_lib data from-videos films data/mine   a corpus of films of your own
 """
-CORPUS = "'demo', a file or a folder"
+CORPUS = "'demo', 'demo-irony', a file or a folder"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -121,6 +121,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _check(check: argparse.ArgumentParser) -> None:
     """Add no option: there is nothing to choose."""
+
+
+def _lesson(lesson: argparse.ArgumentParser) -> None:
+    actions = lesson.add_subparsers(required=True, dest="action", metavar="action")
+    start = actions.add_parser("start", help="copy the notebooks into a folder of your own")
+    start.add_argument("folder", type=_some_path, help="a new folder, to work in")
 
 
 def _data(data: argparse.ArgumentParser) -> None:
@@ -279,16 +285,21 @@ def _add_listening(parser: argparse.ArgumentParser) -> None:
 
 
 def _inspect(inspect: argparse.ArgumentParser) -> None:
-    inspect.add_argument("run", type=_some_path, help="a run folder")
+    inspect.add_argument(
+        "runs",
+        nargs="+",
+        metavar="RUN",
+        type=_some_path,
+        help="a run folder; of two, the difference of their maps; of more, mean and spread",
+    )
     inspect.add_argument("--out", type=_some_path, required=True, help="a new HTML file")
     inspect.add_argument("--corpus", type=_some_text, help="another corpus than the run's own")
     _add_reading(inspect)
     inspect.add_argument(
         "--utterances",
         type=_at_least_one,
-        default=50,
         metavar="INT",
-        help="how many to put in (50)",
+        help="how many to put in with their maps, those that are moved most (all of the split)",
     )
     inspect.add_argument(
         "--films",
@@ -297,7 +308,10 @@ def _inspect(inspect: argparse.ArgumentParser) -> None:
         help="put films in, with the pictures of the people; without, a face is a mesh alone",
     )
     inspect.add_argument(
-        "--compare", metavar="RUN2", type=_some_path, help="a second run, beside it"
+        "--compare",
+        metavar="RUN2",
+        type=_some_path,
+        help="a second run beside the first, whatever it is",
     )
     _add_plugin(inspect)
 
@@ -433,6 +447,11 @@ def _at_least_one(text: str) -> int:
 # By name: a summary, an example, and what adds the options.
 COMMANDS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = {
     "check": ("say whether this computer is ready", "python -m cenet_lib check", _check),
+    "lesson": (
+        "copy the notebooks into a folder to work in",
+        "python -m cenet_lib lesson start my-course",
+        _lesson,
+    ),
     "data": ("look at a corpus, convert it, check it", "see the actions' help", _data),
     "train": ("train a model and write a run folder", "python -m cenet_lib train", _train),
     "compare": (

@@ -3,15 +3,15 @@
 `cenet_lib.model` builds one of them into its language model, and `cenet_lib.processor` makes what
 it reads.
 
-================  ========================================  ============  ========  ============
-name              what it does                              stands        reads     attends over
-================  ========================================  ============  ========  ============
+================= ======================================== ============ ======== ============
+name              what it does                             stands       reads    attends over
+================= ======================================== ============ ======== ============
 ``none``          nothing: words only
-``ce``            attention over k-means codes (CENet)      before layer  counts    codes
-``ce-continuous`` the same over the frames themselves       before layer  frames    frames
-``mag``           a gated shift by the frames of each word  before layer  aligned
-``late``          a shift by the average frame              at the head   frames
-================  ========================================  ============  ========  ============
+``ce``            attention over k-means codes (CENet)     before layer counts   codes
+``ce-continuous`` the same over the frames themselves      before layer frames   frames
+``mag``           a gated shift by the frames of each word before layer aligned
+``late``          a shift by the average frame             at the head  frames
+================= ======================================== ============ ======== ============
 
 Everything else (language model, head, training) stays the same. Each is a module that takes text
 states (B, T, d) and what it reads of the two other streams, and returns an `Enhancement`. Its class

@@ -10,6 +10,8 @@ a process, as when memory runs out. `cenet_lib.shards` counts codes so, and
 import multiprocessing
 import os
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -28,6 +30,7 @@ R = TypeVar("R")
 
 _DIED = "its process died; the system stops what needs more memory than there is"
 _TAKEN: list[FileLock] = []  # the lock on the GPU that this process has taken
+_WATCHES: list[threading.Thread] = []  # of this process, over the one that gave it work
 
 
 class Outcome(NamedTuple, Generic[T, R]):
@@ -106,7 +109,7 @@ def run_each(
         yield from (_outcome(function, thing) for thing in things)
     else:
         with tempfile.TemporaryDirectory() as locks:
-            one = partial(_on_own_gpu, function, gpus, locks)
+            one = partial(_as_its_worker, os.getpid(), partial(_on_own_gpu, function, gpus, locks))
             yield from _over_processes(one, things, n_jobs)
 
 
@@ -119,6 +122,24 @@ def _outcome(function: Callable[[T], R], thing: T) -> Outcome[T, R]:
         return Outcome(thing, None, str(error))
     except Exception as error:  # one thing's trouble is not the others'
         return Outcome(thing, None, f"{type(error).__name__}: {error}")
+
+
+def _as_its_worker(parent: int, one: Callable[[T], Outcome[T, R]], thing: T) -> Outcome[T, R]:
+    """Work on a thing for as long as the process lives that handed it out.
+
+    Where that is killed, joblib's workers would finish what they have, begin what is waiting, and
+    stay for five minutes more.
+    """
+    if not _WATCHES:
+        _WATCHES.append(threading.Thread(target=_end_with, args=(parent,), daemon=True))
+        _WATCHES[0].start()
+    return one(thing)
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:  # on Windows it is so for ever
+        time.sleep(1.0)
+    os._exit(1)
 
 
 def _on_own_gpu(
@@ -161,7 +182,7 @@ def _alone(one: Callable[[T], Outcome[T, R]], thing: T) -> Outcome[T, R]:
     A worker of Dask needs it too: it works in threads, and random numbers belong to a process.
     """
     # Dask marks its workers as processes that may have no children, lest these be left behind; but
-    # loky's end by themselves when their parent does.
+    # loky's end by themselves when their parent does, if not at once.
     multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
     with ProcessPoolExecutor(max_workers=1) as executor:
         try:

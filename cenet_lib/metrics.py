@@ -48,7 +48,7 @@ Metric = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def mae(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
-    """Return the mean absolute error, Σ |ŷ - y| / N, in units of intensity.
+    """Return the mean absolute error, ``Σ |ŷ - y| / N``, in units of intensity.
 
     >>> mae(np.array([-1.0, 0.0, 2.0]), np.array([[-1.0, 0.0, 2.0], [-1.5, 0.5, 3.0]]))
     array([0.        , 0.66666667])

@@ -1,7 +1,8 @@
 """CENet: a pre-trained language model that also listens and looks.
 
 The model is any encoder that `transformers.AutoModel` loads (the *backbone*), a fusion module in
-front of its layer i (the *injection layer*), and a head that reads the first token (paper, fig. 2):
+front of its layer i (the *injection layer*), and a head that reads the first token (paper,
+fig. 2)::
 
     words ──► embeddings ──► layer 0 ── + ──► layer 1 ──► … ──► layer L-1 ──► first token ──► ŷ
                                         │

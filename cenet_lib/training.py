@@ -1,4 +1,4 @@
-"""The loop, to be read: `train` goes over epochs, `train_epoch` over batches.
+"""The loop, to be read: `train` goes over epochs, `train_epoch` over batches::
 
     for each epoch
         for each batch                                              train_epoch

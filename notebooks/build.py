@@ -4,7 +4,15 @@
     python notebooks/build.py 02_kmeans        those whose name begins so
     python notebooks/build.py --check          say what is out of date; execute nothing
     python notebooks/build.py --fast           try them on little data; write nothing
-    python notebooks/build.py --course FOLDER  lay out a course folder for nbgrader
+    python notebooks/build.py --site [FOLDER]  make the reading site (build/site), also in another
+                                               language: --language zh_CN
+    python notebooks/build.py --catalogues FOLDER
+                                               write the sentences of the site for translators
+    python notebooks/build.py --quiz FOLDER    write the quizzes as Moodle imports them
+    python notebooks/build.py --slides FOLDER  make the slides of the two lectures
+    python notebooks/build.py --course FOLDER  what students get: no sources, solutions, answers
+    python notebooks/build.py --nbgrader FOLDER
+                                               lay out a course folder for nbgrader
     python notebooks/build.py --mend-submissions COURSE
                                                let nbgrader grade students who copied an exercise
 
@@ -14,13 +22,13 @@ A source, ``source/NN_name.py``, is a script in jupytext's percent format. Each 
   ``### END SOLUTION`` replaced by ``...``;
 - ``solutions/NN_name.ipynb`` with the solutions.
 
-``--course`` writes a third: with the solutions and the hidden tests that nbgrader needs.
+``--nbgrader`` writes the solved ones, of which nbgrader makes the students' itself.
 
 An exercise is a Markdown cell that starts with a heading such as
 ``### Exercise 1.2 · Title · ★★☆ · 5 minutes · 2 points``; a code cell ``# %% exercise="its_name"``
 with the marked solution; and a code cell ``# %% check="its_name"`` that calls
-``check("its_name", answer)``. The marks become nbgrader's metadata; the check gets a hidden half
-that raises when the answer is wrong.
+``check("its_name", answer)``. The marks become nbgrader's metadata. Points are given by
+``nbgrader_config.py``, in a process of its own and on cases of its own.
 
 A student who copies an exercise cell copies its marks too, and nbgrader stops at the second one:
 for everybody. ``--mend-submissions`` takes the marks off all copies but one, in the notebooks at
@@ -31,6 +39,7 @@ import argparse
 import hashlib
 import os
 import re
+import secrets
 import shutil
 import sys
 import tempfile
@@ -41,9 +50,16 @@ import jupytext
 import nbformat
 from nbclient import NotebookClient
 
+from cenet_lib.course.handout import hand_out
+from cenet_lib.course.quiz import moodle
+from cenet_lib.errors import CENetError
 from cenet_lib.files import atomic_file
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))  # also where a test loads this file
+
+from editions import site, slides
+
 SOURCES = HERE / "source"
 SOLUTIONS = HERE / "solutions"
 STUB = "...  # your code here"
@@ -51,7 +67,6 @@ HEADING = re.compile(
     r"^### Exercise (\d\.\d) · .+ · ([★☆]{3}) · (\d+) minutes? · (\d+) points?$", re.M
 )
 SOLUTION = re.compile(r"^( *)### BEGIN SOLUTION\n.*?^ *### END SOLUTION$", re.M | re.S)
-HIDDEN = re.compile(r"\n### BEGIN HIDDEN TESTS\n.*?### END HIDDEN TESTS", re.S)
 LANGUAGE = {"file_extension": ".py", "name": "python"}
 LINK = re.compile(r"(\]\()(?!https?:|#|\d\d_\w+\.ipynb)")  # a solution links to solutions
 
@@ -78,7 +93,7 @@ def read_source(path: Path) -> nbformat.NotebookNode:
 
 
 def _mark_exercises(notebook: nbformat.NotebookNode, source: str) -> None:
-    """Turn the marks of exercises and checks into nbgrader's, with a hidden half of each check."""
+    """Turn the marks of exercises and checks into nbgrader's."""
     points, waiting = None, None  # of the exercise whose cells have not come yet
     for cell in notebook.cells:
         where = f"{source}: {cell.source.splitlines()[0] if cell.source else 'an empty cell'}"
@@ -97,11 +112,6 @@ def _mark_exercises(notebook: nbformat.NotebookNode, source: str) -> None:
             call = f'check("{checked}", '
             if checked != waiting or not cell.source.startswith(call):
                 raise BuildError(f"{where}: expected the check of {waiting}, as {call}answer)")
-            hidden = cell.source.replace("check(", "grade(", 1)
-            cell.source += (
-                "\n### BEGIN HIDDEN TESTS\nfrom cenet_lib.course.exercises import grade\n"
-                f"{hidden}\n### END HIDDEN TESTS"
-            )
             cell.metadata["nbgrader"] = _nbgrader(f"{checked}_check", points=points)
             points = waiting = None
     if waiting or points is not None:
@@ -131,23 +141,20 @@ def _name_cells(notebook: nbformat.NotebookNode) -> None:
 
 
 def for_students(solved: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Return a copy without solutions and hidden tests."""
+    """Return a copy without solutions."""
     notebook = nbformat.from_dict(solved)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.source = SOLUTION.sub(rf"\1{STUB}", cell.source)
-            cell.source = HIDDEN.sub("", cell.source)
     return notebook
 
 
 def for_solutions_folder(solved: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Return a copy without hidden tests, whose links lead out of the folder ``solutions``."""
+    """Return a copy whose links lead out of the folder ``solutions``."""
     notebook = nbformat.from_dict(solved)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = LINK.sub(r"\1../", cell.source)
-        else:
-            cell.source = HIDDEN.sub("", cell.source)
     return notebook
 
 
@@ -175,6 +182,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path, *, fast: bool = False
             "IPYTHONDIR": private,  # no history and no start-up files of whoever builds
             "TQDM_DISABLE": "1",
             "CENET_FAST": "1" if fast else "0",
+            "CENET_PROGRESS": private,  # whoever builds is no student
         }
         client = NotebookClient(
             notebook,
@@ -211,11 +219,18 @@ def _tidy(notebook: nbformat.NotebookNode) -> None:
 
 
 def build(source: Path) -> None:
-    """Execute and write both notebooks of a source."""
+    """Execute and write both notebooks of a source, and the page of its inspector for the site."""
     for path, notebook in versions(source).items():
         begin = time.perf_counter()
         path.parent.mkdir(exist_ok=True)
+        live = source.stem in site.LIVE and path.parent == HERE
+        if live:
+            page = site.SITE / "static" / f"{source.stem[:2]}.html"
+            export = f"inspector.to_html({str(page)!r}, {site.LIVE[source.stem].utterances})"
+            notebook.cells.append(nbformat.v4.new_code_cell(export))
         execute(notebook, path.parent)
+        if live:
+            notebook.cells.pop()
         path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
         seconds, size = time.perf_counter() - begin, path.stat().st_size / 1e3
         print(f"{path.relative_to(HERE)}: {seconds:.0f} s, {size:.0f} kB", flush=True)
@@ -258,6 +273,9 @@ def lay_out_course(sources: list[Path], folder: Path) -> None:
     """Write a course folder for nbgrader: one assignment per notebook, and its settings."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(HERE / "nbgrader_config.py", folder)
+    key = folder / "grading.key"
+    if not key.exists():  # grades that were given must stay as they are
+        key.write_text(secrets.token_hex(16) + "\n", encoding="ascii")
     for source in sources:
         assignment = folder / "source" / source.stem
         assignment.mkdir(parents=True, exist_ok=True)
@@ -267,6 +285,15 @@ def lay_out_course(sources: list[Path], folder: Path) -> None:
             if page.name not in ("INSTRUCTORS.md", "CLASS_CORPUS.md"):
                 shutil.copy(page, assignment)
         print(f"source/{source.stem}: ready for nbgrader generate_assignment {source.stem}")
+
+
+def write_quizzes(sources: list[Path], folder: Path) -> None:
+    """Write the quiz of each notebook as a file of Moodle's question bank."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for source in sources:
+        with atomic_file(folder / f"{source.stem}.xml") as temporary:
+            temporary.write_text(moodle(source.stem), encoding="utf-8")
+    print(f"{len(sources)} files for Moodle: question bank, import, Moodle XML format")
 
 
 def mend_submissions(course: Path) -> tuple[list[str], list[str]]:
@@ -335,7 +362,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", help="beginnings of names; all if left out")
     parser.add_argument("--check", action="store_true", help="say what is out of date")
     parser.add_argument("--fast", action="store_true", help="try on little data, write nothing")
-    parser.add_argument("--course", type=Path, metavar="FOLDER", help="lay out for nbgrader")
+    parser.add_argument(
+        "--site", type=Path, nargs="?", const=site.DEST, metavar="FOLDER", help="make the site"
+    )
+    parser.add_argument("--language", default="en", help="of the site; catalogues in site/locale")
+    parser.add_argument("--catalogues", type=Path, metavar="FOLDER", help="for translators")
+    parser.add_argument("--quiz", type=Path, metavar="FOLDER", help="write Moodle's XML")
+    parser.add_argument("--slides", type=Path, metavar="FOLDER", help="of the two lectures")
+    parser.add_argument("--course", type=Path, metavar="FOLDER", help="what students get")
+    parser.add_argument("--nbgrader", type=Path, metavar="FOLDER", help="lay out for nbgrader")
     parser.add_argument("--mend-submissions", type=Path, metavar="COURSE", help="see above")
     options = parser.parse_args(arguments)
     if options.mend_submissions:
@@ -346,8 +381,24 @@ def main(arguments: list[str] | None = None) -> int:
     sources = [p for p in sorted(SOURCES.glob("*.py")) if not wanted or p.stem.startswith(wanted)]
     if not sources:
         parser.error(f"no source begins with {' or '.join(wanted)}")
+    if options.site or options.catalogues:
+        solved = {source.stem: read_source(source) for source in sources}
+        if options.site:
+            site.build(options.site, solved, options.language)
+        if options.catalogues:
+            site.extract(options.catalogues, solved)
+        return 0
+    if options.quiz:
+        write_quizzes(sources, options.quiz)
+        return 0
+    if options.slides:
+        slides.build(options.slides)
+        return 0
     if options.course:
-        lay_out_course(sources, options.course)
+        print(f"{options.course}: {len(hand_out(options.course))} notebooks for students")
+        return 0
+    if options.nbgrader:
+        lay_out_course(sources, options.nbgrader)
         return 0
     if options.check:
         found = [line for source in sources for line in drift(source)]
@@ -364,5 +415,5 @@ def main(arguments: list[str] | None = None) -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except BuildError as error:
+    except (BuildError, CENetError, site.SiteError, slides.SlidesError) as error:
         sys.exit(f"error: {error}")

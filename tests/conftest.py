@@ -2,21 +2,16 @@
 
 import os
 import sys
-from base64 import b64decode
 from pathlib import Path
 
 import pytest
+from figures import spared
 
 # Two test processes on two cores: more threads would only wait for each other. Set before torch
 # and BLAS are imported, here and in the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # To wait for the disk changes no result. Tests of what is synced put their own in place.
 os.fsync = lambda handle: None
-
-PIXEL = b64decode(  # a picture in PNG
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
-)
-
 
 # Under `pytest -n`: what one process takes whole, because its tests share what takes long to make.
 # These come first, the longest at the head, so that at the end no process waits for another.
@@ -59,16 +54,8 @@ def runs_without_figures(monkeypatch):
     made before this fixture is asked for.
     """
     outcome = sys.modules.get("cenet_lib.runs.outcome")
-    if outcome is None:
-        return
-
-    def drawn_at_once(history, predictions, folder):
-        written = [folder / f"{name}.png" for name in ("learning_curves", "predictions")]
-        for path in written:
-            path.write_bytes(PIXEL)
-        return written
-
-    monkeypatch.setattr(outcome, "_draw", drawn_at_once)
+    if outcome is not None:
+        monkeypatch.setattr(outcome, "_draw", spared)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,8 @@
 """A small run to look into: words that try to inject markup, faces and voices with planted cues."""
 
+import base64
+import gzip
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,10 +41,13 @@ def with_words(utterance, words: tuple[str, ...]):
     return replace(utterance, words=words)
 
 
-def make_inspected_run(folder: Path, fusion: str = "ce", scale: float = 400.0) -> Run:
+def make_inspected_run(
+    folder: Path, fusion: str = "ce", scale: float = 400.0, name: str | None = None, **other
+) -> Run:
     """Train a tiny model for an epoch on the corpus, saved at ``folder/corpus``.
 
     Then stretch its head and what CE adds, as long training would: there is something to see.
+    Further settings may be given by their names.
     """
     corpus = folder / "corpus"
     if not corpus.exists():
@@ -55,11 +61,9 @@ def make_inspected_run(folder: Path, fusion: str = "ce", scale: float = 400.0) -
         lr_backbone=1e-2,
         lr_fusion=2e-2,
         lr_head=1e-2,
-        n_visual_codes=12,
-        n_acoustic_codes=10,
-        device="cpu",
+        **{"n_visual_codes": 12, "n_acoustic_codes": 10, "device": "cpu", **other},
     )
-    run = train(Corpus.load(corpus), folder / fusion, settings, source=str(corpus))
+    run = train(Corpus.load(corpus), folder / (name or fusion), settings, source=str(corpus))
     with torch.no_grad():
         run.model.head.output.weight.mul_(40)
         if run.model.fusion is not None:
@@ -67,3 +71,13 @@ def make_inspected_run(folder: Path, fusion: str = "ce", scale: float = 400.0) -
     run.model.save_pretrained(run.folder / "model")
     write_manifest(run.folder, files_of(run.folder))
     return run
+
+
+def data_of(path: Path) -> dict:
+    """Return what an exported page holds, unpacked if it is packed."""
+    text = path.read_text(encoding="utf-8").split('id="data">')[1].split("</script>")[0]
+    data = json.loads(text)
+    if "packed" not in data:
+        return data
+    unpacked = gzip.decompress(base64.b64decode(data["packed"])).decode("ascii")
+    return {**json.loads(unpacked), "films": data["films"]}

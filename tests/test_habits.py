@@ -1,9 +1,13 @@
 """The repository's habits: what the pages for contributors say is what the repository holds."""
 
 import json
+import os
 import pkgutil
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -74,6 +78,32 @@ def test_continuous_integration_calls_the_script_in_the_repository():
     chosen = {key: value for step in job["steps"] for key, value in step.get("with", {}).items()}
     assert chosen == {"python-version": "3.11", "node-version": "20"}
     assert PROJECT["project"]["requires-python"] == f">={chosen['python-version']}"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs bash")
+def test_that_script_fails_if_the_tests_or_the_types_do(tmp_path):
+    """With stand-ins for what it installs and runs, each of which can fail."""
+    checkout = tmp_path / "checkout"
+    (checkout / ".ci").mkdir(parents=True)
+    shutil.copy(ROOT / ".ci" / "run", checkout / ".ci")
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name, body in {
+        **{"chromium": "", "npm": "", "pip": "", "mypy": "echo line 3; exit $MYPY"},
+        **{"pytest": "exit $PYTEST", "python3": 'mkdir -p "$3/bin"; touch "$3/bin/activate"'},
+    }.items():
+        (tools / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tools / name).chmod(0o755)
+    for tests, types in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        done = subprocess.run(
+            ["bash", checkout / ".ci" / "run"],
+            env={"PATH": f"{tools}:{os.environ['PATH']}", "PYTEST": f"{tests}", "MYPY": f"{types}"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode == 0) == (tests == types == 0), done.stderr
+        assert ("mypy finds errors:\nline 3\n" in done.stdout) == (types == 1)
 
 
 def test_hooks_are_local_and_call_tools_of_the_tested_set():
@@ -184,3 +214,35 @@ def test_the_table_of_a_fusions_attributes_is_the_registrys():
 def test_a_reader_has_what_the_page_says():
     for reader in loading.PICKLE_READERS:
         assert {"FORM", "LABEL_RANGE", "HOLDS", "matches", "read"} <= set(vars(reader))
+
+
+# ways to get in
+
+
+def packages(name: str) -> set[str]:
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    return {line.split("==")[0].lower() for line in lines if "==" in line}
+
+
+def test_students_install_what_the_package_and_films_need_and_no_tools():
+    student = packages("requirements-student.txt")
+    needed = [
+        *PROJECT["project"]["dependencies"],
+        *PROJECT["project"]["optional-dependencies"]["video"],
+    ]
+    missing = {re.split("[<>=]", one)[0].lower() for one in needed} - student
+    assert missing <= {"filelock", "packaging"}  # torch and others bring them
+    assert not student & packages("requirements.txt")
+    assert not student & {"pytest", "ruff", "mypy", "sphinx", "nbgrader"}
+    assert "\n-r requirements-student.txt\n" in REQUIREMENTS
+    assert "ipykernel" in student
+
+
+def test_what_a_maintainer_can_switch_on_names_files_that_exist():
+    container = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text(encoding="utf-8"))
+    assert "-r requirements-student.txt" in container["postCreateCommand"]
+    binder = ROOT / ".binder"
+    [line] = [x for x in (binder / "requirements.txt").read_text().splitlines() if x[:2] == "-r"]
+    assert (binder / line.split()[1]).resolve() == ROOT / "requirements-student.txt"
+    assert (binder / "runtime.txt").read_text() == "python-3.11\n"
+    assert os.access(binder / "postBuild", os.X_OK) or os.name == "nt"

@@ -176,6 +176,7 @@ LATE = (
     *("nltk", "textblob", "vaderSentiment", "wandb", "h5py", "distributed", "huggingface_hub"),
     "sklearn",
     *("av", "ai_edge_litert", "librosa", "opensmile"),
+    *("PIL", "cloudpickle"),
 )
 
 

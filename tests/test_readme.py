@@ -67,7 +67,7 @@ def test_without_the_example_there_is_no_such_fusion():
 
 def test_commands_are_found():
     assert {command.split()[0] for command in COMMANDS} == {
-        *("check", "data", "train", "compare", "evaluate", "predict", "inspect"),
+        *("check", "lesson", "data", "train", "compare", "evaluate", "predict", "inspect"),
     }
     assert len(COMMANDS) >= 15
 

@@ -4,9 +4,10 @@ import csv
 import math
 import sys
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
-from typing import TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 from ..corpus import Corpus
 from ..errors import CENetError
@@ -14,7 +15,13 @@ from ..files import atomic_file, refuse_existing
 from ..progress import somebody_watches
 from ..runs.folder import Run
 from ..terminal import as_cell, as_it_is, warn
+from ..utterance import Utterance
 from .opening import open_corpus
+
+if TYPE_CHECKING:
+    from ..video.playable import Playable
+
+Row = tuple[str, str, float, float]  # id, words, label, prediction
 
 
 def run(options: Namespace) -> None:
@@ -34,12 +41,10 @@ def run(options: Namespace) -> None:
         refuse_existing(new)
     _refuse_unread(options)
     run = Run(options.run)
-    corpus = open_corpus(options.corpus, options) if options.video is None else _film(run, options)
-    from ..prediction import predict_stream  # heavy: torch and transformers
-
-    rows = predict_stream(run.model, run.processor, corpus)
-    if options.html is not None:
-        _write_page(run, corpus, options)
+    if options.video is None:
+        rows: Iterable[Row] = _predicted(run, open_corpus(options.corpus, options))
+    else:
+        rows = _of_film(run, options)
     if options.out is None:
         _write(rows, as_it_is(sys.stdout) if options.raw else sys.stdout, options.raw)
         return
@@ -64,38 +69,51 @@ def _refuse_unread(options: Namespace) -> None:
         raise CENetError("--with-film puts the film in a page; say with --html where to write it")
 
 
-def _film(run: Run, options: Namespace) -> Corpus:
-    """Look at a film; return a corpus of this one utterance."""
+def _predicted(run: Run, corpus: Corpus) -> Iterator[Row]:
+    from ..prediction import predict_stream  # heavy: torch and transformers
+
+    return predict_stream(run.model, run.processor, corpus)
+
+
+def _of_film(run: Run, options: Namespace) -> Iterable[Row]:
+    """Look at a film; predict, and write the page if one is asked for."""
+    from ..inspector.matching import read_film  # heavy: only films need it
+    from ..video.collection import one_clip, remarks  # heavy: only films need it
+
     if options.text is None and not options.transcribe:
         raise CENetError(
             f"{options.video}: the words that are said are missing; give them with --text, or let "
             "Whisper (English) write them down with --transcribe"
         )
-    from ..video.collection import one_clip, remarks  # heavy: only films need it
+    film, part, shown = None, {"start": options.start, "end": options.end}, somebody_watches()
+
+    def check(corpus: Corpus) -> None:
+        """Refuse what will not do, and make the film for the page, before the long work."""
+        nonlocal film
+        run.processor.check_channels(corpus)
+        if options.with_film:
+            film = read_film(options.video, **part, shown=shown)
 
     corpus = one_clip(
-        options.video,
-        options.text,
-        start=options.start,
-        end=options.end,
-        voice=options.voice,
-        check=run.processor.check_channels,
-        shown=somebody_watches(),
+        options.video, options.text, voice=options.voice, check=check, shown=shown, **part
     )
     if told := remarks(corpus.test[0]):
         warn(f"{options.video}: {told}")
-    return corpus
+    if options.html is None:
+        return _predicted(run, corpus)
+    return [_on_page(run, corpus.test[0], options.html, film)]
 
 
-def _write_page(run: Run, corpus: Corpus, options: Namespace) -> None:
-    """Write what each word of a film takes from face and voice, and say where."""
+def _on_page(run: Run, utterance: Utterance, page: Path, film: "Playable | None") -> Row:
+    """Write what each word of a film takes from face and voice; return what is predicted."""
     from ..inspector.widget import film_page  # heavy: torch and anywidget
 
-    film_page(corpus.test[0], run, options.html, options.video if options.with_film else None)
-    print(f"page written to {options.html}", file=sys.stderr)  # the table is on standard output
+    prediction = film_page(utterance, run, page, film)
+    print(f"page written to {page}", file=sys.stderr)  # the table is on standard output
+    return utterance.id, utterance.text, math.nan, round(prediction, 6)
 
 
-def _write(rows: Iterable[tuple[str, str, float, float]], file: TextIO, raw: bool) -> None:
+def _write(rows: Iterable[Row], file: TextIO, raw: bool) -> None:
     rows = iter(rows)
     first = list(islice(rows, 1))  # before anything is printed, for it tells what does not fit
     table = csv.writer(file, lineterminator="\n")

@@ -21,10 +21,11 @@ that knows it.
   ``instructions.py`` and ``plain_objects.py``; for what PyTorch saved, ``torch_files.py`` and
   ``tensors.py``. HDF5 files are read no further than they reach: ``hdf5.py``. How much may come out
   of either: ``unfolding.py``.
-- The default corpus: ``demo.py`` (simulated faces and voices) and ``sentences.py`` (real words).
+- The default corpus: ``demo.py`` (simulated faces and voices) and ``sentences.py`` (real words);
+  ``demo_irony.py`` labels it by another rule.
 - ``card.py`` tells what to know about a corpus before using it.
 """
 
-from .loading import load_corpus
+from .loading import SIMULATIONS, load_corpus
 
-__all__ = ["load_corpus"]
+__all__ = ["SIMULATIONS", "load_corpus"]

@@ -7,8 +7,10 @@ what it holds.
 """
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from ..corpus import Corpus
@@ -18,6 +20,7 @@ from ..store import is_store
 from ..utterance import SPLITS, checked_range
 from . import cenet, foreign, mag, misa, mmim, mmsa
 from .demo import load_demo
+from .demo_irony import load_demo_irony
 from .reading import Collector
 from .recordings import as_told, recordings_of
 from .split_files import by_split, load_splits
@@ -88,6 +91,11 @@ class Reader(Protocol):
 
 PICKLE_READERS: tuple[Reader, ...] = (cenet, mag, misa, mmim, mmsa)
 
+# Corpora that have a name instead of a file.
+SIMULATIONS: Mapping[str, Callable[[], Corpus]] = MappingProxyType(
+    {"demo": load_demo, "demo-irony": load_demo_irony}
+)
+
 # How files begin that people mistake for the data, and what to do about it.
 _NOT_DATA = {
     b"\x1f\x8b": "a gzip archive; unpack it and give the file inside",
@@ -122,7 +130,8 @@ def load_corpus(
     Parameters
     ----------
     name_or_path : str or Path
-        ``"demo"``, or the path of a file or folder in any of the formats of ``data/README.md``.
+        ``"demo"``, ``"demo-irony"``, or the path of a file or folder in any of the formats of
+        ``data/README.md``.
     label_range : (float, float), optional
         The lowest and highest label, for a data set of your own. If it is left out, it is that of
         the data set: -1 to 1 for CH-SIMS, -3 to 3 for the others.
@@ -167,8 +176,8 @@ def load_corpus(
     if label_range is not None:
         label_range = checked_range(label_range, str(name_or_path))
     asked = Asked(label_range, skip_bad, video_from)
-    if name_or_path == "demo":
-        return _as_asked(load_demo(), name_or_path, asked)
+    if isinstance(name_or_path, str) and name_or_path in SIMULATIONS:
+        return _as_asked(SIMULATIONS[name_or_path](), name_or_path, asked)
     path = Path(name_or_path)
     if "\0" in str(path):
         raise CENetError(f"{str(path)!r}: is no path; take out the character \\0")

@@ -1,9 +1,10 @@
-"""The real words of the demo corpus: sentences of film reviews with human ratings.
+"""The real words of the demo corpora: sentences of film reviews with human ratings, and a lexicon.
 
 They were collected for VADER (Hutto & Gilbert 2014, "VADER: A Parsimonious Rule-based Model for
 Sentiment Analysis of Social Media Text", ICWSM) and come inside the source package
 ``vaderSentiment==0.5`` (MIT licence), which ``pip`` fetches by name and hash into the cache on
-first use. What `demo` makes of them begins with `rated_sentences`.
+first use. What `demo` makes of them begins with `rated_sentences`; what `demo_irony` knows about
+single words, with `word_values`, VADER's lexicon in the same package.
 """
 
 import io
@@ -19,6 +20,7 @@ PACKAGE = Package(
 )
 _ARCHIVE = "vaderSentiment-0.5/additional_resources/hutto_ICWSM_2014.tar.gz"
 _RATINGS = "hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt"
+_LEXICON = "vaderSentiment-0.5/vaderSentiment/vader_sentiment_lexicon.txt"
 
 RatedSentence = tuple[tuple[str, ...], float]
 
@@ -56,6 +58,29 @@ def rated_sentences() -> list[RatedSentence]:
             seen.add(text)
             sentences.append((words, float(rating)))
     return sentences
+
+
+def word_values() -> dict[str, float]:
+    """Return what words are worth, good or bad: VADER's lexicon.
+
+    Returns
+    -------
+    dict of str to float
+        About 7,500 words in small letters; values are means of ten people's ratings, in [-4, 4].
+
+    Raises
+    ------
+    CENetError
+        As `rated_sentences` does.
+
+    Examples
+    --------
+    >>> word_values()["great"]  # doctest: +SKIP
+    3.1
+    """
+    lexicon = read_member(PACKAGE, _LEXICON).decode("latin-1")
+    rows = (line.split("\t") for line in lexicon.splitlines())
+    return {row[0].lower(): float(row[1]) for row in rows if len(row) > 1}
 
 
 def split_words(text: str) -> tuple[str, ...]:

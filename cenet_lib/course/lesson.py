@@ -4,6 +4,8 @@ With the environment variable ``CENET_FAST=1`` the notebooks take the same steps
 that the whole course can be tested in minutes.
 """
 
+import base64
+import html
 import io
 import os
 import shutil
@@ -76,10 +78,38 @@ def shorten(corpus: Corpus) -> Corpus:
     return corpus.with_splits(train, valid, test)
 
 
-def show(figure: "Figure | Axes", alt: str) -> None:
+def has_truth(corpus: Corpus, *names: str) -> bool:
+    """Tell whether a corpus holds what only a simulation knows; say so where it does not.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    *names : str
+        Annotations that every utterance must have, such as ``rating`` or ``visual_states``.
+
+    Examples
+    --------
+    >>> has_truth(Corpus("empty"), "rating")
+    'empty' has no rating: only a simulation such as demo knows it. Cells about it do nothing.
+    False
+    """
+    every = [utterance for split in corpus.splits.values() for utterance in split]
+    missing = [name for name in names if not all(name in u.annotations for u in every)]
+    if every and not missing:
+        return True
+    print(
+        f"{corpus.name!r} has no {' and no '.join(missing or names)}: only a simulation such as "
+        "demo knows it. Cells about it do nothing."
+    )
+    return False
+
+
+def show(figure: "Figure | Axes", alt: str, *, fold: str = "") -> None:
     """Display a matplotlib figure with a text for those who cannot see it, and close it.
 
     The text is the picture's alternative text, and what a reader without pictures shows instead.
+    It reaches the page in HTML only: for other pictures, JupyterLab and nbconvert drop it. The
+    picture has two pixels for each of the page's, in few enough colours that it stays small.
 
     Parameters
     ----------
@@ -87,6 +117,9 @@ def show(figure: "Figure | Axes", alt: str) -> None:
         The figure, or one of its axes.
     alt : str
         What the figure shows, in a sentence or two.
+    fold : str
+        If given, the figure lies behind a fold of this title: it is for readers without a kernel,
+        who cannot move the controls above it.
 
     Examples
     --------
@@ -99,11 +132,24 @@ def show(figure: "Figure | Axes", alt: str) -> None:
     from IPython.display import display  # only in a notebook
 
     whole = cast("Figure", figure.figure)  # of a figure, itself
-    picture = print_figure(whole, "png", base64=True)
-    display(
-        {"image/png": picture, "text/plain": alt}, raw=True, metadata={"image/png": {"alt": alt}}
-    )
+    sharp = print_figure(whole, "png", dpi=2 * whole.dpi)
+    page = _as_html(io.BytesIO(sharp), alt)
+    if fold:
+        page = f"<details><summary>{html.escape(fold)}</summary>{page}</details>"
+    display({"text/html": page, "text/plain": alt}, raw=True)
     plt.close(whole)
+
+
+def _as_html(sharp: io.BytesIO, alt: str) -> str:
+    """Return a PNG of two pixels for each of the page's as a tag of HTML, in 128 colours."""
+    from PIL import Image  # comes with matplotlib, and is only needed for figures
+
+    few_colours = Image.open(sharp).convert("RGB").quantize(128, dither=Image.Dither.NONE)
+    png = io.BytesIO()
+    few_colours.save(png, "png", optimize=True)
+    source = f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode('ascii')}"
+    width = few_colours.width // 2
+    return f'<img alt="{html.escape(alt)}" width="{width}" src="{source}">'
 
 
 def trained(corpus: Corpus, settings: "TrainingSettings") -> "Run":

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Mapping
+from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -21,6 +22,8 @@ _INK, _MUTED, _LINE = "#1a1e26", "#59616e", "#d8dce3"
 _POSITIVE, _NEGATIVE, _ACCENT = "#0063a6", "#b14300", "#5a2ca0"
 _RAMP = ("#ffffff", "#ded3f4", "#ab8ddf", "#6a3bbd", "#2c0d66")  # as in colours.js
 _ROW, _CELL, _GAP = 15, 26, 30  # points
+_MOST_BESIDE = 2  # models whose maps stand beside each other; of more, there is their mean
+_MOST_VALUES = 4  # predictions in one line
 
 
 def draw_record(
@@ -54,9 +57,10 @@ def draw_record(
     """
     names = [*record["words"], corpus["first_token"]]
     names = [name if len(name) <= 18 else name[:17] + "…" for name in names]
+    n_subjects = len(record["subjects"])
     panels = [
         panel
-        for subject in range(len(record["subjects"]))
+        for subject in range(n_subjects if n_subjects <= _MOST_BESIDE else 1)
         for stream in STREAMS
         if (panel := _panel(corpus, record, effects, subject, stream)) is not None
     ]
@@ -110,15 +114,38 @@ def _panel(corpus: Mapping, record: Mapping, effects: Mapping, subject: int, str
     if not columns:
         return None
     name = corpus["subjects"][subject]["name"] if len(record["subjects"]) > 1 else ""
+    told = effects["subjects"][subject][stream]["effects"]
+    if len(record["subjects"]) > _MOST_BESIDE and corpus.get("several"):
+        name, told = f"mean of {len(record['subjects'])} runs", {}
+        attention = _mean_attention(record, stream, attention.shape[1])
     return {
         "stream": stream,
         "title": f"{TITLES[stream]} {name}".strip(),
         "book": book,
         "columns": columns,
         "values": attention[:, columns].astype(float),
-        "effects": effects["subjects"][subject][stream]["effects"],
+        "effects": told,
         "width": _CELL * len(columns),
     }
+
+
+def _mean_attention(record: Mapping, stream: str, width: int) -> np.ndarray:
+    """Return the mean over the models of attention (n_words + 1, k+1), in the first one's codes."""
+    columns = unpack(record["subjects"][0][stream]["codes"]).astype(int)  # (n,)
+    total = np.zeros((len(record["words"]) + 1, width))
+    for subject in record["subjects"]:
+        raw = subject[stream]
+        attention = unpack(raw["attention"]).astype(float)  # (n_words + 1, k+1)
+        codes = unpack(raw["codes"]).astype(int)
+        counts = np.bincount(codes, minlength=attention.shape[1])
+        frames = (attention / np.maximum(counts, 1))[:, codes]  # (n_words + 1, n)
+        if raw["by_frame"] is not None:
+            frames = unpack(raw["by_frame"]).astype(float)
+        in_first = np.zeros((len(frames), width))
+        np.add.at(in_first.T, columns, frames.T)
+        in_first[:, -1] = attention[:, -1]  # padding
+        total += in_first / len(record["subjects"])
+    return total
 
 
 def _draw_map(ax: Axes, panel: Mapping, x: float, y: float, most: float, code) -> None:
@@ -184,13 +211,15 @@ def _draw_predictions(ax: Axes, record: Mapping, label_range, x: float, y: float
         middle = y + step * (i + 0.5)
         bold = {"weight": "bold"} if key == "all" else {}
         _write(ax, left - 10, middle, name, 8.5, ha="right", **bold)
-        for subject, marker in zip(record["subjects"], "os"):
+        for subject, marker in zip(record["subjects"], cycle("osD^v")):
             value = subject["predictions"][key]
             fill = "white" if key == "none" else _INK
             ax.plot(
                 at(value), middle, marker, color=_INK, markerfacecolor=fill, ms=6, clip_on=False
             )
-        values = ", ".join(signed(subject["predictions"][key]) for subject in record["subjects"])
+        several = [subject["predictions"][key] for subject in record["subjects"]]
+        values = ", ".join(map(signed, several[:_MOST_VALUES]))
+        values += ", …" if len(several) > _MOST_VALUES else ""
         _write(ax, right + 14, middle, values, 8.5, **bold)
 
 

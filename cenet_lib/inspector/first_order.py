@@ -9,7 +9,7 @@ tell what it misses, and to estimate where there is no model to run.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,11 +23,34 @@ from .effects import Takeaway
 from .shapley import Blend
 
 
-def first_order(model: CENet, taken: Takeaway) -> Blend:
-    """Return the simple picture of a model with a fusion, whose players are an utterance's codes.
+class Sketch(NamedTuple):
+    """What `first_orders` finds of an utterance.
 
-    Its weights are (T, n): each token's attention to each code; or the code's share of the frames,
-    if the fusion does not attend. T is 1 if the fusion stands at the head.
+    Attributes
+    ----------
+    blend : Blend
+        The simple picture of the model, whose players are the utterance's codes. Its weights are
+        (T, n): each token's attention to each code; or the code's share of the frames, if the
+        fusion does not attend. T is 1 if the fusion stands at the head.
+    prediction, words_alone : float
+        With all frames, and without any.
+    attention : tuple of two (T, k+1) or (T, N) float64, or None
+        What each token attended to in face and voice.
+
+    Examples
+    --------
+    >>> Sketch(Blend(np.ones((1, 1)), np.ones((1, 1)), np.zeros(1, int)), 1.0, 0.0, (None, None))[1]
+    1.0
+    """
+
+    blend: Blend
+    prediction: float
+    words_alone: float
+    attention: tuple[np.ndarray | None, ...]
+
+
+def first_order(model: CENet, taken: Takeaway) -> Blend:
+    """Return the simple picture of a model with a fusion, see `Sketch`.
 
     Examples
     --------
@@ -38,27 +61,73 @@ def first_order(model: CENet, taken: Takeaway) -> Blend:
     >>> blend.gains.shape[1] == len(taken.players)
     True
     """
-    players = taken.players
-    alone = [taken.without(p for p in players if p != one) for one in players]
-    ends = [taken.without([]), taken.without(players)]
-    text, whole, gradient = _straightened(model, _inputs(model, taken, ends))
+    return first_orders(model, [taken])[0].blend
+
+
+def first_orders(model: CENet, some: Sequence[Takeaway]) -> list[Sketch]:
+    """Draw the simple pictures of utterances in one pass, which are best of similar length.
+
+    Examples
+    --------
+    >>> from cenet_lib import Run, load_corpus
+    >>> run, corpus = Run("runs/mine"), load_corpus("data/mine")
+    >>> sketches = first_orders(run.model, [Takeaway(run.processor, u) for u in corpus.test[:2]])
+    >>> [len(sketch.blend.teams) > 0 for sketch in sketches]
+    [True, True]
+    """
+    processor = some[0].processor
+    ends = [taken.without(gone) for taken in some for gone in ([], taken.players)]
+    batch = processor.inputs(ends, model.device)
+    text, attention, gradient, logits = _straightened(model, batch)
+    found, row = [], 0
+    shifts = _shifts_alone(model, some, text)
+    for i, taken in enumerate(some):
+        n = len(taken.players)
+        length = min(len(ends[2 * i]["input_ids"]), text.shape[1])  # T
+        own = tuple(None if rows is None else rows[2 * i][:length] for rows in attention)
+        gains = torch.einsum("td,ntd->tn", gradient[i, :length], shifts[row : row + n, :length])
+        row += n
+        weights = [_weight(taken, player, own, model.attends_over) for player in taken.players]
+        blend = Blend(
+            np.broadcast_to(np.stack(weights, axis=1), gains.shape) if n else np.ones((length, 0)),
+            gains.double().cpu().numpy(),
+            np.array([STREAMS.index(stream) for stream, _ in taken.players], dtype=int),
+        )
+        prediction, words_alone = logits[2 * i : 2 * i + 2].tolist()
+        found.append(Sketch(blend, prediction, words_alone, own))
+    return found
+
+
+def _shifts_alone(model: CENet, some: Sequence[Takeaway], text: Tensor) -> Tensor:
+    """Return how each code by itself shifts the tokens of its utterance, (all players, T, d).
+
+    ``text`` (2B, T, d) is what enters the fusion.
+    """
+    alone: list[dict[str, Any]] = []
+    rows: list[int] = []
+    with_one: list[int] = []
+    with_none: list[int] = []
+    for i, taken in enumerate(some):
+        players, start = taken.players, len(alone)
+        alone += [taken.without(p for p in players if p != one) for one in players]
+        alone.append(taken.without(players))
+        rows += [2 * i] * (len(players) + 1)
+        with_one += range(start, start + len(players))
+        with_none += [start + len(players)] * len(players)
+    fusion: Any = model.fusion  # every fusion is a module, though its protocol does not say so
     with torch.inference_mode():
-        batch = _inputs(model, taken, [*alone, ends[1]])
-        fusion: Any = model.fusion
-        states = fusion(text.expand(len(alone) + 1, -1, -1), *_streams(model, batch)).states
-        gains = torch.einsum("td,ntd->tn", gradient, states[:-1] - states[-1])  # (T, n)
-    over = model.attends_over
-    weights = np.stack([_weight(taken, player, whole, over) for player in players], axis=1)
-    teams = np.array([STREAMS.index(stream) for stream, _ in players])
-    return Blend(np.broadcast_to(weights, gains.shape), gains.double().cpu().numpy(), teams)
+        batch = some[0].processor.inputs(alone, model.device)
+        states = fusion(text[rows], *_streams(model, batch)).states
+        shifts: Tensor = states[with_one] - states[with_none]
+        return shifts
 
 
 def _straightened(
     model: CENet, batch: dict[str, Tensor]
-) -> tuple[Tensor, tuple[np.ndarray | None, ...], Tensor]:
-    """Return what enters the fusion (1, T, d), the first row's attention, and a gradient (T, d).
+) -> tuple[Tensor, tuple[np.ndarray | None, ...], Tensor, Tensor]:
+    """Return what enters the fusion (2B, T, d), its attention, a gradient (B, T, d), and logits.
 
-    The gradient is the mean over the rows of the batch.
+    Rows come in pairs, with all frames and without any; the gradient is the mean over a pair.
     """
     heard: list[tuple[Tensor, Enhancement]] = []
 
@@ -67,22 +136,23 @@ def _straightened(
         heard.append((inputs[0].detach(), output._replace(states=leaf)))
         return heard[0][1]
 
-    fusion: Any = model.fusion  # every fusion is a module, though its protocol does not say so
+    fusion: Any = model.fusion  # as above
     hook = fusion.register_forward_hook(listen)
     was_training = model.training
     model.eval()
     try:
         with torch.enable_grad():
-            logits = model(**batch, output_attentions=True).logits
+            logits = model(**batch, output_attentions=True).logits  # (2B,)
             [(text, output)] = heard
-            (gradient,) = torch.autograd.grad(logits.sum(), output.states)  # (2, T, d)
+            (gradient,) = torch.autograd.grad(logits.sum(), output.states)  # (2B, T, d)
     finally:
         hook.remove()
         model.train(was_training)
     attention = tuple(
-        None if rows is None else rows[0].detach().double().cpu().numpy() for rows in output[1:]
+        None if rows is None else rows.detach().double().cpu().numpy() for rows in output[1:]
     )
-    return text[:1], attention, gradient.mean(0)
+    pairs = gradient.reshape(-1, 2, *gradient.shape[1:])  # (B, 2, T, d)
+    return text, attention, pairs.mean(1), logits.detach().double().cpu()
 
 
 def _weight(
@@ -100,10 +170,6 @@ def _weight(
     if over == "codes":
         return attended[:, code]
     return attended[:, : len(codes)][:, codes == code].sum(1)
-
-
-def _inputs(model: CENet, taken: Takeaway, features: Sequence[Any]) -> dict[str, Tensor]:
-    return taken.processor.inputs(features, model.device)
 
 
 def _streams(model: CENet, batch: dict[str, Tensor]) -> list[Any]:

@@ -20,7 +20,7 @@ import traitlets
 
 from ..errors import CENetError
 from ..files import atomic_file, refuse_existing
-from ..video.media import with_duration
+from ..video.playable import with_duration
 from .page import RECORDER, page_module
 
 _LONGEST = 600.0  # seconds that anybody may ask for; a film is held in memory

@@ -26,15 +26,18 @@ from tqdm.auto import tqdm
 from ..corpus import Corpus
 from ..errors import CENetError
 from ..model import CENet
-from ..prediction import finite, outputs
+from ..prediction import Output, finite, outputs
 from ..processor import CENetProcessor
 from ..results.codes import NearestFrames
 from ..utterance import STREAMS, Utterance
 from ..vocabulary import FeatureVocabulary
-from .effects import Takeaway, headline
+from .effects import Code, Takeaway, headline
 from .first_order import first_order
+from .gates import raw_gates, word_gates
+from .layers import first_tokens, moved_by_layer
 from .pictures import Activations, captions, telling_channels
-from .shapley import shares
+from .rows import over_codes, over_words
+from .shapley import Blend, Shares, shares
 
 NEAREST = 5  # training utterances shown for a code
 _MOST_PROFILED = 2000  # training utterances looked through for profiles
@@ -50,6 +53,9 @@ class Reading(NamedTuple):
     prediction : float
     visual, acoustic : (n_words + 1, k+1) float32 or None
         Attention over codes; ``None`` from a model that does not attend.
+    frames : dict of str to (n_words + 1, n) float32, or None
+        Per stream, from a model that attends to each frame by itself; frames of the same code need
+        not get the same.
 
     Examples
     --------
@@ -64,6 +70,7 @@ class Reading(NamedTuple):
     prediction: float
     visual: np.ndarray | None
     acoustic: np.ndarray | None
+    frames: Mapping[str, np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
@@ -103,58 +110,91 @@ class Subject:
             raise CENetError(f"{self.name}: this model does not attend, so it has no scale to set")
 
     @property
-    def facts(self) -> dict[str, str | None]:
-        """Its name, and what its fusion says of itself; ``reads`` is ``None`` for words only."""
+    def facts(self) -> dict[str, Any]:
+        """Its name, and what its fusion says of itself; ``reads`` is ``None`` for words only.
+
+        With the attention ``scale``, and the ``layer`` before which the streams come in.
+        """
         fusion = self.model.fusion
-        said = ("reads", "stands", "attends_over")
-        return {"name": self.name, **{fact: getattr(fusion, fact, None) for fact in said}}
+        said = {fact: getattr(fusion, fact, None) for fact in ("reads", "stands", "attends_over")}
+        layer = self.model.config.injection_layer if said["stands"] == "before layer" else None
+        return {"name": self.name, **said, "scale": self.scale, "layer": layer}
+
+    @property
+    def scale(self) -> float | None:
+        """The factor with which it attends; ``None`` if it does not."""
+        if self.attention_scale is not None:
+            return float(self.attention_scale)
+        own = getattr(self.model.fusion, "scale", None)
+        attends = self.model.attends_over is not None
+        return float(own) if attends and isinstance(own, int | float) else None
 
     def read(self, utterances: Sequence[Utterance], batch_size: int = 32) -> list[Reading]:
         """Run the model on utterances and return a `Reading` of each, in their order."""
         encoded = list(self.processor.encoded(self.processor.ahead(utterances)))
-        with _scaled(self.model, self.attention_scale):
-            found = list(
-                outputs(self.model, self.processor, encoded, batch_size=batch_size, attention=True)
-            )
+        found = self.outputs(encoded, batch_size=batch_size, attention=True)
         readings = []
         for output, features, utterance in zip(found, encoded, utterances, strict=True):
             by_stream = [
                 None
                 if attention is None
-                else self._over_words_and_codes(
+                else self.over_words_and_codes(
                     attention.numpy(), np.asarray(features["word_index"]), utterance, stream
                 )
                 for stream, attention in zip(STREAMS, output[1:], strict=True)
             ]
-            readings.append(Reading(finite(output, utterance), *by_stream))
+            frames = self._over_words_and_frames(output, features, utterance)
+            face, voice = by_stream
+            readings.append(Reading(finite(output, utterance), face, voice, frames))
         return readings
 
     def predict(self, encoded: Sequence[Mapping[str, Any]], utterance: Utterance) -> np.ndarray:
         """Predict (n,) from what the model may read of an utterance, such as fewer frames."""
-        with _scaled(self.model, self.attention_scale):
-            found = list(outputs(self.model, self.processor, encoded))
-        return np.array([finite(output, utterance) for output in found])
+        return np.array([finite(output, utterance) for output in self.outputs(encoded)])
 
-    def _over_words_and_codes(
+    def outputs(self, encoded: Sequence[Mapping[str, Any]], **options: Any) -> list[Output]:
+        """Run the model on what it may read, see `cenet_lib.prediction.outputs`."""
+        with scaled(self.model, self.attention_scale):
+            return list(outputs(self.model, self.processor, encoded, **options))
+
+    def over_words_and_codes(
         self, tokens: np.ndarray, index: np.ndarray, utterance: Utterance, stream: str
     ) -> np.ndarray:
-        """Average token attention (T, k+1) over the pieces of each word: (n_words + 1, k+1)."""
+        """Average attention (T, k+1) or (T, N) over the pieces of each word: (n_words + 1, k+1)."""
         if self.model.attends_over == "frames":  # (T, N)
             codes = self.processor.codes(utterance, stream)
-            by_code = np.zeros((len(tokens), self.processor.n_codes(stream) + 1), np.float32)
-            for code in np.unique(codes):
-                by_code[:, code] = tokens[:, : len(codes)][:, codes == code].sum(1)
-            tokens = by_code
-        rows = np.full((len(utterance.words) + 1, tokens.shape[1]), np.nan, np.float32)
-        for word in np.unique(index[index >= 0]):
-            rows[word] = tokens[index == word].mean(0)
-        rows[-1] = tokens[0]
-        return rows
+            tokens = over_codes(tokens, codes, self.processor.n_codes(stream))
+        return over_words(tokens, index, len(utterance.words))
+
+    def _over_words_and_frames(
+        self, output: Output, features: Mapping[str, Any], utterance: Utterance
+    ) -> dict[str, np.ndarray] | None:
+        """Average attention over frames (T, N) over the pieces of each word: (n_words + 1, n)."""
+        if self.model.attends_over != "frames":
+            return None
+        index, n_words = np.asarray(features["word_index"]), len(utterance.words)
+        return {
+            stream: over_words(
+                tokens.numpy()[:, : int(features[f"{stream}_counts"][:-1].sum())], index, n_words
+            )
+            for stream, tokens in zip(STREAMS, output[1:], strict=True)
+            if tokens is not None
+        }
 
 
 @contextmanager
-def _scaled(model: CENet, scale: float | None) -> Iterator[None]:
-    """Give a model another attention scale, and its own back."""
+def scaled(model: CENet, scale: float | None) -> Iterator[None]:
+    """Give a model another attention scale, and its own back; ``None`` is its own.
+
+    Examples
+    --------
+    >>> from cenet_lib import Run
+    >>> model = Run("runs/mine").model
+    >>> with scaled(model, 2.0):
+    ...     inside = model.fusion.scale
+    >>> inside, model.fusion.scale
+    (2.0, 8.0)
+    """
     if scale is None:
         yield
         return
@@ -251,9 +291,12 @@ def describe_utterance(
     dict
         ``id``, ``words``, ``label``, ``video``, ``cues`` (per stream: +1, -1 or 0 per frame, for a
         corpus that knows), and ``subjects``, each with ``predictions`` (``all``, ``no_visual``,
-        ``no_acoustic``, ``none``), ``unread`` (the places of words that the model does not read)
-        and per stream ``codes`` (n,), ``attention`` (n_words + 1, k+1) or null, ``shift``
+        ``no_acoustic``, ``none``), ``layers`` (3, n_places): how far the streams move the first
+        token, see `.layers`, or null without a fusion; ``unread`` (the places of words not read)
+        and per stream ``codes`` (n,), ``attention`` (n_words + 1, k+1) or null, ``by_frame``
+        (n_words + 1, n) where a model attends to each frame by itself, else null, ``shift``
         (n_words + 1,) where there is a fusion that does not attend, else null, see `word_shifts`,
+        ``gate`` (2, n_words + 1) where it has gates, else null, see `.gates.word_gates`,
         ``padding`` (padding frames attended to) and ``looks`` (n, m): activations in percent, for
         the pictures.
 
@@ -274,26 +317,34 @@ def describe_utterance(
     }
     described = []
     for subject in subjects:
-        with _listening(subject.model) as calls:
+        model = subject.model
+        with _listening(model) as calls, first_tokens(model) as states, raw_gates(model) as gates:
             readings = dict(zip(variants, subject.read(list(variants.values())), strict=True))
         index = np.asarray(subject.processor(utterance)["word_index"])
         shifts = {}
         if calls and subject.model.attends_over is None:
             shifts = word_shifts(calls[0], index, len(utterance.words))
         streams = {}
+        by_frame = readings["all"].frames
         for stream in STREAMS:
             codes = subject.processor.codes(utterance, stream)
             attention = getattr(readings["all"], stream)
             streams[stream] = {
                 "codes": pack(codes, "u1" if codes.max(initial=0) < 256 else "u2"),
                 "attention": None if attention is None else pack(attention, dtype),
+                "by_frame": None if by_frame is None else pack(by_frame[stream], dtype),
                 "shift": pack(shifts[stream], dtype) if shifts else None,
+                "gate": pack(word_gates(gates[stream][0], index, len(utterance.words)), dtype)
+                if stream in gates
+                else None,
                 "padding": int(subject.processor.counts(utterance, stream)[-1]),
                 "looks": _looks(subject.processor, utterance, corpus, stream, len(codes)),
             }
+        moved = moved_by_layer(states) if calls else None
         described.append(
             {
                 "predictions": {name: reading.prediction for name, reading in readings.items()},
+                "layers": None if moved is None else pack(moved, dtype),
                 "unread": sorted(set(range(len(utterance.words))) - set(index.tolist())),
                 **streams,
             }
@@ -508,15 +559,46 @@ def code_effects(
 
     rough = None
     if players:
-        with _scaled(subject.model, subject.attention_scale):
+        with scaled(subject.model, subject.attention_scale):
             rough = first_order(subject.model, taken)
     found = shares(game, len(players), evaluations, rough)
     effects = dict(zip(players, found.values.tolist(), strict=True))
-    alone = dict(zip(players, found.alone.tolist(), strict=True))
+    without = _without_groups(subject, taken, corpus, effects) if players else {}
+    return effects_entry(players, found, rough, without)
+
+
+def effects_entry(
+    players: Sequence[Code],
+    found: Shares,
+    rough: Blend | None,
+    without: Mapping[str, float] | None = None,
+) -> dict:
+    """Return what `code_effects` does, from the shares of an utterance's codes.
+
+    Parameters
+    ----------
+    players : sequence of (str, int)
+        The codes that occur.
+    found : Shares
+        Without ``alone`` (0,), nothing is told of codes that are left out.
+    rough : Blend or None
+        The simple picture of the model.
+    without : mapping, optional
+        The predictions without groups of codes.
+
+    Examples
+    --------
+    >>> found = Shares(np.array([0.5, -0.1]), np.zeros(0), 0.0, None)
+    >>> entry = effects_entry([("visual", 3), ("acoustic", 1)], found, None)
+    >>> entry["visual"]["effects"], entry["visual"]["left_out"], entry["headline"]["code"]
+    ({'3': 0.5}, {}, ('visual', 3))
+    """
+    effects = dict(zip(players, found.values.tolist(), strict=True))
+    alone = dict(zip(players, found.alone.tolist()))  # of all, or of none
     entry: dict = {
         stream: {
             "effects": {str(code): effects[s, code] for s, code in players if s == stream},
-            "left_out": {str(code): alone[s, code] for s, code in players if s == stream},
+            "left_out": {str(code): value for (s, code), value in alone.items() if s == stream},
             "cues": None,
         }
         for stream in STREAMS
@@ -537,7 +619,7 @@ def code_effects(
         "players": [list(player) for player in players],
         "subsets": None if subsets is None else pack(subsets, "f4"),
         "estimate": estimate,
-        "without": _without_groups(subject, taken, corpus, effects) if players else {},
+        "without": dict(without or {}),
         "headline": None if told is None else told._asdict(),
     }
 
@@ -646,7 +728,9 @@ def attention_on_cues(
                 if found is not None:
                     rows.append((utterance.id, stream, streams, *found))
     if not rows:
-        raise CENetError(f"{corpus.name}: does not say which frames are cues; only 'demo' does")
+        raise CENetError(
+            f"{corpus.name}: does not say which frames are cues; only 'demo' and 'demo-irony' do"
+        )
     return pd.DataFrame(rows, columns=["id", "stream", "streams", "mass", "share"])
 
 

@@ -9,7 +9,8 @@ import base64
 import io
 import math
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,24 +25,34 @@ from ..corpus import Corpus
 from ..errors import CENetError
 from ..files import atomic_file, refuse_existing
 from ..model import CENet
+from ..prediction import Output, finite
 from ..processor import CENetProcessor
 from ..runs.folder import Run
 from ..utterance import SPLITS, STREAMS, Utterance
+from .counterfactuals import Changes, what_if
 from .effects import Takeaway
 from .face import FACE
 from .figure import FIRST_TOKEN, draw_record
-from .film import LARGEST_FILM, AnyFilm, describe_film, match_films, read_film
+from .film import describe_film
+from .fitting import make_fit
+from .matching import LARGEST_FILM, AnyFilm, film_of, match_films
 from .page import page_html, page_module
 from .records import (
+    Reading,
     Subject,
+    code_effects,
     describe_utterance,
     describe_vocabulary,
     list_utterances,
     measure_effects,
 )
+from .several import Comparison, check_runs, name_runs, titled, vocabulary_places
+from .survey import Survey, code_effects_of, describe_survey, survey_some
+from .what_ifs import describe_what_if, measure_what_ifs
 
+MAPS = ("each", "difference", "spread")
 _MOST_LISTED = 500
-_LARGEST_PAGE = 2_000_000  # bytes; beyond, a page leaves the frame-by-frame pictures out
+_IN_FULL = 50  # utterances of a page of which effects are sampled, and pictures are frame by frame
 _PIECE = 1_000_000  # bytes of a film in one message
 
 
@@ -70,11 +81,12 @@ class AttentionInspector(anywidget.AnyWidget):
     utterances : sequence of Utterance, optional
         What to list; by default the test split (or the first split that is not empty), and of a
         large one 500 spread evenly over it.
-    compare : float, or (CENet, CENetProcessor), optional
+    compare : float, (CENet, CENetProcessor), or a list of such pairs, optional
         A second reading of each utterance beside the first, on the same colour scale: of the same
-        model with another attention scale, or of another model.
-    names : (str, str), optional
-        What to call the two.
+        model with another attention scale, or of another model. Where their maps have the same
+        cells, their difference can be shown. Of a list, all must have the same cells.
+    names : sequence of str, optional
+        What to call them.
     frame_rate : mapping of stream to frames per second, optional
         To label time in seconds.
     films : film, folder, or mapping of id to film, optional
@@ -98,8 +110,14 @@ class AttentionInspector(anywidget.AnyWidget):
         Stream (``"visual"`` or ``"acoustic"``) and number of the chosen code.
     view : str
         Columns of the maps: ``"codes"`` or ``"frames"``.
+    maps : str
+        Of several models, what the maps show: ``"each"`` by itself, the ``"difference"`` of two, or
+        the mean over all and its ``"spread"``.
+    pair : (int, int)
+        Of several models, the first minus the second is the difference; the first is the one whose
+        codes are shown.
 
-    All four can be read, set and observed, as traits of ipywidgets are.
+    All can be read, set and observed, as traits of ipywidgets are.
 
     Raises
     ------
@@ -123,9 +141,14 @@ class AttentionInspector(anywidget.AnyWidget):
         traitlets.Enum(STREAMS), traitlets.Int(), default_value=None, allow_none=True
     ).tag(sync=True)
     view = traitlets.Enum(("codes", "frames"), "codes").tag(sync=True)
+    maps = traitlets.Enum(MAPS, "each").tag(sync=True)
+    pair = traitlets.Tuple(traitlets.Int(), traitlets.Int(), default_value=(0, 1)).tag(sync=True)
     _corpus = traitlets.Dict().tag(sync=True)
     _record = traitlets.Dict().tag(sync=True)
+    show = traitlets.Enum(("utterance", "corpus"), "utterance").tag(sync=True)
     _effects = traitlets.Dict().tag(sync=True)
+    _survey = traitlets.Dict().tag(sync=True)
+    _corpus_view = traitlets.Dict().tag(sync=True)  # how what the survey found is shown
 
     def __init__(
         self,
@@ -134,14 +157,19 @@ class AttentionInspector(anywidget.AnyWidget):
         corpus: Corpus,
         utterances: Sequence[Utterance] | None = None,
         *,
-        compare: float | tuple[CENet, CENetProcessor] | None = None,
-        names: tuple[str, str] | None = None,
+        compare: float
+        | tuple[CENet, CENetProcessor]
+        | list[tuple[CENet, CENetProcessor]]
+        | None = None,
+        names: Sequence[str] | None = None,
         frame_rate: Mapping[str, float] | None = None,
         films: AnyFilm | Mapping[str, AnyFilm] | None = None,
         title: str | None = None,
         progress: bool = False,
     ):
         self._progress = progress
+        self._own_survey: Survey | None = None
+        self._is_watched = False
         self.subjects = _subjects(model, processor, compare, names)
         for subject in self.subjects:
             subject.processor.check_channels(corpus)
@@ -151,9 +179,15 @@ class AttentionInspector(anywidget.AnyWidget):
             raise CENetError(f"{corpus.name}: there is no utterance to look into")
         self._listed = {utterance.id: utterance for utterance in listed}
         self._films = match_films(films, self._listed)
+        self._comparison = Comparison.of(
+            self.subjects, listed, strict=isinstance(compare, list), progress=progress
+        )
         self.listing = list_utterances(self.subjects[0], listed, progress=progress)
+        if self._comparison is not None and self._comparison.table is not None:
+            self.listing["repeats"] = self._comparison.repeats(self.listing["id"].tolist())
         books = [subject.processor for subject in self.subjects]
-        distinct = books[: 1 if books[-1] is books[0] else 2]
+        places = vocabulary_places(books)
+        distinct = [books[places.index(place)] for place in sorted(set(places))]
         description = {
             "name": corpus.name,
             "title": title or " and ".join(subject.name for subject in self.subjects),
@@ -162,9 +196,10 @@ class AttentionInspector(anywidget.AnyWidget):
             "frame_rate": dict(frame_rate or {}),
             "face": FACE,
             "subjects": [
-                {"vocabulary": min(i, len(distinct) - 1), **subject.facts}
-                for i, subject in enumerate(self.subjects)
+                {"vocabulary": place, **subject.facts}
+                for place, subject in zip(places, self.subjects, strict=True)
             ],
+            "several": None if self._comparison is None else self._comparison.facts,
             "vocabularies": [
                 {stream: describe_vocabulary(p, corpus, stream, progress) for stream in STREAMS}
                 for p in distinct
@@ -178,8 +213,15 @@ class AttentionInspector(anywidget.AnyWidget):
             _corpus=description,
             _record=self._describe(self._listed[first], has_pictures=first in self._films),
             _effects=measure_effects(self.subjects, self._listed[first], corpus, listed),
+            maps=self._maps_at_first(strict=isinstance(compare, list)),
         )
         self.on_msg(self._hear)
+
+    def _maps_at_first(self, strict: bool) -> str:
+        """Runs that were named to be compared are; a second one beside the first stays there."""
+        if len(self.subjects) > 2:
+            return "spread"
+        return "difference" if strict else "each"
 
     @classmethod
     def from_run(
@@ -204,6 +246,72 @@ class AttentionInspector(anywidget.AnyWidget):
             settings.setdefault("names", (run.folder.name, other.folder.name))
             compare = (other.model, other.processor)
         return cls(run.model, run.processor, corpus, utterances, compare=compare, **settings)
+
+    @classmethod
+    def from_runs(
+        cls,
+        runs: Sequence[Run | str | Path],
+        corpus: Corpus | None = None,
+        utterances: Sequence[Utterance] | None = None,
+        **settings,
+    ) -> "AttentionInspector":
+        """Open two runs or more, to see whether their maps repeat.
+
+        Of two, the page shows the difference of the maps; of more, for each cell the mean and its
+        spread. `agreement` says how far they agree.
+
+        Parameters
+        ----------
+        runs : sequence of Run, str or Path
+            Finished runs or their folders, trained on the same corpus: such as one with several
+            seeds.
+        corpus : Corpus, optional
+            By default the one that they were trained on.
+        utterances, **settings
+            As of `AttentionInspector`.
+
+        Raises
+        ------
+        CENetError
+            If their maps do not have the same cells, see `cenet_lib.inspector.several`.
+
+        Examples
+        --------
+        >>> AttentionInspector.from_runs(["runs/mine", "runs/mine"])
+        Traceback (most recent call last):
+        cenet_lib.errors.CENetError: runs/mine: is named twice; name each run once
+        """
+        opened = [run if isinstance(run, Run) else Run(Path(run)) for run in runs]
+        check_runs(opened)
+        names = name_runs(opened)
+        settings.setdefault("names", names)
+        settings.setdefault("title", titled(names))
+        first, *others = opened
+        compare = [(run.model, run.processor) for run in others]
+        corpus = first.corpus() if corpus is None else corpus
+        return cls(first.model, first.processor, corpus, utterances, compare=compare, **settings)
+
+    @property
+    def agreement(self) -> pd.DataFrame:
+        """How far the maps of several models agree on each listed utterance.
+
+        The columns are ``id``, ``stream``, ``agreement`` and ``by_word``, see
+        `cenet_lib.inspector.several`.
+
+        Raises
+        ------
+        CENetError
+            If there is one model only, or the maps do not have the same cells.
+
+        Examples
+        --------
+        >>> inspector = AttentionInspector.from_run("runs/mine", compare=1.0)
+        >>> inspector.agreement.columns.tolist()
+        ['id', 'stream', 'agreement', 'by_word']
+        """
+        if self._comparison is None:
+            raise CENetError("one model alone agrees with itself; open several with from_runs")
+        return self._comparison.known.drop(columns="each")
 
     # ---------------------------------------------------------------- what Python may set
 
@@ -235,6 +343,21 @@ class AttentionInspector(anywidget.AnyWidget):
                 raise CENetError(f"the {code[0]} codes are 0 to {n_codes - 1}; not {code[1]}")
         return code
 
+    @traitlets.validate("maps")
+    def _known_maps(self, proposal) -> str:
+        if proposal["value"] != "each":
+            if self._comparison is None:
+                raise CENetError("there is one model only; open several with from_runs")
+            _ = self._comparison.known  # or it says why not
+        return proposal["value"]
+
+    @traitlets.validate("pair")
+    def _known_pair(self, proposal) -> tuple[int, int]:
+        n, (one, other) = len(self.subjects), proposal["value"]
+        if n > 1 and (one == other or not {one, other} <= set(range(n))):
+            raise CENetError(f"a pair is two different models of 0 to {n - 1}; not {one}, {other}")
+        return proposal["value"]
+
     @traitlets.observe("utterance")
     def _read_utterance(self, change) -> None:
         if change["old"] in (traitlets.Undefined, ""):
@@ -243,11 +366,16 @@ class AttentionInspector(anywidget.AnyWidget):
         self.word = None
         # The record goes to the page before the slower part begins.
         self._record = self._describe(utterance, has_pictures=utterance.id in self._films)
-        self._effects = measure_effects(self.subjects, utterance, self.corpus, self._all())
+        if self._is_watched:  # a page asks for better ones, if it stays with this utterance
+            self._effects = self._quick_effects(utterance)
+        else:
+            self._effects = measure_effects(self.subjects, utterance, self.corpus, self._all())
 
     def _describe(self, utterance: Utterance, has_pictures: bool, dtype: str = "f4") -> dict:
         record = describe_utterance(self.subjects, utterance, self.corpus, dtype)
-        return {**record, "film": describe_film(utterance, self.corpus, has_pictures)}
+        told = None if self._comparison is None else self._comparison.told_of(utterance.id)
+        film = describe_film(utterance, self.corpus, has_pictures)
+        return {**record, "agreement": told, "film": film}
 
     def prediction_without(
         self, codes: Iterable[tuple[str, int]], utterance: str | None = None, *, subject: int = 0
@@ -261,7 +389,7 @@ class AttentionInspector(anywidget.AnyWidget):
         utterance : str, optional
             An id; by default, the chosen utterance.
         subject : int
-            Which model, 0 or 1, where two are compared.
+            Which model, from 0, where several are compared.
 
         Raises
         ------
@@ -276,47 +404,187 @@ class AttentionInspector(anywidget.AnyWidget):
         >>> bool(np.isclose(without, inspector._record["subjects"][0]["predictions"]["no_visual"]))
         True
         """
+        id, of = self._asked(utterance, subject)
+        codes = [self._known_code({"value": code}) for code in codes]
+        taken = Takeaway(of.processor, self._listed[id])
+        return float(of.predict([taken.without(codes)], taken.utterance)[0])
+
+    def what_if(self, utterance: str | None = None, *, subject: int = 0, **changes) -> Reading:
+        """Return what a model makes of an utterance if something in it were different.
+
+        No model was trained on such utterances: it is what this one does, not what a person would
+        feel.
+
+        Parameters
+        ----------
+        utterance : str, optional
+            An id; by default, the chosen utterance.
+        subject : int
+            Which model, where several are compared.
+        **changes
+            What `cenet_lib.inspector.counterfactuals.Changes` holds: ``words`` by their places,
+            ``codes`` that become others, ``gaps`` in a stream, the ``scale`` of the attention, and
+            codes ``without`` which it is.
+
+        Returns
+        -------
+        Reading
+            ``prediction``, and the attention ``visual`` and ``acoustic`` (n_words + 1, k+1).
+
+        Raises
+        ------
+        CENetError
+            If there is no such utterance, model, word, code, frame or scale.
+
+        Examples
+        --------
+        >>> inspector = AttentionInspector.from_run("runs/mine")
+        >>> frown, smile = ("visual", 0), 1
+        >>> reading = inspector.what_if(words={0: "good"}, codes={frown: smile})
+        >>> bool(reading.visual[:, 0].any())  # no word sees the first code any more
+        False
+        """
+        id, of = self._asked(utterance, subject)
+        return what_if(of, self._listed[id], Changes(**changes), self.corpus)
+
+    def _asked(self, utterance: str | None, subject: int) -> tuple[str, Subject]:
+        """Return the id of an utterance and the model that a question is about."""
         id = self._known_utterance({"value": self.utterance if utterance is None else utterance})
         if subject not in range(len(self.subjects)):
             raise CENetError(f"there are {len(self.subjects)} models to ask; not one {subject!r}")
-        codes = [self._known_code({"value": code}) for code in codes]
-        of = self.subjects[subject]
-        taken = Takeaway(of.processor, self._listed[id])
-        return float(of.predict([taken.without(codes)], taken.utterance)[0])
+        return id, self.subjects[subject]
 
     def _hear(self, _: Any, message: Mapping, buffers: Sequence[Any]) -> None:
         """Answer what the page asks for, by messages, which no notebook saves."""
         kind, id = message.get("kind"), str(message.get("id"))
         if kind == "film" and id in self._films:
             self._send_film(id)
+        if kind == "here":
+            self._is_watched = True
+        if kind == "survey":
+            self._answer_survey()
+        if kind == "refine" and id == self.utterance:
+            utterance = self._listed[id]
+            self._effects = measure_effects(self.subjects, utterance, self.corpus, self._all())
         if kind == "without" and id in self._listed:
             codes = [(str(stream), int(code)) for stream, code in message["codes"]]
             prediction = self.prediction_without(codes, id, subject=int(message["subject"]))
             self.send({**message, "prediction": prediction})
+        if kind == "what if" and id in self._listed:
+            self.send({**message, **self._answer(id, message)})
+
+    def _answer(self, id: str, message: Mapping) -> dict[str, Any]:
+        """Return what a model makes of the changes that the page asks about, or what is wrong."""
+        try:
+            _, subject = self._asked(id, message["subject"])
+            reading = what_if(subject, self._listed[id], Changes.from_message(message), self.corpus)
+        except CENetError as error:
+            return {"say": str(error)}
+        return {"answer": describe_what_if(reading)}
 
     def _send_film(self, id: str) -> None:
         try:
-            content, mime = read_film(self._films[id])
+            film = film_of(self._films[id], self._listed[id], self.corpus)
         except CENetError as error:
             self.send({"kind": "no film", "id": id, "say": str(error)})
             return
-        pieces = [content[at : at + _PIECE] for at in range(0, len(content), _PIECE)]
+        pieces = [film.content[at : at + _PIECE] for at in range(0, len(film.content), _PIECE)]
+        about = {"kind": "film", "id": id, "mime": film.kind, "offset": film.offset}
         for n, piece in enumerate(pieces):
-            self.send({"kind": "film", "id": id, "n": n, "of": len(pieces), "mime": mime}, [piece])
+            self.send({**about, "n": n, "of": len(pieces)}, [piece])
+
+    # ---------------------------------------------------------------- all utterances
+
+    @property
+    def _reads_streams(self) -> bool:
+        return self.subjects[0].model.fusion is not None
+
+    @property
+    def survey(self) -> Survey:
+        """What the (first) model made of all listed utterances: effects of codes, tables of words.
+
+        It is made when it is first asked for, at about 25 utterances a second with MiniLM.
+
+        Raises
+        ------
+        CENetError
+            If the model reads words only.
+
+        Examples
+        --------
+        >>> inspector = AttentionInspector.from_run("runs/mine")
+        >>> bool(inspector.survey.codes["utterances"].max() <= len(inspector.listing))
+        True
+        """
+        if self._own_survey is None:
+            bar = tqdm(
+                total=len(self._listed),
+                desc="effects of all utterances",
+                leave=False,
+                disable=not self._progress,
+            )
+            with bar:
+                self._own_survey = self._make_survey(lambda done: bar.update(done - bar.n))
+        return self._own_survey
+
+    def _make_survey(self, tell: Callable[[int], object]) -> Survey:
+        survey = Survey.of(self.subjects[0], self._all(), tell)
+        self._survey = describe_survey(survey, self.corpus)
+        return survey
+
+    def _surveyed_as(self, survey: Survey | None, effects: Mapping[str, Mapping]) -> dict:
+        """Return the record of a survey that has the same effects as the page's utterances."""
+        if survey is None:
+            return {}
+        known = {id: code_effects_of(entry["subjects"][0]) for id, entry in effects.items()}
+        return describe_survey(survey.replaced(known), self.corpus)
+
+    def _quick_effects(self, utterance: Utterance) -> dict:
+        """Return effects from the simple picture of each model, which are there at once."""
+        entries = []
+        for i, subject in enumerate(self.subjects):
+            if subject.model.fusion is None:
+                entries.append(code_effects(subject, utterance, self.corpus))
+                continue
+            survey = self._own_survey if i == 0 else None
+            if survey is None:
+                (surveyed,) = survey_some(subject, [utterance])
+                entries.append(surveyed.entry(0.0))
+            else:
+                entries.append(survey.of_utterance(utterance.id).entry(survey.error))
+        return {"id": utterance.id, "subjects": entries, "first": True}
+
+    def _answer_survey(self) -> None:
+        """Make the survey that the page asks for, and tell how far it is."""
+        if self._own_survey is not None or not self._reads_streams:
+            return
+        start = time.monotonic()
+
+        def tell(done: int) -> None:
+            left = (time.monotonic() - start) / done * (len(self._listed) - done)
+            self.send({"kind": "survey", "done": done, "of": len(self._listed), "left": left})
+
+        self._own_survey = self._make_survey(tell)
 
     def _all(self) -> list[Utterance]:
         return list(self._listed.values())
 
-    def _most_moved(self, n: int) -> list[str]:
+    def _most_moved(self, n: int, ids: Collection[str] | None = None) -> list[str]:
         """Return the ids of utterances that face and voice change most, the most lowered first."""
         moved = self.listing["prediction"] - self.listing["words_alone"]
+        if ids is not None:
+            moved = moved[self.listing["id"].isin(ids)]
         chosen = moved.loc[moved.abs().sort_values(ascending=False, kind="stable").index[:n]]
         return self.listing.loc[chosen.sort_values(kind="stable").index, "id"].tolist()
 
     # ---------------------------------------------------------------- without a kernel
 
     def to_html(
-        self, path: str | Path, utterances: int | Sequence[str] = 50, *, film: bool = False
+        self,
+        path: str | Path,
+        utterances: int | Sequence[str] | None = None,
+        *,
+        film: bool = False,
     ) -> None:
         """Write one HTML file in which everything but running the model works.
 
@@ -325,8 +593,12 @@ class AttentionInspector(anywidget.AnyWidget):
         Parameters
         ----------
         path : str or Path
-        utterances : int or ids
-            How many to put in: the chosen one and those that face and voice move most. Or which.
+        utterances : int or ids, optional
+            How many to put in with their maps: the chosen one and those that face and voice move
+            most. Or which. By default all that are listed; of these, 50 in full, and of the others
+            the page has effects from a simple picture of the model. A page has 4 MB at most, films
+            aside: if there is no room, maps are left out of those that are moved least. The view of
+            all utterances has all that are listed in any case.
         film : bool
             Put the films in, with the pictures and the voices of the people in them; at most 30 MB.
             By default the page has what was measured: landmarks, loudness and pitch.
@@ -337,6 +609,8 @@ class AttentionInspector(anywidget.AnyWidget):
             If an id is not listed, films are asked for and there are none or too large ones, or the
             file cannot be written.
         """
+        if utterances is None:
+            utterances = len(self._listed)
         if isinstance(utterances, int):
             others = [id for id in self._most_moved(len(self._listed)) if id != self.utterance]
             strongest = set(self._most_moved(utterances)) - {self.utterance}
@@ -350,14 +624,15 @@ class AttentionInspector(anywidget.AnyWidget):
         with atomic_file(path) as temporary:
             temporary.write_text(page, encoding="utf-8")
 
-    def _read_films(self, ids: Sequence[str]) -> dict[str, dict[str, str]]:
-        films: dict[str, dict[str, str]] = {}
+    def _read_films(self, ids: Sequence[str]) -> dict[str, dict[str, str | float]]:
+        films: dict[str, dict[str, str | float]] = {}
         room = LARGEST_FILM
         for id in ids:
             if id in self._films:
-                content, mime = read_film(self._films[id], room)
-                room -= len(content)
-                films[id] = {"mime": mime, "data": base64.b64encode(content).decode("ascii")}
+                film = film_of(self._films[id], self._listed[id], self.corpus, room)
+                room -= len(film.content)
+                data = base64.b64encode(film.content).decode("ascii")
+                films[id] = {"mime": film.kind, "data": data, "offset": film.offset}
         if not films:
             raise CENetError(
                 "there are no films to put in; give them to the inspector as `films`, or leave "
@@ -365,29 +640,42 @@ class AttentionInspector(anywidget.AnyWidget):
             )
         return films
 
-    def _page(self, ids: Sequence[str], films: Mapping[str, Mapping[str, str]]) -> str:
-        records, effects = {}, {}
+    def _page(self, ids: Sequence[str], films: Mapping[str, Mapping[str, str | float]]) -> str:
+        records, effects, what_ifs = {}, {}, {}
+        books = [
+            self._corpus["vocabularies"][facts["vocabulary"]] for facts in self._corpus["subjects"]
+        ]
+        start = self.utterance if self.utterance in ids else ids[0]
+        full = set(ids) if len(ids) <= _IN_FULL else {start, *self._most_moved(_IN_FULL - 1, ids)}
+        survey = self.survey if self._reads_streams else None
         for id in tqdm(ids, desc="export", leave=False, disable=not self._progress):
             utterance = self._listed[id]
             records[id] = self._describe(utterance, has_pictures=id in films, dtype="f2")
-            effects[id] = measure_effects(self.subjects, utterance, self.corpus, self._all())
-        rows = self.listing[self.listing["id"].isin(ids)]
-        start = self.utterance if self.utterance in records else ids[0]
+            if id in full or survey is None:
+                effects[id] = measure_effects(self.subjects, utterance, self.corpus, self._all())
+                what_ifs[id] = measure_what_ifs(self.subjects, utterance, effects[id], books)
+            else:
+                effects[id] = self._quick_effects(utterance)
         here = start == self.utterance
         data = {
-            "corpus": {**self._corpus, "list": _columns(rows)},
+            "corpus": self._corpus,
+            "survey": self._surveyed_as(survey, effects),
             "records": records,
             "effects": effects,
+            "what_ifs": what_ifs,
             "state": {
                 "utterance": start,
                 "word": self.word if here else None,
                 "code": self.code,
                 "view": self.view,
+                "maps": self.maps,
+                "pair": list(self.pair),
+                "show": self.show,
+                "_corpus_view": self._corpus_view,
             },
         }
-        for lighten in (_without_looks, _without_estimates):
-            if len(page_html(data).encode()) > _LARGEST_PAGE:
-                lighten(data)
+        moved = self.listing["prediction"] - self.listing["words_alone"]
+        make_fit(data, full, dict(zip(self.listing["id"], moved, strict=True)))
         return page_html({**data, "films": films})
 
     def to_png(self, path: str | Path, dpi: int = 200) -> None:
@@ -440,7 +728,7 @@ class AttentionInspector(anywidget.AnyWidget):
 
 def film_page(
     utterance: Utterance, run: Run | str | Path, path: str | Path, film: AnyFilm | None = None
-) -> None:
+) -> float:
     """Write the page of one utterance that was measured in a film, as a run reads it.
 
     Parameters
@@ -451,21 +739,27 @@ def film_page(
         A finished run, or its folder.
     path : str or Path
         A new HTML file, see `AttentionInspector.to_html`.
-    film : str, Path, bytes or Clip, optional
-        The film itself, to be put in; without it the page has the mesh of the face.
+    film : str, Path, bytes, Clip or Playable, optional
+        The film itself, to be put in, or what `cenet_lib.inspector.matching.read_film` made of it;
+        without it the page has the mesh of the face.
+
+    Returns
+    -------
+    float
+        What the run predicts.
 
     Raises
     ------
     CENetError
-        If the file exists already, the run's model was trained on other channels, or the film is
-        too large or of a kind that browsers do not play.
+        If the file exists already, the run's model was trained on other channels or predicts no
+        finite number, or the film is too large or another one than was measured.
 
     Examples
     --------
     >>> from cenet_lib import load_corpus
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     film_page(load_corpus("data/mine").test[0], "runs/mine", f"{folder}/mine.html")
+    ...     _ = film_page(load_corpus("data/mine").test[0], "runs/mine", f"{folder}/mine.html")
     """
     refuse_existing(path)
     run = run if isinstance(run, Run) else Run(Path(run))
@@ -478,27 +772,18 @@ def film_page(
         )
         corpus = Corpus(run.folder.name, visual_names=visual, acoustic_names=acoustic)
     inspector = AttentionInspector.from_run(run, corpus, [utterance], films=film)
+    prediction = finite(Output(float(inspector.listing["prediction"].iloc[0])), utterance)
     inspector.to_html(path, film=film is not None)
-
-
-def _without_looks(data: Mapping) -> None:
-    """Leave out what frames look like: the codes' pictures are played instead."""
-    for record in data["records"].values():
-        for subject in record["subjects"]:
-            for stream in STREAMS:
-                subject[stream]["looks"] = None
-
-
-def _without_estimates(data: Mapping) -> None:
-    """Leave out how to estimate a set of codes: their effects are added up instead."""
-    for effects in data["effects"].values():
-        for subject in effects["subjects"]:
-            subject["estimate"] = None
+    return prediction
 
 
 def _subjects(model, processor, compare, names) -> list[Subject]:
     if compare is None:
         return [Subject((names or ("model",))[0], model, processor)]
+    if isinstance(compare, list):
+        names = names or [f"model {i + 1}" for i in range(len(compare) + 1)]
+        models = [(model, processor), *compare]
+        return [Subject(name, *one) for name, one in zip(names, models, strict=True)]
     if isinstance(compare, int | float):
         own = getattr(model.fusion, "scale", math.nan)
         names = names or (f"scale {own:g}", f"scale {compare:g}")
@@ -509,12 +794,24 @@ def _subjects(model, processor, compare, names) -> list[Subject]:
     return [Subject(names[0], model, processor), other]
 
 
-def _to_list(corpus: Corpus) -> list[Utterance]:
+def split_to_show(corpus: Corpus) -> list[Utterance]:
+    """Return all utterances of the test split, or of the first split that is not empty.
+
+    Examples
+    --------
+    >>> from cenet_lib import load_corpus
+    >>> corpus = load_corpus("data/mine")
+    >>> [one.id for one in split_to_show(corpus)] == [one.id for one in corpus.test]
+    True
+    """
     filled = [corpus.splits[split] for split in reversed(SPLITS) if len(corpus.splits[split])]
-    if not filled:
-        return []
-    rows = np.linspace(0, len(filled[0]) - 1, min(len(filled[0]), _MOST_LISTED)).astype(int)
-    return [filled[0][int(row)] for row in rows]
+    return list(filled[0]) if filled else []
+
+
+def _to_list(corpus: Corpus) -> list[Utterance]:
+    whole = split_to_show(corpus)
+    rows = np.linspace(0, len(whole) - 1, min(len(whole), _MOST_LISTED)).astype(int)
+    return [whole[int(row)] for row in rows]
 
 
 def _columns(listing: pd.DataFrame) -> dict[str, list]:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import numpy as np
 from filelock import FileLock, Timeout
 
-from ..corpora import load_corpus
+from ..corpora import SIMULATIONS, load_corpus
 from ..corpus import Corpus
 from ..errors import CENetError, first_line
 from ..files import read_csv, read_json
@@ -256,7 +256,7 @@ def remember_source(source: str, folder: Path) -> dict[str, str]:
     >>> remember_source("demo", Path("runs/new"))  # no file
     {'source': 'demo'}
     """
-    if source == "demo" or not os.path.exists(source):
+    if source in SIMULATIONS or not os.path.exists(source):
         return {"source": source}
     kept = {"source": os.path.abspath(source)}
     with suppress(ValueError):  # on another drive of Windows
@@ -306,7 +306,7 @@ def corpus_of(folder: Path, config: dict[str, Any], now: str | Path | None = Non
 def _source(folder: Path, corpus: Mapping[str, Any]) -> str:
     """Return where the corpus is that ``config.json`` describes so."""
     source, seen_from = corpus["source"], corpus.get("source_from_run")
-    if _is_text(seen_from) and source != "demo" and not os.path.exists(source):
+    if _is_text(seen_from) and source not in SIMULATIONS and not os.path.exists(source):
         beside = os.path.join(folder, seen_from)
         return beside if os.path.exists(beside) else str(source)
     return str(source)

@@ -5,46 +5,35 @@ a name that stands for the film's content, the part of it, the extractor, its ve
 So work that was stopped or killed goes on where it was, and a corrected label or word costs no
 second look at the film. The folder goes when all clips are done.
 
-`cenet_lib.video.clips` says which clips there are, `cenet_lib.video.extract` looks at one, and
-`cenet_lib.jobs` hands them out.
+`cenet_lib.video.clips` says which clips there are, `cenet_lib.video.extract` looks at one,
+`cenet_lib.video.kept` keeps what came of it, and `cenet_lib.jobs` hands them out.
 """
 
 import hashlib
 import json
-import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple
 
-import numpy as np
 from filelock import FileLock, Timeout
 
 from ..corpus import Corpus
 from ..errors import CENetError
-from ..files import (
-    atomic_file,
-    read_json,
-    refuse_existing,
-    remove_leftovers,
-    sha256,
-    write_json,
-)
+from ..files import refuse_existing, remove_leftovers, sha256
 from ..jobs import run_each
 from ..progress import Progress, bar
-from ..utterance import SPLITS, STREAMS, Annotation, Utterance
-from .clips import Clip, Clips
+from ..utterance import SPLITS, Utterance
+from .clip import Clip, Clips
 from .extract import extractor, utterance_from_video, words_of_text
 from .face import VISUAL_CHANNELS, FaceLandmarker
+from .kept import Extract, KeptClips, keep_clip, read_kept
 from .splits import with_splits
 from .voice import check_voice, voice_channels
 
-Extract = Callable[..., Utterance]
 _KEPT = 1  # version of the files of clips that are done
-_TOLD = "annotation."
 _CLIPPED, _SILENT = 0.001, 0.5  # shares of the sound from which on it is said
 
 
@@ -214,6 +203,7 @@ def collect(
 
     Examples
     --------
+    >>> import numpy as np
     >>> def stand_in(path, words, label, **options):
     ...     return Utterance(options["id"], words, np.ones((3, 54)), np.ones((9, 37)), label)
     >>> import tempfile
@@ -232,13 +222,13 @@ def collect(
     _fetch(found.clips, extract)
     with _partial(destination) as folder:
         clips, keys = _identified(found.clips, by_whom)
-        work = partial(_do, folder, extract, voice)
+        work = partial(keep_clip, folder, extract, voice)
         errors = _errors(work, clips, keys, n_jobs, dask)
         reports = _reports(clips, folder, keys, errors)
         dealt, told = _dealt(clips, keys, errors, seed)
         corpus = Corpus(
             destination.name,
-            **{split: _Done(folder, rows) for split, rows in dealt.items()},
+            **{split: KeptClips(folder, rows) for split, rows in dealt.items()},
             visual_names=VISUAL_CHANNELS,
             acoustic_names=voice_channels(voice),
             label_range=label_range,
@@ -334,92 +324,12 @@ def _errors(
     return errors
 
 
-def _do(folder: Path, extract: Extract, voice: str, thing: tuple[Clip, str]) -> None:
-    """Look at one clip, unless it was looked at before, and keep what came of it."""
-    clip, key = thing
-    if not clip.text and not (folder / f"{key}.json").is_file():
-        from .transcription import transcribe_film  # heavy: torch and transformers
-
-        text = transcribe_film(clip.path, clip.start, clip.end)
-        write_json(folder / f"{key}.json", {"text": text})
-    if (folder / f"{key}.npz").is_file():
-        return
-    words = words_of_text(_text_of(clip, folder, key))
-    utterance = extract(
-        clip.path,
-        words,
-        clip.label,
-        start=clip.start,
-        end=clip.end,
-        id=clip.id,
-        video=clip.recording,
-        voice=voice,
-    )
-    arrays: dict[str, Any] = {stream: utterance.frames(stream) for stream in STREAMS}
-    told: dict[str, Any] = {
-        _TOLD + name: np.asarray(v) for name, v in utterance.annotations.items()
-    }
-    with atomic_file(folder / f"{key}.npz") as temporary, temporary.open("wb") as file:
-        np.savez(file, **arrays, **told)
-
-
-def _text_of(clip: Clip, folder: Path, key: str) -> str:
-    if clip.text:
-        return clip.text
-    return str(read_json(folder / f"{key}.json", "run the command again")["text"])
-
-
-class _Done(Sequence[Utterance]):
-    """The utterances of clips that are done, each read when it is asked for."""
-
-    def __init__(self, folder: Path, rows: Sequence[tuple[Clip, str]]):
-        self._folder, self._rows = folder, rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    @overload
-    def __getitem__(self, index: int) -> Utterance: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> "_Done": ...
-
-    def __getitem__(self, index: int | slice) -> "Utterance | _Done":
-        if isinstance(index, slice):
-            return _Done(self._folder, self._rows[index])
-        clip, key = self._rows[index]
-        utterance = _read(self._folder / f"{key}.npz", clip.id)
-        annotations = {**utterance.annotations, **clip.annotations}
-        if "film" in annotations:
-            annotations["film"] = str(clip.path.absolute())  # which may have moved since
-        return replace(
-            utterance,
-            words=words_of_text(_text_of(clip, self._folder, key)),
-            label=clip.label,
-            video=clip.recording,
-            annotations=annotations,
-        )
-
-
-def _read(path: Path, id: str) -> Utterance:
-    """Return what was kept of a clip, with a word in the place of its own."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            streams = {stream: arrays[stream] for stream in STREAMS}
-            told = {n.removeprefix(_TOLD): arrays[n] for n in arrays.files if n.startswith(_TOLD)}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise CENetError(f"{path}: is damaged ({error}); remove it and run again") from None
-    annotations: dict[str, Annotation] = {
-        name: value if value.ndim else value.item() for name, value in told.items()
-    }
-    return Utterance(id, ("?",), **streams, annotations=annotations)
-
-
 def remarks(utterance: Utterance) -> str:
     """Say what is to be known about a clip that is well; ``""`` if there is nothing.
 
     Examples
     --------
+    >>> import numpy as np
     >>> told = {"pictures": 75.0, "pictures_without_face": 8.0}
     >>> remarks(Utterance("glad", ["so"], np.ones((67, 54)), np.ones((300, 37)), annotations=told))
     'no face in 8 of 75 frames; come closer or add light'
@@ -447,7 +357,7 @@ def _reports(
     clips: Sequence[Clip], folder: Path, keys: Sequence[str], errors: Sequence[str]
 ) -> list[Report]:
     return [
-        Report(clip.id, not error, error or remarks(_read(folder / f"{key}.npz", clip.id)))
+        Report(clip.id, not error, error or remarks(read_kept(folder / f"{key}.npz", clip.id)))
         for clip, key, error in zip(clips, keys, errors, strict=True)
     ]
 

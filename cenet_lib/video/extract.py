@@ -20,7 +20,7 @@ from .face import VISUAL_CHANNELS, FaceLandmarker, Sighting
 from .face_model import MODEL_SHA256, N_LANDMARKS
 from .libraries import with_version
 from .media import Film
-from .voice import check_voice, voice_extractor, voice_features
+from .voice import VoiceMeter, voice_extractor
 
 VERSION = 1  # of how films are looked at: it changes when the numbers do
 LONGEST = 600.0  # seconds of an utterance
@@ -94,7 +94,7 @@ def utterance_from_video(
     Traceback (most recent call last):
     cenet_lib.errors.CENetError: no/such/film.mp4: there is no such file
     """
-    check_voice(voice)
+    meter = VoiceMeter(voice)
     film = Film(path, start, end)
     _refuse_long(film, film.duration)
     split = words_of_text(words) if isinstance(words, str) else tuple(words)
@@ -103,10 +103,10 @@ def utterance_from_video(
     Utterance(own, split, np.empty((0, 1)), np.empty((0, 1)), label)  # before the long work
     film.require_sound()
     look = _Look(film, landmarker or FaceLandmarker(), shown)
-    sound = film.sound()
+    sound = film.listen(meter.add)
     film.require_whole()
     look.require_faces(most_without_face)
-    heard = voice_features(sound.samples, sound.rate, voice)
+    heard = meter.finish()
     recorded = {"rate": float(film.sound_rate), "clipped": sound.clipped}
     return Utterance(
         own,

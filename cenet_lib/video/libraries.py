@@ -4,24 +4,23 @@ from importlib.metadata import PackageNotFoundError, version
 
 from ..errors import CENetError, first_line
 
+INSTALL = 'pip install "cenet-lib[video]"'
 
-def missing_library(error: ImportError) -> CENetError:
+
+def missing_library(error: ImportError | OSError) -> CENetError:
     """Return the error to raise for a library that is missing or does not fit this machine.
 
     Parameters
     ----------
-    error : ImportError
-        What the import raised.
+    error : ImportError or OSError
+        What the import raised; the latter if a library of the system is missing.
 
     Examples
     --------
     >>> print(missing_library(ModuleNotFoundError("No module named 'av'", name="av")))
     films need a library that is not here (No module named 'av'); pip install "cenet-lib[video]"
     """
-    return CENetError(
-        f"films need a library that is not here ({first_line(error)}); "
-        'pip install "cenet-lib[video]"'
-    )
+    return CENetError(f"films need a library that is not here ({first_line(error)}); {INSTALL}")
 
 
 def with_version(library: str) -> str:

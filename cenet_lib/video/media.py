@@ -16,7 +16,7 @@ this module adds is what a measurement needs beside that:
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ import numpy as np
 from ..errors import CENetError, first_line
 from ..files import refuse_special
 from .libraries import missing_library
-from .sound import Sound, Track
+from .sound import Heard, Sound, Track
 
 SOUND_RATE = 16_000  # samples per second
 
@@ -82,6 +82,8 @@ class Film:
     end : float or None
     duration : float or None
         Seconds; None where the container does not say, as those from a browser.
+    origin : float
+        The time, as the container counts, at which the film begins.
     rate : float
         Pictures per second, on average, as the container says.
     has_sound : bool
@@ -111,7 +113,7 @@ class Film:
         _refuse_no_file(source, self.name)
         self.n_damaged = 0
         self._reached: dict[str, float] = {}  # where each stream that was read ended
-        with self._opened() as container:
+        with self.opened() as container:
             self._read_header(container)
         self.start, self.end = self._checked_part(start, end)
 
@@ -149,15 +151,34 @@ class Film:
         CENetError
             If there is none.
         """
+        samples = bytearray()  # which grows without a second copy
+        heard = self.listen(lambda some: samples.extend(some.tobytes()), rate)
+        return Sound(np.frombuffer(samples, np.float32), rate, heard.start, heard.clipped)
+
+    def listen(self, hear: Callable[[np.ndarray], None], rate: int = SOUND_RATE) -> Heard:
+        """Hand on the sound, resampled, piece by piece; none is kept.
+
+        Parameters
+        ----------
+        hear : callable
+            It is given the samples, (n,) float32, in their order.
+        rate : int
+            Samples per second.
+
+        Raises
+        ------
+        CENetError
+            If there is none.
+        """
         self.require_sound()
-        track = Track(rate, self.name, self.start, self.end)
+        track = Track(rate, self.name, hear, self.start, self.end)
         for time, frame, _ in self._part("audio"):
             track.add(time, frame)
-        sound = track.sound()
-        if not len(sound.samples):
+        heard = track.finish()
+        if heard.end <= heard.start:
             raise CENetError(f"{self.name}: its sound holds nothing{self._told_part()}")
-        self._reached["audio"] = sound.end
-        return sound
+        self._reached["audio"] = heard.end
+        return heard
 
     def require_sound(self) -> None:
         """Refuse a film without sound.
@@ -193,7 +214,8 @@ class Film:
                 )
 
     @contextmanager
-    def _opened(self) -> Iterator[Any]:
+    def opened(self) -> Iterator[Any]:
+        """Open the container, for those who want its packets; it is closed again."""
         try:
             import av  # optional: only those who read films have it
         except ImportError as error:
@@ -202,7 +224,7 @@ class Film:
         options = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "file"}
         try:
             container = av.open(file, container_options=options, metadata_errors="replace")
-        except _failures() as error:
+        except failures() as error:
             raise CENetError(
                 f"{self.name}: cannot be opened as a film ({_reason(error)}); it is none, or was "
                 f"cut off or damaged; {_MEND}"
@@ -211,14 +233,14 @@ class Film:
             yield container
 
     def _read_header(self, container: Any) -> None:
-        pictures, sound = _chosen(container, "video"), _chosen(container, "audio")
+        pictures, sound = chosen(container, "video"), chosen(container, "audio")
         if pictures is None:
             what = "sound" if sound is not None else "no stream that can be played"
             raise CENetError(f"{self.name}: is no film: it holds {what} and no moving pictures")
         self.has_sound = sound is not None
         self.sound_rate: int = sound.rate if sound is not None else 0
         self.rate = float(pictures.average_rate or pictures.guessed_rate or 25)
-        self._origin = _origin(pictures, sound)
+        self.origin = _origin(pictures, sound)
         self.duration = container.duration / 1e6 if (container.duration or 0) > 0 else None
         self._promised = {"video": self._end_of(pictures), "audio": self._end_of(sound)}
 
@@ -226,7 +248,7 @@ class Film:
         """Return when a stream ends, if the container says so."""
         if stream is None or not stream.duration:
             return None
-        return float(((stream.start_time or 0) + stream.duration) * stream.time_base) - self._origin
+        return float(((stream.start_time or 0) + stream.duration) * stream.time_base) - self.origin
 
     def _checked_part(self, start: object, end: object) -> tuple[float, float | None]:
         begin = 0.0 if start is None else _as_seconds(start, "start", self.name)
@@ -256,9 +278,9 @@ class Film:
     def _from_before(self, kind: str) -> Iterator[tuple[float, Any, Any]]:
         """Yield what is decoded, from somewhere before the part; from the beginning if need be."""
         if self.start > _RUN_UP:
-            with self._opened() as container:
-                stream = _chosen(container, kind)
-                target = self.start - _RUN_UP + self._origin
+            with self.opened() as container:
+                stream = chosen(container, kind)
+                target = self.start - _RUN_UP + self.origin
                 container.seek(int(target / stream.time_base), stream=stream)
                 found = self._decoded(container, stream, None)
                 first = next(found, None)
@@ -266,8 +288,8 @@ class Film:
                     yield first
                     yield from found
                     return
-        with self._opened() as container:
-            yield from self._decoded(container, _chosen(container, kind), 0.0)
+        with self.opened() as container:
+            yield from self._decoded(container, chosen(container, kind), 0.0)
 
     def _decoded(
         self, container: Any, stream: Any, expected: float | None
@@ -275,7 +297,7 @@ class Film:
         """Yield what a stream holds; ``expected`` is the time of what does not say its own."""
         stream.codec_context.thread_count = 1  # several films at a time are quicker than threads
         for frame in self._frames(container, stream):
-            time = expected if frame.pts is None else frame.time - self._origin
+            time = expected if frame.pts is None else frame.time - self.origin
             if time is None:
                 return
             expected = time + _length(frame, stream)
@@ -291,13 +313,13 @@ class Film:
                 packet = next(packets, None)
                 if packet is None:
                     return
-            except _failures() as error:
+            except failures() as error:
                 raise CENetError(
                     f"{self.name}: cannot be read to the end ({_reason(error)}); {_MEND}"
                 ) from None
             try:
                 yield from packet.decode()
-            except _failures():  # what is missing leaves a gap in the times
+            except failures():  # what is missing leaves a gap in the times
                 self.n_damaged += 1
 
     def _check_number(self, count: int) -> None:
@@ -314,46 +336,6 @@ class Film:
         return f" from {self.start:g} s to {'its end' if self.end is None else f'{self.end:g} s'}"
 
 
-def with_duration(content: bytes) -> bytes:
-    """Return a browser's recording with its duration, and a table to seek by, in the container.
-
-    A browser writes while it records and cannot know how long it will be. Pictures and sound stay
-    as they are; nothing is encoded again.
-
-    Parameters
-    ----------
-    content : bytes
-        A webm (or mp4) as ``MediaRecorder`` makes it.
-
-    Raises
-    ------
-    CENetError
-        If it is no film.
-
-    Examples
-    --------
-    >>> with_duration(b"")
-    Traceback (most recent call last):
-    cenet_lib.errors.CENetError: the recording: is empty (0 bytes); record it again
-    """
-    film, target = Film(content), io.BytesIO()
-    import av  # optional; `Film` has said so where it is missing
-
-    with film._opened() as source:
-        form = "webm" if "webm" in source.format.name else "mp4"
-        with av.open(target, "w", format=form) as copy:
-            streams = {
-                stream.index: copy.add_stream_from_template(stream)
-                for stream in (_chosen(source, "video"), _chosen(source, "audio"))
-                if stream is not None
-            }
-            for packet in source.demux([source.streams[index] for index in streams]):
-                if packet.dts is not None:  # the last one of each stream is empty
-                    packet.stream = streams[packet.stream.index]
-                    copy.mux(packet)
-    return target.getvalue()
-
-
 class _Show:
     """Turns decoded pictures into those that a player displays."""
 
@@ -368,8 +350,14 @@ class _Show:
         return np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90) % 4))  # (h, w, 3)
 
 
-def _failures() -> tuple[type[Exception], ...]:
-    """Return the exceptions in which a film's faults come."""
+def failures() -> tuple[type[Exception], ...]:
+    """Return the exceptions in which a film's faults come.
+
+    Examples
+    --------
+    >>> ValueError in failures()
+    True
+    """
     import av  # optional; `Film` has said so where it is missing
 
     return (av.FFmpegError, OSError, ValueError)
@@ -403,8 +391,16 @@ def _first_bytes(path: Path) -> bytes:
         raise CENetError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def _chosen(container: Any, kind: str) -> Any:
-    """Return the first stream of a kind that can be decoded and is no cover, or None."""
+def chosen(container: Any, kind: str) -> Any:
+    """Return the first stream of a kind that can be decoded and is no cover, or None.
+
+    Examples
+    --------
+    >>> from cenet_lib.video.films import example_film
+    >>> with Film(example_film("face")).opened() as container:
+    ...     chosen(container, "video").codec_context.name, chosen(container, "subtitles")
+    ('h264', None)
+    """
     import av  # optional; `Film` has said so where it is missing
 
     still = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails

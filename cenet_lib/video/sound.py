@@ -2,9 +2,11 @@
 
 Each piece says when it begins. Pieces are laid behind each other as long as that fits; a gap is
 filled with silence, and what is there already is not laid down twice. So sample i belongs to the
-time start + i / rate, whatever was lost on the way.
+time start + i / rate, whatever was lost on the way. Nothing is held here: samples go on to whoever
+hears them.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,6 +50,27 @@ class Sound(NamedTuple):
         return self.start + len(self.samples) / self.rate
 
 
+class Heard(NamedTuple):
+    """What is to be known of a sound whose samples went to somebody else.
+
+    Attributes
+    ----------
+    start, end : float
+        The times of the first sample and after the last one, in seconds since the film's beginning.
+    clipped : float
+        As of a `Sound`.
+
+    Examples
+    --------
+    >>> Heard(start=0.5, end=1.5, clipped=0.0).end
+    1.5
+    """
+
+    start: float
+    end: float
+    clipped: float
+
+
 class Track:
     """Puts pieces of sound behind each other, where their times say.
 
@@ -57,6 +80,8 @@ class Track:
         Samples per second to resample to.
     name : str
         The film's, for an error message.
+    hear : callable
+        It is given the samples that are wanted, (n,) float32, in their order.
     start, end : float, optional
         The times between which the sound is wanted.
 
@@ -70,17 +95,26 @@ class Track:
     >>> import av
     >>> piece = av.AudioFrame.from_ndarray(np.ones((1, 800), np.float32), "fltp", "mono")
     >>> piece.sample_rate = 8_000
-    >>> track = Track(rate=8_000, name="f.mp4", end=0.55)
+    >>> heard = []
+    >>> track = Track(rate=8_000, name="f.mp4", hear=heard.append, end=0.55)
     >>> track.add(0.5, piece)
-    >>> sound = track.sound()
-    >>> sound.start, len(sound.samples), sound.clipped
-    (0.5, 400, 1.0)
+    >>> track.finish()
+    Heard(start=0.5, end=0.55, clipped=1.0)
+    >>> sum(map(len, heard))
+    400
     """
 
-    def __init__(self, rate: int, name: str, start: float = 0.0, end: float | None = None):
+    def __init__(
+        self,
+        rate: int,
+        name: str,
+        hear: Callable[[np.ndarray], None],
+        start: float = 0.0,
+        end: float | None = None,
+    ):
         self._rate, self._name, self._start, self._end = rate, name, start, end
-        self._samples = bytearray()  # which grows without a second copy
-        self._length = 0  # in samples
+        self._hear = hear
+        self._length = self._n_heard = 0  # in samples: laid down, and wanted of these
         self._n_recorded = self._n_clipped = 0
         self._begin: float | None = None  # the time of the first sample
         self._overlap = 0  # the samples to come that are there already
@@ -92,7 +126,7 @@ class Track:
         """Add a piece of sound that begins at a time."""
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         if kind != self._kind or self._is_off(time):
-            self._finish()
+            self._flush()
             self._go_to(time)
             self._kind, self._resampler = kind, _resampler(self._rate)
             self._expected, self._n_off = time, 0
@@ -130,25 +164,34 @@ class Track:
         self._overlap = max(0, self._overlap - len(mono))
 
     def _keep(self, samples: np.ndarray) -> None:
-        self._samples += samples.tobytes()
+        """Lay samples down, and hand on those that are wanted."""
+        first, last = self._wanted()
+        begin = max(0, first - self._length)
+        wanted = samples[begin : None if last is None else max(begin, last - self._length)]
         self._length += len(samples)
+        if len(wanted):
+            self._n_heard += len(wanted)
+            self._hear(wanted)
 
-    def _finish(self) -> None:
+    def _wanted(self) -> tuple[int, int | None]:
+        """Return the first sample that is wanted and the one after the last, or None."""
+        begin, rate = self._begin or 0.0, self._rate
+        last = None if self._end is None else round((self._end - begin) * rate)
+        return max(0, round((self._start - begin) * rate)), last
+
+    def _flush(self) -> None:
         """Get out what the resampler holds back; the next piece gets another one."""
         if self._resampler is not None:
             for piece in self._resampler.resample(None):
                 self._append(piece)
         self._kind = self._resampler = None
 
-    def sound(self) -> Sound:
-        """Return what was added, cut where it is wanted; nothing can be added then."""
-        self._finish()
-        begin, rate = self._begin or 0.0, self._rate
-        samples = np.frombuffer(self._samples, np.float32)
-        first = max(0, round((self._start - begin) * rate))
-        last = len(samples) if self._end is None else round((self._end - begin) * rate)
+    def finish(self) -> Heard:
+        """Hand on what is left, and tell what was heard; nothing can be added then."""
+        self._flush()
+        start = (self._begin or 0.0) + self._wanted()[0] / self._rate
         clipped = self._n_clipped / max(1, self._n_recorded)
-        return Sound(samples[first : max(first, last)], rate, begin + first / rate, clipped)
+        return Heard(start, start + self._n_heard / self._rate, clipped)
 
 
 def _loudness(samples: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..corpora.folds import SHARES_TEXT, split_by_video
 from ..errors import CENetError
-from .clips import Clip
+from .clip import Clip
 
 
 def with_splits(clips: Sequence[Clip], seed: int = 0) -> tuple[list[Clip], str]:

@@ -17,19 +17,19 @@ Conventions:
 
 Pitch is found by pYIN (Mauch & Dixon 2014, "pYIN: A fundamental frequency estimator using
 probabilistic threshold distributions", ICASSP), which librosa has, as it has nearly all of the
-rest. A long sound is taken in pieces that overlap, so the memory that this needs does not grow with
-it.
+rest. A sound is described in pieces that overlap, while it arrives, so the memory that this needs
+beside the frames does not grow with it.
 
 `cenet_lib.video.extract` puts these frames beside those of the face.
 """
 
-from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import CENetError, first_line
+from .libraries import missing_library
 
 RATE = 16_000  # samples per second of the sound that is measured
 HOP = 160  # samples from frame to frame: 10 ms
@@ -52,6 +52,7 @@ _MEL_BANDS = 40
 _BANDS = 200.0 * 2.0 ** np.arange(6)  # Hz, where the upper bands of contrast begin or end
 _LEAST = 1e-10  # of power: -100 dB
 _PIECE, _OVERLAP = 2_000, 100  # frames; twenty seconds, and a second of it on either side
+_BLOCK = 10 * RATE  # samples that are handed on at a time
 _SILENT = -60.0  # dB; rooms are louder, and a muted microphone is quieter
 _FULL = 0.995  # of full scale; recorders that clip do not always reach it
 
@@ -113,22 +114,129 @@ def voice_features(samples: np.ndarray, rate: int, voice: str = "librosa") -> Vo
     >>> round(float(np.nanmedian(voice.frames[:, 0])))  # Hz
     150
     """
-    check_voice(voice)
+    meter = VoiceMeter(voice)
     mono = _mono(samples)
     if isinstance(rate, bool) or not _LOWEST <= rate <= _HIGHEST:
         raise CENetError(
             f"the sound has {rate} samples per second; {_LOWEST:,} to {_HIGHEST:,} can be read, so "
             "convert it first"
         )
-    notes = {"seconds": len(mono) / rate, "rate": float(rate)}
-    notes["clipped"] = _share(np.abs(mono) >= _FULL)
-    notes["peak"] = float(np.abs(mono).max(initial=0.0))
     sound = _at_our_rate(mono, rate)
-    frames, times, channels = (_by_librosa if voice == "librosa" else _by_opensmile)(sound)
-    notes["silent"] = _silent(sound)
-    pitch = next(column for column, name in enumerate(channels) if name.startswith("F0"))
-    notes["voiced"] = _share(frames[:, pitch] > 0)  # which NaN is not
-    return Voice(frames, times, channels, notes)
+    for first in range(0, len(sound), _BLOCK):
+        meter.add(sound[first : first + _BLOCK])
+    found = meter.finish()
+    if rate == RATE:
+        return found
+    recorded = {"seconds": len(mono) / rate, "rate": float(rate)}
+    recorded["clipped"] = _share(np.abs(mono) >= _FULL)
+    recorded["peak"] = float(np.abs(mono).max(initial=0.0))
+    return found._replace(notes=found.notes | recorded)
+
+
+class VoiceMeter:
+    """Describes a voice while its sound arrives, as `voice_features` does.
+
+    Parameters
+    ----------
+    voice : str
+        ``"librosa"``, which holds the last twenty seconds; or ``"opensmile"``, which holds all.
+
+    Raises
+    ------
+    CENetError
+        If there is no such voice, or its library is not installed.
+
+    Examples
+    --------
+    >>> meter = VoiceMeter()
+    >>> for _ in range(4):
+    ...     meter.add(np.zeros(4_000, np.float32))
+    >>> meter.finish().frames.shape
+    (101, 37)
+    """
+
+    def __init__(self, voice: str = "librosa"):
+        check_voice(voice)
+        self._in_pieces = voice == "librosa"
+        self._frames = bytearray()  # which grows without a second copy
+        self._held = bytearray()  # samples
+        self._gone = self._length = 0  # samples: no longer held, and all
+        self._first = 0  # the first frame that is not described yet
+        self._n_full = self._n_silent = 0
+        self._peak = 0.0
+
+    def add(self, samples: np.ndarray) -> None:
+        """Take the next samples: (n,) float32, 16,000 per second."""
+        loudness = np.abs(samples)
+        self._n_full += int(np.count_nonzero(loudness >= _FULL))
+        self._peak = max(self._peak, float(loudness.max(initial=0.0)))
+        self._held += np.asarray(samples, np.float32).tobytes()
+        self._length += len(samples)
+        while self._in_pieces and self._length >= self._needed():
+            last = self._first + _PIECE
+            self._describe(last, last + _OVERLAP)
+
+    def finish(self) -> Voice:
+        """Return the frames of all that was added; nothing can be added then."""
+        if not self._in_pieces:
+            sound = self._cut(0, self._length)
+            self._count_silence(0, self._length // HOP)
+            return self._voice(*_by_opensmile(sound))
+        n = 1 + self._length // HOP if self._length else 0
+        while self._first < n:
+            last = min(self._first + _PIECE, n)
+            self._describe(last, min(last + _OVERLAP, n))
+        frames = np.frombuffer(self._frames, np.float32).reshape(n, len(VOICE_CHANNELS))
+        return self._voice(frames, np.arange(n) * (HOP / RATE), VOICE_CHANNELS)
+
+    def _needed(self) -> int:
+        """Return how long the sound must be for the next piece to be described."""
+        return (self._first + _PIECE + _OVERLAP) * HOP + _LONG // 2
+
+    def _describe(self, last: int, end: int) -> None:
+        """Describe the frames up to ``last``, with the sound up to frame ``end`` for the pitch."""
+        first, half = self._first, _LONG // 2
+        begin = max(first - _OVERLAP, 0)
+        piece = self._cut(begin * HOP - half, (end - 1) * HOP + half)
+        before = first - begin
+        frames = np.empty((last - first, len(VOICE_CHANNELS)), np.float32)
+        frames[:, :2] = _pitch(piece)[before : before + last - first]
+        inner = piece[(_LONG - _WINDOW) // 2 :]
+        frames[:, 2:] = _timbre(inner[before * HOP :][: (last - first - 1) * HOP + _WINDOW])
+        self._frames += frames.tobytes()
+        self._count_silence(first, min(last, self._length // HOP))
+        self._first = last
+        self._let_go((last - _OVERLAP) * HOP - half)
+
+    def _cut(self, low: int, high: int) -> np.ndarray:
+        """Return samples, and silence beyond the ends of the sound."""
+        held = np.frombuffer(self._held, np.float32)
+        inside = held[max(low, 0) - self._gone : max(high - self._gone, 0)]
+        return np.pad(inside, (max(-low, 0), max(high - self._length, 0)))
+
+    def _let_go(self, low: int) -> None:
+        """Forget the samples before one."""
+        more = max(0, low - self._gone)
+        del self._held[: more * np.float32().itemsize]
+        self._gone += more
+
+    def _count_silence(self, first: int, last: int) -> None:
+        """Count the pieces of 10 ms in which nothing sounds; a constant is no sound."""
+        whole = self._cut(first * HOP, last * HOP).reshape(-1, HOP)
+        self._n_silent += int(np.count_nonzero(whole.std(1) < 10 ** (_SILENT / 20)))
+
+    def _voice(self, frames: np.ndarray, times: np.ndarray, channels: tuple[str, ...]) -> Voice:
+        n, whole = self._length, self._length // HOP
+        pitch = next(column for column, name in enumerate(channels) if name.startswith("F0"))
+        notes = {
+            "seconds": n / RATE,
+            "rate": float(RATE),
+            "clipped": self._n_full / n if n else 0.0,
+            "peak": self._peak,
+            "silent": self._n_silent / whole if whole else 1.0,
+            "voiced": _share(frames[:, pitch] > 0),  # which NaN is not
+        }
+        return Voice(frames, times, channels, notes)
 
 
 def check_voice(voice: str) -> None:
@@ -153,11 +261,11 @@ def check_voice(voice: str) -> None:
         else:
             import opensmile  # noqa: F401, heavy and optional
     except (ImportError, OSError) as error:  # OSError: a library of the system is missing
-        mend = 'pip install "cenet-lib[video]"'
-        if voice == "opensmile":
-            mend = f"pip install opensmile ({OPENSMILE_LICENCE}), or take the voice 'librosa'"
+        if voice == "librosa":
+            raise missing_library(error) from None
         raise CENetError(
-            f"the voice {voice!r} cannot be measured ({first_line(error)}); {mend}"
+            f"the voice {voice!r} cannot be measured ({first_line(error)}); pip install opensmile "
+            f"({OPENSMILE_LICENCE}), or take the voice 'librosa'"
         ) from None
 
 
@@ -226,38 +334,6 @@ def _at_our_rate(mono: np.ndarray, rate: int) -> np.ndarray:
     import librosa  # heavy and optional
 
     return librosa.resample(mono, orig_sr=rate, target_sr=RATE, scale=False)
-
-
-def _silent(sound: np.ndarray) -> float:
-    """Return the share of pieces of 10 ms in which nothing sounds; a constant is no sound."""
-    whole = sound[: len(sound) // HOP * HOP].reshape(-1, HOP)
-    return _share(whole.std(1) < 10 ** (_SILENT / 20)) if len(whole) else 1.0
-
-
-def _by_librosa(sound: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    n = 1 + len(sound) // HOP if len(sound) else 0
-    frames = np.empty((n, len(VOICE_CHANNELS)), np.float32)
-    for first, last, piece, before in _pieces(sound, n):
-        frames[first:last, :2] = _pitch(piece)[before : before + last - first]
-        inner = piece[(_LONG - _WINDOW) // 2 :]
-        inner = inner[before * HOP :][: (last - first - 1) * HOP + _WINDOW]
-        frames[first:last, 2:] = _timbre(inner)
-    return frames, np.arange(n) * (HOP / RATE), VOICE_CHANNELS
-
-
-def _pieces(sound: np.ndarray, n: int) -> Iterator[tuple[int, int, np.ndarray, int]]:
-    """Yield the first and last frame of each piece, its samples, and the frames of overlap before.
-
-    The samples reach half a window beyond the frames, with silence around the sound.
-    """
-    half = _LONG // 2
-    for first in range(0, n, _PIECE):
-        last = min(first + _PIECE, n)
-        begin, end = max(first - _OVERLAP, 0), min(last + _OVERLAP, n)
-        low, high = begin * HOP - half, (end - 1) * HOP + half
-        piece = sound[max(low, 0) : high]
-        around = (max(-low, 0), max(high - max(len(sound), 0), 0))
-        yield first, last, np.pad(piece, around), first - begin
 
 
 def _pitch(piece: np.ndarray) -> np.ndarray:

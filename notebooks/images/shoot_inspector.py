@@ -33,19 +33,17 @@ def main(run: str) -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         path = Path(folder) / "page.html"
         inspector.to_html(path)
-        flags = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
-        flags += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
+        browser = launch(playwright)
 
-        page = _open(browser, path, "light")
+        page = open_page(browser, path, "light")
         page.locator(".finding button").first.click()
         page.locator(".sentence button", has_text="great").click()
-        _shoot(page, "Utterance and predictions", "Attention maps", "inspector_codes.png")
+        shoot(page, "Utterance and predictions", "Attention maps", "inspector_codes.png")
 
-        page = _open(browser, path, "dark")
+        page = open_page(browser, path, "dark")
         page.locator("[data-view=frames]").click()
         page.locator(".finding button").first.click()
-        _shoot(page, "Attention maps", "Codes", "inspector_frames.png")
+        shoot(page, "Attention maps", "Codes", "inspector_frames.png")
         browser.close()
 
 
@@ -70,14 +68,22 @@ def _write_numbers(inspector: AttentionInspector) -> None:
     print(shown["sentence"])
 
 
-def _open(browser, path: Path, scheme: str) -> Page:
+def launch(playwright):
+    """Start the system's Chromium, which asks nobody anything."""
+    flags = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
+    flags += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    return playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
+
+
+def open_page(browser, path: Path, scheme: str, until: str = ".finding button") -> Page:
+    """Open a page, and wait for a part of it."""
     page = browser.new_page(viewport={"width": 1080, "height": 2200}, color_scheme=scheme)
     page.goto(path.as_uri())
-    page.locator(".finding button").first.wait_for()
+    page.locator(until).first.wait_for()
     return page
 
 
-def _shoot(page: Page, first: str, last: str, name: str) -> None:
+def shoot(page: Page, first: str, last: str, name: str) -> None:
     """Save the page from one section to another."""
     page.mouse.move(0, 0)
     boxes = [page.locator(f"section[aria-label='{s}']").bounding_box() for s in (first, last)]

@@ -7,6 +7,7 @@ Each is a figure of a solved notebook, found by the beginning of its alternative
 
 import base64
 import io
+import re
 from pathlib import Path
 
 import nbformat
@@ -32,8 +33,9 @@ def figure(stem: str, alt: str) -> Image.Image:
     for cell in nbformat.read(path, as_version=4).cells:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
-            if "image/png" in data and data["text/plain"].startswith(alt):
-                return Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGB")
+            if data.get("text/plain", "").startswith(alt):
+                [png] = re.findall('src="data:image/png;base64,(.+?)"', data["text/html"])
+                return Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
     raise SystemExit(f"{path}: no figure begins with {alt!r}")
 
 

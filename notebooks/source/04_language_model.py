@@ -32,7 +32,8 @@ import seaborn as sns
 import torch
 
 from cenet_lib import CENet, CENetError, CENetProcessor, load_corpus
-from cenet_lib.course.exercises import check
+from cenet_lib.course.exercises import check, mine, progress
+from cenet_lib.course.guess import guess
 from cenet_lib.course.lesson import recorded, shorten, show
 from cenet_lib.language.sentiwordnet import gloss_weights
 from cenet_lib.results.plots import metric_by_variant, set_theme
@@ -133,6 +134,11 @@ def ids_of_pieces(word_ids, word_index, filler):
 # %% check="ids_of_pieces"
 check("ids_of_pieces", ids_of_pieces)
 
+# %%
+index, of_pieces = encoded["word_index"].tolist(), encoded["pos_ids"].tolist()
+of_words = [of_pieces[index.index(word)] for word in range(max(index) + 1)]
+print(mine("ids_of_pieces", ids_of_pieces)(of_words, index, 4))
+
 # %% [markdown]
 # ### The paper's source: senses
 #
@@ -192,6 +198,12 @@ def word_polarity(cosines, ranks, positive, negative):
 
 # %% check="word_polarity"
 check("word_polarity", word_polarity)
+
+# %%
+polarity_of = mine("word_polarity", word_polarity)
+senses = (np.array([1, 2]), np.array([0.25, 0.0]), np.array([0.0, 0.3]))  # rank, P, N
+for cosine in (-1, 0, 1):
+    print(f"the first sense has cos {cosine:2}:", polarity_of(np.array([cosine, 1]), *senses))
 
 # %% [markdown]
 # ## From ids to vectors
@@ -490,7 +502,14 @@ show(figure, "MAE on test for CE before layers 0, 1, 3 and 5, three seeds each, 
 # %% [markdown]
 # ## Where the parameters sit
 #
-# What have we built, in numbers?
+# What have we built, in numbers? First a guess.
+
+# %%
+word_list = guess("How much of the whole model is the table of words and positions?", 0, 100, "%")
+word_list
+
+# %% [markdown]
+# Every weight has a name, and the name says to which part it belongs.
 
 
 # %%
@@ -504,6 +523,7 @@ def part_of(name):
 sizes = pd.Series({name: weight.numel() for name, weight in model.named_parameters()})
 by_part = sizes.groupby(part_of).sum()
 print(by_part.to_string(), "\ntotal     ", by_part.sum())
+word_list.compare(round(100 * by_part["embeddings"] / by_part.sum()))
 
 # %%
 figure, ax = plt.subplots(figsize=(6, 2), layout="constrained")
@@ -527,14 +547,8 @@ show(
 #   and $f \times d$ with a bias of $d$;
 # - two layer norms, each with a scale and a shift of $d$.
 #
-# For MiniLM $d = 384$ and $f = 1536$: $4 (384^2 + 384) + 2 \cdot 384 \cdot 1536 + 1536 + 384 + 4
-# \cdot 384 = 1{,}774{,}464$. Six layers have 10,646,784.
-
-# %%
-d, f = 384, 1536
-layer = 4 * (d * d + d) + 2 * d * f + f + d + 4 * d
-assert 6 * layer == by_part["encoder"]
-print(f"{6 * layer:,}")
+# MiniLM has $d = 384$ and $f = 1536$. Its attention has $4 (384^2 + 384) = 591{,}360$ parameters a
+# layer. Add the rest on paper: six layers should come to the 10,646,784 above.
 
 # %% [markdown]
 # ### Exercise 4.4 · Count a RoBERTa · ★★★ · 8 minutes · 3 points
@@ -567,6 +581,12 @@ def count_parameters(n_words, n_positions, n_layers, d, f):
 
 # %% check="count_parameters"
 check("count_parameters", count_parameters)
+
+# %%
+count = mine("count_parameters", count_parameters)
+whole = count(30_522, 512, 6, 384, 1536) + 384  # MiniLM has a second row of token types
+assert whole == by_part["embeddings"] + by_part["encoder"]
+print(f"MiniLM, embeddings and layers: {whole:,}")
 
 # %% [markdown]
 # ## Freezing
@@ -628,6 +648,17 @@ with torch.no_grad():
 print("the same predictions")
 
 # %% [markdown]
+# ## Five questions
+#
+# Answer each for yourself, then unfold it. The last lines say which exercises are done.
+
+# %%
+from cenet_lib.course.quiz import quiz
+
+quiz("04")
+progress(4)
+
+# %% [markdown]
 # ## What you did
 #
 # You followed a sentence from words to pieces, ids and vectors, and wrote its embedding as a sum.
@@ -639,5 +670,14 @@ print("the same predictions")
 #
 # **To think about** "cute" and "##sy" attend to face and voice separately. Does a word of many
 # pieces get more of them?
+#
+# <details><summary>An answer</summary>
+#
+# Each piece takes home a full answer of its own, so a word of three pieces carries three where
+# others carry one, and the first token finds three tokens in the last layer that hold it. Nothing
+# evens that out, though training may learn to. To give each word one say, let only the first piece
+# ask, or share one answer among the pieces of a word.
+#
+# </details>
 #
 # **Next** [Training](05_training.ipynb): the recipe, the loop, and numbers that are true.

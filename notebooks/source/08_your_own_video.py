@@ -63,7 +63,8 @@ from cenet_lib import (
     train,
 )
 from cenet_lib.corpora.demo import FACE_STATES
-from cenet_lib.course.exercises import check
+from cenet_lib.course.exercises import check, mine, progress
+from cenet_lib.course.guess import guess
 from cenet_lib.course.lesson import fast, shorten, show, trained
 from cenet_lib.inspector.face import SHAPES
 from cenet_lib.inspector.records import without
@@ -101,12 +102,12 @@ widgets.Tab(list(recorders.values()), titles=list(recorders))
 place = tempfile.TemporaryDirectory(prefix="cenet-lesson-", ignore_cleanup_errors=True)
 films = Path(place.name) / "films"
 films.mkdir()
-mine = {mood: one.clip for mood, one in recorders.items() if one.state == "ready"}
-for mood, clip in mine.items():
+recorded = {mood: one.clip for mood, one in recorders.items() if one.state == "ready"}
+for mood, clip in recorded.items():
     clip.save(films / f"me_{mood}")
 for name in ("smile", "face"):
     shutil.copy(example_film(name), films)
-print("recorded:", ", ".join(mine) or "nothing, so the supplied films stand alone")
+print("recorded:", ", ".join(recorded) or "nothing, so the supplied films stand alone")
 
 # %% [markdown]
 # ## From a film to numbers
@@ -159,7 +160,7 @@ rows = [
 ]
 rows += [("face.mp4", 0.0, 0.6, 0, "man"), ("face.mp4", 0.8, 0.8 + fast(1.6, 0.6), 2, "man")]
 meant = {"neutral": 0, "gladly": 2, "flatly": 0, "sadly": -2}
-for mood, clip in mine.items():
+for mood, clip in recorded.items():
     ends = step * np.arange(1, 1 + max(1, int(clip.seconds / step)))
     file = f"me_{mood}{clip.suffix}"
     rows += [(file, e - step, min(e, clip.seconds), meant[mood], "me") for e in ends]
@@ -387,6 +388,9 @@ check("nearest_frames", nearest_frames)
 
 
 # %%
+nearest = mine("nearest_frames", nearest_frames)  # yours, if it passed its check
+
+
 def jaw_and_loudness(ax, clip, name):
     """Draw both over time; return their correlation over the pictures."""
     face, voice = (clip.annotations[f"{s}_times"] for s in ("visual", "acoustic"))
@@ -397,7 +401,7 @@ def jaw_and_loudness(ax, clip, name):
     other = ax.twinx()
     other.plot(face, jaw, "--", color="C0")
     other.set(ylabel="jawOpen (dashed)", ylim=(0, max(0.2, jaw.max())))
-    at = np.abs(face[:, None] - voice).argmin(1)  # (n,), as in the exercise
+    at = nearest(face, voice)  # (n,)
     return np.corrcoef(jaw, loudness[at])[0, 1]
 
 
@@ -487,16 +491,19 @@ check("rise", rise)
 
 
 # %%
-def semitones(f0):
-    """Return the rise at the end, as in the exercise."""
-    pitch = f0[np.isfinite(f0)]
-    return 12 * np.log2(pitch[-10:].mean() / np.median(pitch))
+silent = guess("A man who does not speak: in how many frames is a pitch found?", 0, 100, "%")
+silent
 
+# %% [markdown]
+# Your function from 8.2 is used, if it passed its check.
 
+# %%
+semitones = mine("rise", rise)
 for name, pitch in f0.items():
     print(f"{name}: {semitones(pitch):+.1f} semitones at the end")
 room = man.acoustic[:, VOICE_CHANNELS.index("F0")]
 print(f"the man who does not speak: a pitch in {np.isfinite(room).mean():.0%} of the frames")
+silent.compare(round(100 * np.isfinite(room).mean()))
 
 # %% [markdown]
 # The last line is a warning. In nearly half of the frames there is a pitch, of a man who does not
@@ -706,14 +713,7 @@ check("scale_by_group", scale_by_group)
 
 
 # %%
-def in_groups(frames, groups):
-    """Return frames with mean 0 and deviation 1 in each group, as in the exercise."""
-    table = pd.DataFrame(frames).groupby(groups)
-    deviation = table.transform(lambda column: column.std(ddof=0))
-    return ((frames - table.transform("mean")) / deviation.where(deviation > 1e-9, 1)).to_numpy()
-
-
-# %%
+in_groups = mine("scale_by_group", scale_by_group)
 state_names = np.array([state.name for state in FACE_STATES])
 
 
@@ -884,7 +884,7 @@ check("may_be_claimed", may_be_claimed)
 # %%
 for one in recorders.values():
     one.forget()
-del inspector, run, corpus, made, clips, parts, spoken, faces, mine
+del inspector, run, corpus, made, clips, parts, spoken, faces, recorded
 place.cleanup()
 print("recorders:", *[one.state for one in recorders.values()])
 print("the folder is there:", Path(place.name).exists())
@@ -893,6 +893,17 @@ print("the folder is there:", Path(place.name).exists())
 # Two things are left for you. *Edit → Clear Outputs of All Cells*, then save: the figures above may
 # show you. And restart the kernel, so that the numbers in its memory go as well. If the last line
 # says `True` (Windows does not remove files that are in use), the restart removes the folder.
+
+# %% [markdown]
+# ## Five questions
+#
+# Answer each for yourself, then unfold it. The last lines say which exercises are done.
+
+# %%
+from cenet_lib.course.quiz import quiz
+
+quiz("08")
+progress(8)
 
 # %% [markdown]
 # ## What you did
@@ -907,6 +918,15 @@ print("the folder is there:", Path(place.name).exists())
 #
 # **To think about** You are asked for a tool that tells from their faces whether students pay
 # attention. Which of today's cells would you show to whoever asks?
+#
+# <details><summary>An answer</summary>
+#
+# The hand and the black box, where lips were measured that nobody saw: the tool will have numbers
+# for a student who looks down to write. The codes that tell people apart: it would compare faces,
+# not attention. The scale that looked healthy and was wrong. And exercise 8.5: no channel measures
+# what goes on in somebody. In the European Union such a tool is prohibited in schools anyway.
+#
+# </details>
 #
 # **Next** A corpus of your class: twenty people, one afternoon, consent in writing. The
 # [README](../README.md) says how to go on from a folder of films, and

@@ -6,8 +6,10 @@ Prints, as the median and the slowest of several tries:
 
 1. On an exported page, for 50 words × 1,000 frames and × 5,000 (random attention): from a click
    on a word or a code to the next picture on the screen, by codes and by frames, and zooming.
-2. In JupyterLab with a run of the demo corpus (default: runs/demo-ce): from a click on another
-   utterance to its maps on the screen, the model included.
+2. On an exported page of 2,199 utterances of 20 words (random attention): its size; from opening
+   it to the view of all utterances; from a click on a filter, on a code and on a dot's utterance.
+3. In JupyterLab with a run of the demo corpus (default: runs/demo-ce): from a click on another
+   utterance to its maps on the screen, the model included, and to a first answer of its effects.
 """
 # ruff: noqa: E402, the folders of the tests must be on the path first
 
@@ -29,10 +31,12 @@ import numpy as np
 from conftest import FLAGS, chromium, start_jupyter
 from playwright.sync_api import sync_playwright
 
+from cenet_lib.inspector.fitting import make_fit
 from cenet_lib.inspector.page import page_html
 from cenet_lib.inspector.records import pack
 
 WORDS, CODES = 50, 16
+UTTERANCES = 2199
 FRAMES = (1000, 5000)
 
 # From just before an event to the end of the frame that shows its effect.
@@ -49,16 +53,20 @@ CLICK = """async (element) => {
 
 def large_page(n_frames: int) -> str:
     """An exported page with one utterance of 50 words and some thousand frames per stream."""
-    rng = np.random.default_rng(0)
+    return page_html(json.loads(json.dumps(large_data(n_frames))))
+
+
+def large_data(n_frames: int, n_words: int = WORDS, seed: int = 0) -> dict:
+    """What the page of one utterance holds."""
+    rng = np.random.default_rng(seed)
     from cenet_lib.inspector.face import FACE
     from cenet_lib.inspector.pictures import VOICE
 
     def stream(art):
         return {
             "codes": pack(np.repeat(rng.integers(0, CODES, n_frames // 4), 4), "u1"),
-            "attention": pack(rng.dirichlet(np.ones(CODES + 1) / 4, WORDS + 1), "f2"),
-            "padding": 0,
-            "shift": None,
+            "attention": pack(rng.dirichlet(np.ones(CODES + 1) / 4, n_words + 1), "f2"),
+            **{"by_frame": None, "shift": None, "gate": None, "padding": 0},
             "looks": pack(rng.integers(0, 60, (n_frames, len(art))), "i1"),
         }
 
@@ -80,13 +88,13 @@ def large_page(n_frames: int) -> str:
         }
 
     face = ["AU1", "AU2", "AU4", "AU6", "AU9", "AU12", "AU15", "AU25", "AU26", "yaw"]
-    words = [f"word{i}" for i in range(WORDS)]
+    words = [f"word{i}" for i in rng.integers(0, 3000, n_words)]
     record = {
-        **{"id": "u", "words": words, "label": 1.0, "video": "", "cues": {}},
+        **{"id": "u", "words": words, "label": 1.0, "video": "", "cues": {}, "film": None},
         "subjects": [
             {
                 "predictions": {"all": 1.0, "no_visual": 0.5, "no_acoustic": 0.2, "none": 0.0},
-                "unread": [],
+                **{"unread": [], "layers": None},
                 "visual": stream(face),
                 "acoustic": stream(VOICE),
             }
@@ -110,20 +118,66 @@ def large_page(n_frames: int) -> str:
             "label_range": [-3, 3],
             "first_token": "[CLS]",
         },
-        **{"frame_rate": {}, "face": FACE},
+        **{"frame_rate": {}, "face": FACE, "several": None},
         "subjects": [
             {
                 **{"name": "model", "vocabulary": 0, "reads": "counts"},
-                **{"stands": "before layer", "attends_over": "codes"},
+                **{"stands": "before layer", "attends_over": "codes", "scale": 8.0, "layer": 1},
             }
         ],
         "vocabularies": [{"visual": book(face), "acoustic": book(VOICE)}],
         "list": listing,
     }
     state = {"utterance": "u", "word": None, "code": None, "view": "codes"}
-    data = {"corpus": corpus, "records": {"u": record}, "state": state}
+    state |= {"maps": "each", "pair": [0, 1]}
+    data = {"corpus": corpus, "records": {"u": record}, "state": state, "what_ifs": {}}
     data["effects"] = {"u": {"id": "u", "subjects": [effects]}}
-    return page_html(json.loads(json.dumps(data)))
+    return data
+
+
+def corpus_data(n: int) -> dict:
+    """What a page of n utterances holds, as `AttentionInspector.to_html` makes it."""
+    rng = np.random.default_rng(0)
+    data = large_data(100, 20)
+    for part in ("records", "effects"):
+        data[part] = {}
+    columns: dict[str, list] = {name: [] for name in data["corpus"]["list"]}
+    for i in range(n):
+        id, own = f"speaker{i // 30}_{i}", large_data(100, 20, seed=i)
+        record, effects = own["records"]["u"], own["effects"]["u"]
+        data["records"][id] = {**record, "id": id}
+        data["effects"][id] = {**effects, "id": id}
+        values = [id, " ".join(record["words"]), *rng.normal(0, 1, 4).tolist()]
+        for column, value in zip(columns.values(), values, strict=True):
+            column.append(value)
+    data["corpus"]["list"] = columns
+    data["state"]["utterance"] = columns["id"][0]
+    effects = np.where(rng.random((n, 2 * CODES)) < 0.6, rng.normal(0, 0.2, (n, 2 * CODES)), np.nan)
+    data["survey"] = survey_data(columns["id"], effects)
+    return data
+
+
+def survey_data(ids: list[str], effects: np.ndarray) -> dict:
+    """What `describe_survey` makes of random effects (N, K), and of a thousand words."""
+    rng = np.random.default_rng(1)
+    mean, n = np.nanmean(effects, axis=0), (~np.isnan(effects)).sum(0)
+    shape = (1000, effects.shape[1])
+    codes = {"utterances": n, "effect": mean, "low": mean - 0.01, "high": mean + 0.01}
+    return {
+        **{"id": ids, "speaker": [id.split("_")[0] for id in ids], "cues": [None] * len(ids)},
+        **{"sizes": {"visual": CODES, "acoustic": CODES}, "error": 0.05},
+        "effects": pack(effects, "f2"),
+        "codes": {
+            name: values.tolist() for name, values in {**codes, "raises": mean * 0 + 0.5}.items()
+        },
+        "words": {
+            **{"word": [f"word{i}" for i in range(1000)], "left_out": 2000},
+            **{"said": [20] * 1000, "utterances": [19] * 1000},
+            "attention": pack(rng.random(shape) / 20, "f2"),
+            "together": pack(rng.integers(0, 19, shape), "u2"),
+            "effect": pack(rng.normal(0, 0.2, shape), "f2"),
+        },
+    }
 
 
 def report(what: str, times: list[float]) -> None:
@@ -153,6 +207,50 @@ def measure_page(browser, folder: Path, n_frames: int) -> None:
                 times.append(handle.evaluate(CLICK))
             report(f"  by {view}: click on a {name}, handler alone", [t[0] for t in times[1:]])
             report(f"  by {view}: click on a {name}, until it is shown", [t[1] for t in times[1:]])
+    page.close()
+
+
+OPENED = """() => new Promise((done) => {
+  const look = () => {
+    const root = document.querySelector("#inspector div")?.shadowRoot;
+    const there = root?.querySelector(".wordtable tbody tr, .codetables tbody tr");
+    if (!there) return setTimeout(look, 2);
+    requestAnimationFrame(() => setTimeout(() => done(performance.now())));
+  };
+  look();
+})"""
+
+
+def measure_corpus(browser, folder: Path, rounds: int = 10) -> None:
+    """Print the times of the view of all utterances."""
+    data = corpus_data(UTTERANCES)
+    make_fit(data, set(), dict.fromkeys(data["records"], 0.5))
+    path = folder / "corpus.html"
+    path.write_text(page_html({**data, "films": {}}), encoding="utf-8")
+    size = path.stat().st_size / 1e6
+    maps = len(data["records"])
+    print(f"exported page, {UTTERANCES:,} utterances, {size:.2f} MB, {maps:,} with maps:")
+    times = []
+    for _ in range(rounds):
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.goto(path.as_uri() + "#show=corpus", wait_until="commit")
+        times.append(page.evaluate(OPENED))
+        if len(times) < rounds:
+            page.close()
+    report("  from opening it to all utterances", times[1:])
+    for what, selector in (
+        ("filter", "[data-filter=conflict]"),
+        ("code", "button[data-column='3']"),
+        ("kind of cell", "[data-table]:not([aria-pressed=true])"),
+    ):
+        clicks = [page.locator(selector).element_handle().evaluate(CLICK) for _ in range(11)]
+        report(f"  click on a {what}, until it is shown", [click[1] for click in clicks[1:]])
+    page.locator("[role=tab]").first.click()
+    clicks = []
+    for i in range(11):
+        option = page.locator(".option").nth(i % 2 + 1).element_handle()
+        clicks.append(option.evaluate(CLICK))
+    report("  click on another utterance, until it is shown", [click[1] for click in clicks[1:]])
     page.close()
 
 
@@ -197,7 +295,7 @@ def measure_lab(browser, run: Path, folder: Path) -> None:
             times.append(page.evaluate(SWITCH, id))
         print("JupyterLab, demo corpus, click on another utterance, the model included:")
         report("  maps, predictions and codes are shown", [t[0] for t in times[1:]])
-        report("  what each code adds to the prediction, too", [t[1] for t in times[1:]])
+        report("  a first answer of what each code adds, too", [t[1] for t in times[1:]])
         page.close()
 
 
@@ -217,6 +315,7 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as temporary, opened_browser() as browser:
         for n_frames in FRAMES:
             measure_page(browser, Path(temporary), n_frames)
+        measure_corpus(browser, Path(temporary))
         if run.is_dir():
             measure_lab(browser, run, Path(temporary))
         else:

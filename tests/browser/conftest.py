@@ -23,6 +23,14 @@ FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 ]
+# Jupyter's server, which forks its kernels: they need not import PyTorch, each for itself.
+SERVER = """
+import processes
+from jupyterlab.labapp import main
+
+processes.fork_kernels()
+main()
+"""
 SETTINGS = {
     # no toast in the way, and no news from the network
     "@jupyterlab/apputils-extension/notification": (
@@ -172,14 +180,14 @@ def start_jupyter(folder: Path, private: Path):
         "JUPYTERLAB_SETTINGS_DIR": str(private / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(private / "workspaces"),
         "IPYTHONDIR": str(private / "ipython"),
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
         "OMP_NUM_THREADS": "1",
     }
     (private / "config").mkdir(parents=True)
     log = (private / "log").open("w")
     server = subprocess.Popen(
         [
-            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+            *(sys.executable, "-c", SERVER, "--no-browser", "--allow-root"),
             *(f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}"),
             *("--IdentityProvider.token=", "--ServerApp.password="),
             *("--expose-app-in-browser", "--LabApp.news_url=", "--ServerApp.log_level=WARN"),

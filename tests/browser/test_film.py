@@ -2,8 +2,9 @@
 
 import re
 
+import numpy as np
 import pytest
-from filmed import SECONDS, filmed, make_film
+from filmed import SECONDS, filmed, make_film, safaris_film
 from test_notebook import Notebook, write_notebook
 from test_page import CONTRASTS, pixels
 
@@ -242,6 +243,63 @@ def test_the_film_plays_under_the_mesh_or_alone(opened, film, corpus):
     assert (video.is_visible(), mesh.is_visible()) == (False, True)
     page.locator("[data-mode=both]").click()
     assert (video.is_visible(), mesh.is_visible()) == (True, True)
+    assert watch.errors == []
+    assert watch.left_the_machine() == []
+
+
+# Where the bar of the film stands, in pixels of 160.
+BAR = """video => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 160, height: 120 });
+  const context = canvas.getContext("2d");
+  context.drawImage(video, 0, 0, 160, 120);
+  const row = context.getImageData(0, 60, 160, 1).data;
+  const bright = [...Array(160).keys()].filter((x) => row[4 * x] > 140);
+  return bright.length ? bright[0] : null;
+}"""
+MPG = {"form": "mpeg", "codecs": ("mpeg1video", "mp2")}
+
+
+def mpg(seconds):
+    return make_film(seconds, np.arange(0, seconds, 1 / 30), **MPG)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("make", "length", "start"),
+    [
+        (make_film, 30.0, 24.0),  # a part is cut out
+        (safaris_film, SECONDS, 0.0),
+        (mpg, 30.0, 24.0),
+    ],
+)
+def test_films_of_all_kinds_play_in_the_time_that_was_measured(
+    make, length, start, watched, workplace, corpus, tmp_path
+):
+    pytest.importorskip("av")
+    one, film = filmed(corpus.test[0], start=start), make(length)
+    inspector = AttentionInspector.from_run(Run(workplace / "ce"), corpus, [one], films=film)
+    inspector.to_html(tmp_path / "page.html", film=True)
+    watch = watched()
+    page = watch.page
+    page.goto((tmp_path / "page.html").as_uri())
+    video = wait_for_film(page)
+    assert seconds(page) == start
+    strip = page.locator("canvas.strip").first
+    width = strip.bounding_box()["width"]
+    for share in (0.5, 0.9):
+        strip.click(position={"x": width * share, "y": 10})
+        moment = start + share * SECONDS
+        assert seconds(page) == pytest.approx(moment, abs=0.1)
+        page.wait_for_function("v => !v.seeking", arg=video.element_handle())
+        assert video.evaluate(BAR) == pytest.approx(140 * seconds(page) / length, abs=4)
+    page.locator("input[type=range]").focus()
+    page.keyboard.press("Home")
+    page.locator("section[aria-label=Film] button").first.click()
+    page.wait_for_function(
+        f"s => +s.value > {start + 0.5}", arg=page.locator("input[type=range]").element_handle()
+    )
+    page.locator("section[aria-label=Film] button").first.click()
+    assert video.evaluate(BAR) == pytest.approx(140 * seconds(page) / length, abs=8)
     assert watch.errors == []
     assert watch.left_the_machine() == []
 

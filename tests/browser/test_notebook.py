@@ -1,10 +1,11 @@
 """The inspector as a person uses it: in JupyterLab, in Notebook 7, in a notebook from elsewhere."""
 
 import ast
+import os
 import re
-from pathlib import Path
 
 import nbformat
+import processes
 import pytest
 
 OPEN = """from cenet_lib import AttentionInspector
@@ -96,6 +97,13 @@ def test_a_person_looks_into_the_attention(where, jupyter, watched, workplace):
         has_text=re.compile(r"Without face code \d+, face code \d+ .+ instead of \S+\.")
     ).wait_for()
 
+    # what if a word were another: the kernel answers
+    inspector.locator(".whatif summary").click()
+    inspector.get_by_label("what stands there instead").fill("dull")
+    page.keyboard.press("Enter")
+    inspector.locator(".outcome p", has_text="the model predicts").wait_for()
+    inspector.locator("[data-act=all]").click()
+
     # over time, closer, and with the keyboard alone
     inspector.locator("[data-view=frames]").click()
     inspector.locator("button[title='zoom in']").first.click()
@@ -149,9 +157,11 @@ def test_keys_meant_for_the_inspector_leave_the_cells_alone(jupyter, watched, wo
 
 def test_a_notebook_from_elsewhere_shows_a_picture(jupyter, watched, workplace, monkeypatch):
     """Executed on another machine: no kernel, no widget state, not trusted here."""
+    from jupyter_client.provisioning import local_provisioner
     from nbclient import NotebookClient
 
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    if os.name != "nt":
+        monkeypatch.setattr(local_provisioner, "launch_kernel", processes.Kernel)
     write_notebook(workplace / "sent.ipynb", [OPEN])
     notebook = nbformat.read(workplace / "sent.ipynb", 4)
     client = NotebookClient(

@@ -185,6 +185,7 @@ def test_time_can_be_zoomed_and_panned_by_mouse_and_keys(opened):
     page.locator("button[title='zoom in']").first.click()
     closer = pixels(page, "canvas.map")
     assert closer != whole
+    strip.scroll_into_view_if_needed()
     box = strip.bounding_box()
     page.mouse.move(box["x"] + 200, box["y"] + 10)
     page.mouse.down()
@@ -346,7 +347,7 @@ def test_everything_can_be_reached_by_keyboard(opened):
     page.locator("canvas.map").first.focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowRight")
-    assert "× face code" in page.locator("[role=status]").inner_text()
+    assert "× face code" in page.locator(".sr[role=status]").inner_text()
     page.keyboard.press("Enter")
     assert page.locator(".sentence button").nth(1).get_attribute("aria-pressed") == "true"
     assert page.locator(".profile h3").inner_text().startswith("Face code")

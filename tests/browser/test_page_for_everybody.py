@@ -62,7 +62,7 @@ def test_axe_finds_nothing_in_any_state(scheme, opened, arabic):
     states = {
         "at first": lambda: None,
         "word and code": lambda: page.locator("canvas.map").first.click(position={"x": 8, "y": 8}),
-        "channels": lambda: page.locator("summary").click(),
+        "channels": lambda: page.locator(".profile summary").click(),
         "frames": lambda: page.locator("[data-view=frames]").click(),
         "tables": lambda: page.get_by_text("as tables").click(),
         "tour": lambda: page.get_by_text("Take the tour").click(),

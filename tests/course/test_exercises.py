@@ -1,18 +1,23 @@
 """The self-checks: right answers pass in any form, wrong ones get the right hint.
 
-The answers are in ``answers/``, a module per notebook.
+The answers are in ``answers/``, a module per notebook; `mutants` makes more wrong ones of the
+notebooks' solutions.
 """
 
 import importlib
+import itertools
 from pathlib import Path
 
+import jupytext
 import numpy as np
 import pytest
 import torch
+from building import NOTEBOOKS
+from mutants import Endless, mutants
 
 from cenet_lib.course import exercises
 from cenet_lib.course.exercises import check, framework, grade
-from cenet_lib.course.exercises.framework import Wrong, expect, parts
+from cenet_lib.course.exercises.framework import NotTried, Wrong, expect, parts, run, said
 
 MODULES = [
     importlib.import_module(f"answers.{path.stem}")
@@ -20,6 +25,13 @@ MODULES = [
 ]
 RIGHT = {name: answers for module in MODULES for name, answers in module.RIGHT.items()}
 WRONG = {name: answers for module in MODULES for name, answers in module.WRONG.items()}
+EQUIVALENT = {name: lines for module in MODULES for name, lines in module.EQUIVALENT.items()}
+SOLUTIONS = {
+    cell.metadata["exercise"]: cell.source
+    for path in sorted((NOTEBOOKS / "source").glob("*.py"))
+    for cell in jupytext.read(path).cells
+    if "exercise" in cell.metadata
+}
 
 
 def numbered(table):
@@ -32,7 +44,7 @@ def numbered(table):
 
 def test_every_exercise_has_answers_to_try():
     assert sorted(RIGHT) == sorted(WRONG) == exercises.names()
-    assert all(len(answers) >= 2 for answers in RIGHT.values())
+    assert all(len(answers) >= 4 for answers in RIGHT.values())
     for name, answers in WRONG.items():
         assert len({hint for _, hint in answers}) >= 2, name
 
@@ -53,6 +65,144 @@ def test_wrong_answers_get_the_hint(name, wrong, capsys):
     assert hint in said
     with pytest.raises(AssertionError, match=r"\w"):
         grade(name, answer)
+
+
+@pytest.mark.parametrize("name", exercises.names())
+def test_mutants_of_the_solution_are_refused(name):
+    """Small changes of a right answer make wrong ones, but for those that are listed as right."""
+    found = [*mutants(SOLUTIONS[name]), *LETTERS.get(name, [])]
+    passed = {what for what, answer in found if passes(name, answer)}
+    assert passed == set(EQUIVALENT.get(name, {}))
+    assert len(found) - len(passed) >= 12
+
+
+LETTERS = {  # a solution that is a word has nothing to change but its letters
+    "may_be_claimed": [
+        ("".join(letters), lambda letters=letters: "".join(letters))
+        for n in range(1, 6)
+        for letters in itertools.combinations("ABCDE", n)
+        if letters != ("B", "D")
+    ]
+}
+
+
+def passes(name, answer):
+    try:
+        run(name, answer, seed=0)
+    except (Wrong, NotTried, Endless):
+        return False
+    return True
+
+
+def test_a_mutant_that_would_run_for_ever_is_stopped():
+    source = "def f(x):\n    while x > 0:\n        x = x - 1\n    return x"
+    answers = dict(mutants(source))
+    with pytest.raises(Endless):
+        answers["x = x + 1"](3)
+    assert answers["while x >= 0:"](3) == -1
+
+
+@pytest.mark.parametrize("name", exercises.names())
+def test_the_course_has_a_right_answer_itself(name):
+    grade(name, compiled(SOLUTIONS[name]))
+    solve = framework.find(name).solve
+    if solve is not None:
+        grade(name, solve)
+
+
+def compiled(source):
+    names = {"np": np, "torch": torch}
+    exec(source, names)
+    return [value for value in names.values() if callable(value)][-1]
+
+
+@pytest.mark.parametrize("name", exercises.names())
+def test_a_value_in_place_of_a_function_is_told_kindly(name, capsys):
+    for value in (0.25, [1, 2], np.zeros(3), torch.zeros(2), "BD", True):
+        check(name, value)
+        text = capsys.readouterr().out
+        assert text.startswith(f"✗ {name}: That is a value, {said(value)};"), text
+        with pytest.raises(Wrong, match="without parentheses"):
+            grade(name, value)
+
+
+@pytest.mark.parametrize("name", exercises.names())
+@pytest.mark.parametrize(
+    "rubbish",
+    ["text", {}, object(), torch, np.array([None]), float("nan"), (), [[1], [2, 3]], 10**400],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_answer_that_makes_no_sense_is_wrong_and_no_error(name, rubbish, capsys):
+    check(name, lambda *arguments: rubbish)
+    assert capsys.readouterr().out.startswith(f"✗ {name}: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "example"),
+    [
+        (
+            "padding_share",
+            lambda lengths: 0.0,
+            "For lengths = [2, 4] it gives 0; expected 0.25.",
+        ),
+        (
+            "nearest_code",
+            lambda frames, codes: np.abs(frames[:, None] - codes).sum(-1).argmin(1),
+            "For frames = [[0, 0]], codes = [[0, 5], [3, 3]] it gives [0]; expected [1].",
+        ),
+        (
+            "early_stop",
+            lambda errors, patience: (len(errors), int(np.argmin(errors)) + 1),
+            "For errors = [0.5, 0.5, 0.5], patience = 1 it gives (3, 1); expected (2, 1).",
+        ),
+        (
+            "acc7",
+            lambda y, y_hat: np.mean([int(a + 0.5) == int(b + 0.5) for a, b in zip(y, y_hat)]),
+            "it gives",
+        ),
+        (
+            "inject",
+            lambda layers, enhance, i, x: x,
+            "For layers = [x → 2x], enhance = x → x² + 1, i = 0, x = [3] it gives [3]; "
+            "expected [20].",
+        ),
+        (
+            "worst_group",
+            lambda errors, groups, at_least: groups[5],
+            "For errors = [1], groups = ['anna'], at_least = 1: It stops with IndexError",
+        ),
+        (
+            "fold_keys",
+            lambda E, Wq, bq, Wk, bk, scale: (E, bq),
+            "For E = [[2]], Wq = [[3]], bq = [0], Wk = [[1]], bk = [0], scale = 1 it gives "
+            "([[2]], [0]); expected ([[6]], [0]).",
+        ),
+    ],
+)
+def test_a_failing_check_shows_the_smallest_input_that_fails(name, answer, example, capsys):
+    check(name, answer)
+    assert example in capsys.readouterr().out
+    with pytest.raises(Wrong, match="For "):
+        grade(name, answer)
+
+
+def test_what_is_asked_for_on_paper_is_not_given_away(capsys):
+    for name, answer in (
+        ("attention_by_hand", [1 / 9, 2 / 9, 1 / 9, 1 / 9, 3 / 9, 1 / 9]),
+        ("two_scales", [[-1, 1, -1, 1], [-1.5, -0.3, 0.3, 1.5]]),
+    ):
+        check(name, lambda answer=answer: answer)
+        text = capsys.readouterr().out
+        assert "differs in" in text
+        assert "expected" not in text
+
+
+def test_both_sides_of_a_small_difference_are_shown_to_its_digit():
+    assert framework._told_apart(1 / 3, 1 / 3 + 1e-5) == ("0.333333", "0.333343")
+    assert said(np.float64("nan")) == "nan"
+    assert said([1234567.0, -0.0, 1e-9, 2]) == "[1.23e+06, -0, 1e-09, 2]"
+    assert said(lambda: 1) == "a function"
+    assert said({i: i for i in range(99)}) == "something of type dict"
 
 
 @pytest.mark.parametrize("name", exercises.names())

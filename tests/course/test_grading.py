@@ -3,12 +3,14 @@
 import csv
 import importlib.util
 import os
-import shutil
-import subprocess
+import re
 import sys
+import textwrap
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import nbformat
+import processes
 import pytest
 from building import NOTEBOOKS, build
 
@@ -29,7 +31,7 @@ POINTS = {  # of each exercise in that notebook
 def course(tmp_path):
     """Return a course folder that build.py laid out, with an exchange of its own."""
     folder = tmp_path / "course"
-    assert build.main([ASSIGNMENT, "--course", str(folder)]) == 0
+    assert build.main([ASSIGNMENT, "--nbgrader", str(folder)]) == 0
     with (folder / "nbgrader_config.py").open("a") as file:
         file.write(f"c.Exchange.root = {str(folder.parent / 'exchange')!r}\n")
     return folder
@@ -52,10 +54,7 @@ def nbgrader(folder: Path, *arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def try_nbgrader(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
-    config = folder / "nbgrader_config.py"
-    if not config.exists():
-        shutil.copy(folder.parent / "course" / "nbgrader_config.py", config)
+def try_nbgrader(folder: Path, *arguments: str) -> CompletedProcess:
     private = folder.parent / "private"
     environment = {
         **os.environ,
@@ -67,15 +66,7 @@ def try_nbgrader(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
         "JUPYTER_CONFIG_DIR": str(private / "config"),
         "JUPYTER_DATA_DIR": str(private / "data"),
     }
-    return subprocess.run(
-        [sys.executable, "-m", "nbgrader", *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    return processes.program("nbgrader", *arguments, cwd=folder, env=environment, timeout=300)
 
 
 def answer(path: Path, **answers: str) -> None:
@@ -101,7 +92,13 @@ def test_hand_out_collect_and_grade(course, mend):
     nbgrader(course, "release_assignment", ASSIGNMENT)
     desk = course.parent / "desk"
     desk.mkdir()
+    settings = settings_for_students().replace("/srv/exchange", f"{course.parent}/exchange")
+    (desk / "nbgrader_config.py").write_text(settings, encoding="utf-8")
     nbgrader(desk, "fetch_assignment", ASSIGNMENT)
+    # Validate, the button in JupyterLab, finds what was not done.
+    untouched = try_nbgrader(desk, "validate", f"{ASSIGNMENT}/{ASSIGNMENT}.ipynb")
+    assert "VALIDATION FAILED ON 5 CELL(S)" in untouched.stdout + untouched.stderr
+    assert "not tried yet" in untouched.stdout + untouched.stderr
     answer(
         desk / ASSIGNMENT / f"{ASSIGNMENT}.ipynb",
         padding_share="def padding_share(lengths):\n"
@@ -117,7 +114,12 @@ def test_hand_out_collect_and_grade(course, mend):
 
     # Bob mails the notebook of the project itself, untouched; Cleo sends all solutions, and has
     # tried to make the locked test cells easier.
-    for name, notebook in (("bob", student), ("cleo", _all_solved_with_forged_tests())):
+    # Mallory has answered nothing, and has told the checks to be content.
+    for name, notebook in (
+        ("bob", student),
+        ("cleo", _all_solved_with_forged_tests()),
+        ("mallory", _with_a_cell(student, CHEAT)),
+    ):
         submit(course, name, notebook)
 
     # Abe has copied two cells. At his notebook nbgrader stops for everybody, until it is mended.
@@ -145,7 +147,40 @@ def test_hand_out_collect_and_grade(course, mend):
         "ada": POINTS["padding_share"] + POINTS["constant_baseline"],
         "bob": 0,
         "cleo": everything - POINTS["split_by_speaker"],
+        "mallory": 0,
     }
+    nbgrader(course, "generate_feedback", ASSIGNMENT)
+    feedback = course / "feedback" / "ada" / ASSIGNMENT / f"{ASSIGNMENT}.html"
+    text = feedback.read_text(encoding="utf-8")
+    assert text.count("✓ right") == 2  # her points
+    assert text.count("✗ not tried") == 2
+
+
+def settings_for_students() -> str:
+    """Return the file that the page for instructors tells students to write."""
+    page = (NOTEBOOKS / "INSTRUCTORS.md").read_text(encoding="utf-8")
+    [settings] = re.findall(r"^   ```python\n(.+?)^   ```$", page, re.M | re.S)
+    return textwrap.dedent(settings)
+
+
+CHEAT = """
+import unittest.mock
+import cenet_lib.course.exercises as exercises
+import cenet_lib.course.grading as grading
+from cenet_lib.course.exercises import framework
+
+nothing = lambda *arguments, **options: None
+exercises.grade = exercises.check = framework.grade = framework.check = nothing
+framework.run = framework.expect = framework._alike = framework._smallest_failure = nothing
+grading.grade_remotely = grading.grade = nothing
+padding_share = unittest.mock.MagicMock()
+"""
+
+
+def _with_a_cell(notebook: nbformat.NotebookNode, code: str) -> nbformat.NotebookNode:
+    changed = nbformat.from_dict(notebook)
+    changed.cells.insert(0, nbformat.v4.new_code_cell(code))
+    return changed
 
 
 def _all_solved_with_forged_tests() -> nbformat.NotebookNode:

@@ -1,12 +1,17 @@
 """What the notebooks share: fast mode, figures with alternative texts, runs and comparisons."""
 
+import base64
 import dataclasses
+import html
+import io
+import re
 
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from PIL import Image
 
 from cenet_lib import CENetError, Run, TrainingSettings
 from cenet_lib.course import lesson
@@ -32,11 +37,17 @@ def settings(small_backbone, tmp_path, monkeypatch):
 def test_show_displays_a_picture_with_its_text_and_closes_it(shell, of):
     figure, axes = plt.subplots()
     with capture_output() as captured:
-        show(figure if of == "figure" else axes, "An empty frame")
+        show(figure if of == "figure" else axes, 'Of "x" < y')
     [output] = captured.outputs
-    assert output.data["image/png"].startswith("iVBORw0KGgo")  # a PNG in base64
-    assert output.data["text/plain"] == "An empty frame"
-    assert output.metadata == {"image/png": {"alt": "An empty frame"}}
+    assert output.data["text/plain"] == 'Of "x" < y'
+    alt, width, png = re.fullmatch(
+        r'<img alt="(.+?)" width="(\d+)" src="data:image/png;base64,(.+)">',
+        output.data["text/html"],
+    ).groups()
+    assert html.unescape(alt) == 'Of "x" < y'
+    picture = Image.open(io.BytesIO(base64.b64decode(png)))
+    assert picture.width // 2 == int(width)  # sharp on the screens of today
+    assert picture.mode == "P"
     assert not plt.fignum_exists(figure.number)
 
 

@@ -335,7 +335,9 @@ def test_two_scales_share_a_code_book_and_two_models_need_not(run, corpus, folde
     if not other.exists():
         make_inspected_run(folder, fusion="none")
     models = AttentionInspector.from_run(run, corpus, compare=other)
-    assert [s["vocabulary"] for s in models._corpus["subjects"]] == [0, 1]
+    # of the same seed, so the code books are the same; see test_inspector_several.py for others
+    assert [s["vocabulary"] for s in models._corpus["subjects"]] == [0, 0]
+    assert models._corpus["several"] is None  # one has no map
     assert [s["name"] for s in models._corpus["subjects"]] == ["ce", "none"]
 
 
@@ -358,7 +360,8 @@ def test_the_page_is_one_safe_file(inspector, tmp_path):
     assert page.count("<script") == page.count("</script>") == 2  # no word opened another
     data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.S)[1])
     assert data["state"] == {
-        **{"utterance": inspector.utterance, "word": 1, "code": ["visual", 2], "view": "codes"}
+        **{"utterance": inspector.utterance, "word": 1, "code": ["visual", 2], "view": "codes"},
+        **{"maps": "each", "pair": [0, 1], "show": "utterance", "_corpus_view": {}},
     }
     assert set(data["records"]) == set(data["effects"]) == set(inspector.listing["id"])
     packed = data["records"][inspector.utterance]["subjects"][0]["visual"]["attention"]
@@ -382,7 +385,7 @@ def test_a_page_of_some_utterances_takes_the_most_moved(inspector, tmp_path):
 
 
 def test_a_page_that_grows_too_large_leaves_the_frames_looks_out(inspector, tmp_path, monkeypatch):
-    monkeypatch.setattr("cenet_lib.inspector.widget._LARGEST_PAGE", 1000)
+    monkeypatch.setattr("cenet_lib.inspector.fitting.LARGEST_PAGE", 1000)
     inspector.to_html(tmp_path / "page.html", 2)
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.S)[1])

@@ -5,14 +5,8 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-import torch
-from small import make_backbone
-from torch import nn
 
-from cenet_lib import AttentionInspector, CENetError, Run, TrainingSettings
-from cenet_lib import fusion as registry
-from cenet_lib.enhancement import Enhancement
-from cenet_lib.fusion import register_fusion
+from cenet_lib import AttentionInspector, CENetError, Run
 from cenet_lib.inspector.effects import LEAST_TOLD, Takeaway, headline
 from cenet_lib.inspector.records import (
     Subject,
@@ -22,8 +16,6 @@ from cenet_lib.inspector.records import (
     without,
 )
 from cenet_lib.inspector.shapley import Blend, shares
-from cenet_lib.runs.preparation import build
-from cenet_lib.settings import FUSION_NAMES
 from cenet_lib.utterance import STREAMS
 
 # shares of a game
@@ -100,51 +92,6 @@ def test_a_simple_picture_is_a_weighted_mean_per_team():
 def subject(folder):
     run = Run(folder / "ce")
     return Subject("ce", run.model, run.processor)
-
-
-class Bright(nn.Module):
-    """A way of fusion from elsewhere: the average voice is added to each word."""
-
-    reads, stands, attends_over, settings = "frames", "before layer", None, ()
-
-    def __init__(self, d, n_acoustic):
-        super().__init__()
-        self.shift = nn.Linear(n_acoustic, d)
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(config.backbone.hidden_size, config.n_acoustic_features)
-
-    def forward(self, text, visual, acoustic):
-        n = acoustic.mask.sum(1, keepdim=True).clamp(min=1)
-        return Enhancement(text + self.shift(acoustic.values.sum(1) / n)[:, None, :])
-
-
-@pytest.fixture(scope="module")
-def subjects(corpus, tmp_path_factory):
-    """A subject of each way of fusion, one of them registered from outside, with random weights."""
-    known, names = dict(registry._FUSIONS), list(FUSION_NAMES)
-    backbone = str(make_backbone(tmp_path_factory.mktemp("effects") / "backbone"))
-    register_fusion("bright", Bright)
-    found = {}
-    try:
-        for name in FUSION_NAMES:
-            settings = TrainingSettings(
-                fusion=name, backbone=backbone, n_visual_codes=6, n_acoustic_codes=5
-            )
-            processor, model = build(corpus, settings)
-            torch.manual_seed(0)
-            with torch.no_grad():
-                for module in (model.fusion, model.head):
-                    for parameter in [] if module is None else module.parameters():
-                        if parameter.ndim > 1:
-                            parameter.normal_(0, 0.5)
-            found[name] = Subject(name, model.eval(), processor)
-        yield found
-    finally:
-        registry._FUSIONS.clear()
-        registry._FUSIONS.update(known)
-        FUSION_NAMES[:] = names
 
 
 FUSED = ("ce", "ce-continuous", "mag", "late", "bright")

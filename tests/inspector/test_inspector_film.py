@@ -12,8 +12,10 @@ from filmed import SECONDS, filmed, make_film, make_landmarks
 from cenet_lib import AttentionInspector, CENetError, Corpus, Run, Utterance
 from cenet_lib.__main__ import main
 from cenet_lib.inspector import film as film_module
+from cenet_lib.inspector import matching
 from cenet_lib.inspector.face import FACE, SHAPES, face_curves
-from cenet_lib.inspector.film import describe_film, match_films, read_film
+from cenet_lib.inspector.film import describe_film
+from cenet_lib.inspector.matching import match_films, read_film
 from cenet_lib.inspector.pictures import Activations, caption, drawable
 from cenet_lib.inspector.recorder import Clip
 from cenet_lib.inspector.records import unpack
@@ -26,7 +28,7 @@ WEBM = b"\x1aE\xdf\xa3 as if a film"  # by its first bytes
 @pytest.fixture(autouse=True)
 def no_decoder(monkeypatch):
     """A page is made from what was stored; only whoever measures films has the library."""
-    monkeypatch.setattr(film_module, "find_spec", lambda name: None)
+    monkeypatch.setattr(matching, "find_spec", lambda name: None)
 
 
 @pytest.fixture(scope="module")
@@ -151,16 +153,16 @@ def test_films_of_one_name_are_told_apart_by_their_folders(corpus, tmp_path):
 def test_a_film_is_what_its_first_bytes_say(content, kind, tmp_path):
     (tmp_path / "film.txt").write_bytes(content)
     for film in (content, bytearray(content), tmp_path / "film.txt", str(tmp_path / "film.txt")):
-        assert read_film(film) == (content, kind)
+        assert read_film(film) == (content, kind, 0.0)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"", r"bad\.webm: browsers play webm, mp4 and ogg"),
-        (b"RIFF    AVI ", "convert it"),
+        (b"RIFF    AVI ", r'pip install "cenet-lib\[video\]" to convert it'),
         (WEBM + bytes(3_000_000), r"has 3\.0 MB, and the page has room for 2\.0 MB"),
-        (None, "cannot be read"),
+        (None, "there is no such file"),
     ],
 )
 def test_a_film_that_no_page_can_show_is_refused(content, message, tmp_path):
@@ -178,11 +180,11 @@ def test_a_browsers_recording_gets_its_duration(monkeypatch):
     duration = b"\x44\x89\x88"  # the name of this element in a webm, and its length
     assert duration in whole
     unknown = whole.replace(duration, b"\xec\x40\x08")  # that is: nothing of note
-    content, kind = read_film(unknown)
+    content, kind, _ = read_film(unknown)
     assert media.Film(unknown).duration is None
     assert media.Film(content).duration == pytest.approx(1.0, abs=0.1)
     assert kind == "video/webm"
-    assert read_film(whole)[0] == whole
+    assert read_film(whole).content == whole
 
 
 # pages

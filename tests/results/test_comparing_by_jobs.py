@@ -29,6 +29,13 @@ register_fusion("deadly", Deadly)
 """
 
 
+@pytest.fixture(autouse=True)
+def forked_workers():
+    """Spare each worker the seconds that its imports take."""
+    with processes.workers_forked():
+        yield
+
+
 @pytest.fixture(scope="module")
 def base(small_backbone) -> dict:
     return {

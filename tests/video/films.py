@@ -68,6 +68,7 @@ def _pictures(film, pictures, times, codec, rate, aspect):
     stream.bit_rate = 2_000_000
     stream.codec_context.time_base = Fraction(1, rate)
     stream.codec_context.gop_size = 5
+    stream.codec_context.thread_count = 1  # threads wait for each other on a busy machine
     if aspect:
         stream.codec_context.sample_aspect_ratio = Fraction(aspect)
     for picture, time in zip(pictures, times, strict=True):

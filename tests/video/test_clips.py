@@ -5,7 +5,8 @@ import os
 import pytest
 
 from cenet_lib import CENetError
-from cenet_lib.video.clips import Clip, read_clips
+from cenet_lib.video.clip import Clip
+from cenet_lib.video.clips import read_clips
 from cenet_lib.video.splits import with_splits
 
 

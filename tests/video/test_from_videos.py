@@ -1,15 +1,19 @@
 """Films to a corpus: whoever does the work, after a stop, and with clips that are not well."""
 
+import base64
 import json
 import os
 import re
 import shutil
 import signal
+import sys
+import time
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import start
 
 from cenet_lib import CENetError, Corpus, Run, Utterance, load_corpus
 from cenet_lib.__main__ import main
@@ -17,6 +21,7 @@ from cenet_lib.commands import data as command
 from cenet_lib.video import collection
 from cenet_lib.video.clips import read_clips
 from cenet_lib.video.collection import collect, one_clip
+from cenet_lib.video.media import Film
 
 pytest.importorskip("librosa")
 pytest.importorskip("av")
@@ -35,6 +40,9 @@ def stand_in(path, words, label=None, *, start=None, end=None, id=None, video=No
         raise KeyboardInterrupt
     if content == b"die":
         os.kill(os.getpid(), signal.SIGKILL)
+    if content == b"wait":
+        Path(f"{path}.pid").write_text(str(os.getpid()))
+        time.sleep(600)
     rng = np.random.default_rng([*content, int(10 * (start or 0))])
     frames = {s: rng.normal(size=(9, d)).astype(np.float32) for s, d in WIDTHS.items()}
     frames["acoustic"][3, 0] = np.nan
@@ -120,6 +128,62 @@ def test_a_process_that_dies_is_one_clip(films, tmp_path):
     made = gather(films, tmp_path / "mine", n_jobs=2)
     assert [report.id for report in made.reports if not report.ok] == ["f1"]
     assert made.reports[1].told.startswith("its process died")
+    shutil.rmtree(tmp_path / "mine")
+    before = looks(films)
+    (films / "f1.mp4").write_bytes(b"film 1")
+    assert gather(films, tmp_path / "mine", n_jobs=2).failed == 0
+    assert looks(films) == before | {"f1.mp4": before["f1.mp4"] + 1}
+    gather(films, tmp_path / "at_once" / "mine")
+    assert contents(tmp_path / "mine") == contents(tmp_path / "at_once" / "mine")
+
+
+def from_videos(*arguments):
+    """The command, with a stand-in for the nets."""
+    command.collect = partial(collect, extract=stand_in)
+    sys.exit(main(["data", "from-videos", *arguments]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_killed_command_goes_on_where_it_was(jobs, films, tmp_path, monkeypatch):
+    (films / "f3.mp4").write_bytes(b"wait")
+    mine, kept = tmp_path / "mine", tmp_path / "mine.partial"
+    done = 3 if jobs == "1" else 5  # the other process goes on to the last film
+    process = start(from_videos, str(films), str(mine), "--jobs", jobs)
+    until = time.monotonic() + 90
+    waiting = films / "f3.mp4.pid"
+    while len(list(kept.glob("*.npz"))) < done or not (waiting.exists() and waiting.read_text()):
+        assert process.is_alive()
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    while Path(f"/proc/{waiting.read_text()}").exists():  # its worker ends with it
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert not mine.exists()
+    before, written = looks(films), {path: path.stat().st_mtime_ns for path in kept.glob("*.npz")}
+    assert len(written) == done
+
+    (films / "f3.mp4").write_bytes(b"film 3")
+    monkeypatch.setattr(command, "collect", partial(collect, extract=stand_in))
+    look_again = collection.read_kept
+    seen = {}
+    monkeypatch.setattr(
+        collection,
+        "read_kept",
+        lambda path, id: seen.setdefault(path, path.stat().st_mtime_ns) and look_again(path, id),
+    )
+    assert main(["data", "from-videos", str(films), str(mine), "--jobs", jobs]) == 0
+    assert {path: seen[path] for path in written} == written
+    expected = before | {"f3.mp4": 2}
+    if jobs == "1":
+        expected |= {"f4.mp4": 2}
+    assert looks(films) == expected
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["films", "mine"]
+    gather(films, tmp_path / "at_once" / "mine")
+    assert contents(mine) == contents(tmp_path / "at_once" / "mine")
 
 
 def test_what_is_done_is_not_done_again(films, tmp_path):
@@ -276,7 +340,7 @@ def test_a_film_is_predicted_on(small_run, tmp_path, capsys, monkeypatch):
 
 @pytest.mark.slow
 def test_three_films_make_a_corpus_that_trains_and_predicts(
-    test_data, small_backbone, tmp_path, capsys
+    test_data, small_backbone, tmp_path, capsys, monkeypatch
 ):
     (tmp_path / "films").mkdir()
     rows = []
@@ -297,8 +361,10 @@ def test_three_films_make_a_corpus_that_trains_and_predicts(
     film = str(tmp_path / "films" / "lwbsza.mpg")
     page = tmp_path / "page.html"
     predicting = ["predict", "--run", run, "--video", film, "--text", "lay white"]
-    assert main([*predicting, "--html", str(page)]) == 0
-    data = json.loads(re.search(r'id="data">(.*?)</script>', page.read_text(), re.S)[1])
+    with monkeypatch.context() as patch:  # the page knows the prediction
+        patch.setattr("cenet_lib.prediction.predict_stream", lambda *_: pytest.fail("twice"))
+        assert main([*predicting, "--html", str(page)]) == 0
+    data = data_of(page)
     assert data["films"] == {}  # nobody is seen unless asked for
     assert data["records"]["lwbsza"]["film"]["has_pictures"] is False
     [head, row] = capsys.readouterr().out.splitlines()
@@ -308,3 +374,12 @@ def test_three_films_make_a_corpus_that_trains_and_predicts(
     assert float(row.rpartition(",")[2]) == pytest.approx(own["lwbsza"], abs=1e-5)
     assert main([*predicting, "--html", str(page)]) == 2
     assert "page.html" in capsys.readouterr().err
+    part = ["--start", "0.5", "--end", "2.5", "--html", str(tmp_path / "part.html"), "--with-film"]
+    assert main([*predicting, *part]) == 0  # of an mpg, which no browser plays
+    [shown] = data_of(tmp_path / "part.html")["films"].values()
+    assert (shown["mime"], shown["offset"]) == ("video/webm", 0.5)
+    assert Film(base64.b64decode(shown["data"])).duration == pytest.approx(2.0, abs=0.1)
+
+
+def data_of(page):
+    return json.loads(re.search(r'id="data">(.*?)</script>', page.read_text(), re.S)[1])

@@ -12,7 +12,8 @@ from films import COLOURS, make_film, quarters, tone
 
 from cenet_lib import CENetError
 from cenet_lib.video import media
-from cenet_lib.video.media import Film, with_duration
+from cenet_lib.video.media import Film
+from cenet_lib.video.playable import with_duration
 from cenet_lib.video.sound import Track
 
 UNEVEN = [0.0, 0.04, 0.1, 0.13, 0.5, 0.52, 0.9, 1.2, 1.6]
@@ -84,12 +85,14 @@ def test_a_gap_in_the_sound_is_silence(tmp_path):
 
 def pieces(times):
     """A sound in pieces of 20 ms that begin at some times, laid behind each other."""
-    track, samples = Track(8_000, "f.mp4"), tone(0.02 * len(times), 8_000, 250)
+    heard: list[np.ndarray] = []
+    track, samples = Track(8_000, "f.mp4", heard.append), tone(0.02 * len(times), 8_000, 250)
     for i, time in enumerate(times):
         piece = av.AudioFrame.from_ndarray(samples[None, 160 * i : 160 * (i + 1)], "fltp", "mono")
         piece.sample_rate = 8_000
         track.add(time, piece)
-    return samples, track.sound().samples
+    track.finish()
+    return samples, np.concatenate(heard)
 
 
 def test_the_unrest_of_a_browsers_times_does_not_tear_the_sound():
@@ -316,6 +319,16 @@ def test_samples_at_full_scale_are_counted_in_the_part_alone(codec, rate, tmp_pa
     assert Film(path).sound().clipped == pytest.approx(1 / 8, abs=0.002)
     assert Film(path, 1.1).sound().clipped == 0
     assert Film(path, 0.5, 1.0).sound().clipped == pytest.approx(0.5, abs=0.06)
+
+
+@pytest.mark.parametrize("part", [(None, None), (0.4, 1.2)])
+def test_sound_is_handed_on_piece_by_piece(part, uneven):
+    film, pieces = Film(uneven, *part), []
+    heard, sound = film.listen(pieces.append), film.sound()
+    np.testing.assert_array_equal(np.concatenate(pieces), sound.samples)
+    assert max(map(len, pieces)) < 2_000
+    assert (heard.start, heard.clipped) == (sound.start, sound.clipped)
+    assert heard.end == pytest.approx(sound.end, abs=1e-9)
 
 
 def test_a_film_without_sound(tmp_path):

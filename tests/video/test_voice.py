@@ -9,7 +9,13 @@ import pytest
 
 from cenet_lib import CENetError
 from cenet_lib.video import voice
-from cenet_lib.video.voice import RATE, VOICE_CHANNELS, voice_channels, voice_features
+from cenet_lib.video.voice import (
+    RATE,
+    VOICE_CHANNELS,
+    VoiceMeter,
+    voice_channels,
+    voice_features,
+)
 
 librosa = pytest.importorskip("librosa")
 F0, VOICING, ENERGY = (VOICE_CHANNELS.index(name) for name in ("F0", "voicing", "energy"))
@@ -105,6 +111,23 @@ def test_the_edges_of_pieces_do_not_show(monkeypatch):
     monkeypatch.setattr(voice, "_PIECE", 110)
     monkeypatch.setattr(voice, "_OVERLAP", 60)
     assert np.array_equal(voice_features(sound, RATE).frames, whole, equal_nan=True)
+
+
+@pytest.mark.parametrize("step", [777, 5_000, 100_000])
+def test_a_sound_that_arrives_in_pieces_is_the_same_and_is_not_held(step, monkeypatch):
+    monkeypatch.setattr(voice, "_PIECE", 60)
+    monkeypatch.setattr(voice, "_OVERLAP", 30)
+    sound = sung(RATE)
+    whole, meter, held = voice_features(sound, RATE), VoiceMeter(), 0
+    for first in range(0, len(sound), step):
+        meter.add(sound[first : first + step])
+        held = max(held, len(meter._held) // 4)
+    found = meter.finish()
+    assert found.frames.tobytes() == whole.frames.tobytes()
+    assert found.notes == whole.notes
+    np.testing.assert_array_equal(found.times, whole.times)
+    if step < 10_000:
+        assert held <= (60 + 2 * 30) * 160 + 1024 + step
 
 
 def test_any_number_of_channels_and_any_type_is_the_same_voice():

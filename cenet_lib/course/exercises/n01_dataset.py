@@ -2,10 +2,21 @@
 
 import numpy as np
 
-from .framework import Wrong, exercise, expect
+from .framework import Wrong, exercise, expect, said
 
 
-@exercise("padding_share")
+def _padding_share_solved(lengths):
+    lengths = np.asarray(lengths)
+    return 1 - lengths.sum() / (len(lengths) * lengths.max())
+
+
+def _padding_share_cases(rng):
+    for lengths in ([5], [7, 7], [2, 4], [1, 3, 2], [6, 1, 1, 4]):
+        yield (np.array(lengths),)
+    yield (rng.integers(1, 9, 5),)
+
+
+@exercise("padding_share", solve=_padding_share_solved, cases=_padding_share_cases)
 def _padding_share(answer, rng):
     lengths = rng.integers(20, 200, 8)
     real = lengths.sum() / (len(lengths) * lengths.max())
@@ -27,7 +38,24 @@ def _padding_share(answer, rng):
     return "The longest utterance decides for all of them."
 
 
-@exercise("masked_mean")
+def _masked_mean_solved(frames, lengths):
+    real = np.arange(frames.shape[1]) < lengths[:, None]  # (B, N)
+    total = (frames * real[:, :, None]).sum(1)  # (B, d)
+    return total / np.maximum(lengths, 1)[:, None]
+
+
+def _masked_mean_cases(rng):
+    yield np.array([[[4.0]]]), np.array([1])
+    yield np.array([[[4.0], [0.0]]]), np.array([1])
+    yield np.array([[[4.0], [9.0]]]), np.array([1])
+    yield np.array([[[4.0], [9.0]]]), np.array([0])
+    yield np.array([[[1.0, 2.0], [3.0, 6.0]]]), np.array([2])
+    for shape in ((2, 3, 1), (3, 2, 2), (4, 5, 3)):
+        frames = np.round(rng.normal(2, 1, shape), 1)
+        yield frames, rng.integers(0, shape[1] + 1, shape[0])
+
+
+@exercise("masked_mean", solve=_masked_mean_solved, cases=_masked_mean_cases)
 def _masked_mean(answer, rng):
     lengths = np.array([6, 2, 4])
     frames = rng.normal(1, 1, (3, 6, 2))
@@ -83,7 +111,29 @@ def _mean_of_nothing(answer, frames):
     )
 
 
-@exercise("align_to_words")
+def _align_to_words_solved(frames, times, intervals):
+    rows = np.zeros((len(intervals), frames.shape[1]))  # (n_words, d)
+    for row, (start, end) in zip(rows, intervals):
+        inside = (times >= start) & (times < end)  # (n,)
+        if inside.any():
+            row[:] = frames[inside].mean(0)
+    return rows
+
+
+def _align_to_words_cases(rng):
+    frames, times = np.array([[1.0], [2.0], [6.0]]), np.array([0.0, 0.5, 1.0])
+    for start, end in ((0, 2), (0, 0.5), (0.5, 1), (0.5, 0.5), (0.1, 0.2), (0.5, 9)):
+        yield frames, times, np.array([[start, end]], dtype=float)
+    yield frames, times, np.array([[0, 0.4], [0.4, 0.9], [1, 2]])
+    yield frames, times, np.array([[2.0, 3.0], [0.0, 0.6]])
+    for n in (4, 7):
+        borders = np.sort(np.round(rng.uniform(0, 1, 4), 2))
+        moments = np.sort(np.append(np.round(rng.uniform(0, 1, n - 2), 2), borders[1:3]))
+        words = np.stack([borders[:-1], borders[1:]], axis=1)
+        yield np.round(rng.normal(0, 1, (n, 2)), 1), moments, words
+
+
+@exercise("align_to_words", solve=_align_to_words_solved, cases=_align_to_words_cases)
 def _align_to_words(answer, rng):
     times = np.arange(12) * 0.1 + 0.05
     frames = rng.normal(0, 1, (12, 3))
@@ -139,7 +189,19 @@ def _frame_on_a_border(answer, frames, times):
     )
 
 
-@exercise("constant_baseline")
+def _constant_baseline_solved(train_labels, test_labels):
+    return np.abs(test_labels - np.median(train_labels)).mean()
+
+
+def _constant_baseline_cases(rng):
+    # an odd number of labels: of an even one, everything between the middle two is as good
+    for train, test in (([1.0], [1.0]), ([1.0], [3.0]), ([0, 0, 3], [1]), ([0, 0, 3], [-1, 2])):
+        yield np.array(train, dtype=float), np.array(test, dtype=float)
+    yield np.array([-2.0, -1.0, 3.0]), np.array([0.5, -3.0, 1.0])
+    yield np.round(rng.gamma(2, 1, 7) - 1, 1), np.round(rng.normal(0, 1, 4), 1)
+
+
+@exercise("constant_baseline", solve=_constant_baseline_solved, cases=_constant_baseline_cases)
 def _constant_baseline(answer, rng):
     train = np.round(rng.gamma(2, 1, 41) - 1, 2)  # skewed: mean and median differ
     test = np.round(rng.normal(0.4, 1, 30), 2)
@@ -164,43 +226,100 @@ def _constant_baseline(answer, rng):
     return "A model that does not beat this has learned nothing."
 
 
-@exercise("split_by_speaker")
+def _split_by_speaker_solved(speakers, share):
+    different, counts = np.unique(speakers, return_counts=True)
+    order = np.random.default_rng(0).permutation(len(different))
+    before = np.cumsum(counts[order]) - counts[order]  # utterances in test before this speaker
+    test_speakers = set(different[order[before < share * len(speakers)]])
+    test = [i for i, s in enumerate(speakers) if s in test_speakers]
+    train = [i for i, s in enumerate(speakers) if s not in test_speakers]
+    return train, test
+
+
+def _split_by_speaker_cases(rng):
+    for number in (2, 3, 6):
+        speakers = list("abcdef"[:number] * 2)
+        yield [speakers[i] for i in rng.permutation(len(speakers))], 0.5
+
+
+def _any_split(got, want, arguments):
+    """Agree to any split: a right one is not the only one."""
+
+
+@exercise(
+    "split_by_speaker",
+    solve=_split_by_speaker_solved,
+    cases=_split_by_speaker_cases,
+    agree=_any_split,
+)
 def _split_by_speaker(answer, rng):
-    sizes = rng.integers(5, 40, 24)
-    speakers = [f"speaker{i:02d}" for i in np.repeat(np.arange(24), sizes)]
-    order = rng.permutation(len(speakers))
-    speakers = [speakers[i] for i in order]
-    got = answer(list(speakers), 0.25)
+    for speakers, share in _split_by_speaker_cases(rng):
+        _split(answer, speakers, share)
+    for share in (0.25, 0.4):
+        train, test = _split(answer, _many_speakers(rng), share)
+    n = len(train) + len(test)
+    return f"Test got {len(test) / n:.0%} of the utterances where 40 % were asked for."
+
+
+def _many_speakers(rng):
+    """Return the speakers of utterances in random order; some speak much more than others."""
+    sizes = rng.integers(5, 40, 60)
+    speakers = [f"speaker{i:02d}" for i in np.repeat(np.arange(60), sizes)]
+    return [speakers[i] for i in rng.permutation(len(speakers))]
+
+
+def _split(answer, speakers, share):
+    """Check one split; return it."""
+    got = answer(list(speakers), share)
+    shown = f"For speakers = {said(speakers)}, share = {share}: " if len(speakers) < 20 else ""
     try:
         train, test = (sorted(int(i) for i in part) for part in got)
     except (TypeError, ValueError):
         raise Wrong("Return two lists of positions: those of train and those of test.") from None
     if sorted({*train, *test}) != list(range(len(speakers))):
         raise Wrong(
-            "Every utterance must be in train or in test. Return POSITIONS in the list, "
+            f"{shown}Every utterance must be in train or in test. Return POSITIONS in the list, "
             f"0 to {len(speakers) - 1}."
         )
-    both = set(train) & set(test)
-    if both:
-        raise Wrong(f"{len(both)} utterances are in train and in test.")
+    if len(train) + len(test) > len(speakers):
+        twice = next(i for i in range(len(speakers)) if (train + test).count(i) > 1)
+        raise Wrong(f"{shown}Utterance {twice} is there twice.")
     leaked = {speakers[i] for i in train} & {speakers[i] for i in test}
     if leaked:
         raise Wrong(
-            f"{len(leaked)} speakers are in train AND in test. Split the list of different "
+            f"{shown}{min(leaked)} is in train AND in test. Split the list of different "
             "speakers first; then send each utterance where its speaker went."
         )
+    if len(speakers) >= 20:
+        _split_is_fair(speakers, train, test, share)
+    return train, test
+
+
+def _split_is_fair(speakers, train, test, asked):
+    """Refuse a split of the wrong size, or one by name."""
     share = len(test) / len(speakers)
-    if share > 0.5:
-        raise Wrong(f"Test got {share:.0%} of the utterances; asked were 25 %. Are they swapped?")
-    if not 0.15 <= share <= 0.35:
+    if abs(1 - share - asked) <= 0.1 < abs(share - asked):
         raise Wrong(
-            f"Test got {share:.0%} of the utterances; asked were 25 %, give or take 10. Count "
-            "utterances, not speakers: some speak more than others."
+            f"Test got {share:.0%} of the utterances; asked were {asked:.0%}. Are they swapped?"
         )
-    first = sorted({speakers[i] for i in test})
-    if first in (sorted(set(speakers))[: len(first)], sorted(set(speakers))[-len(first) :]):
+    if abs(share - asked) > 0.1:
         raise Wrong(
-            "Test holds the first or the last speakers in alphabetical order. Names may follow "
-            "the date of recording or the topic: shuffle the speakers first."
+            f"Test got {share:.0%} of the utterances; asked were {asked:.0%}, give or take 10 "
+            "points. Count utterances, not speakers: some speak more than others."
         )
-    return f"Test got {share:.0%} of the utterances, of {len(first)} speakers."
+    chosen = {speakers[i] for i in test}
+    for key in (str, lambda name: name[::-1]):
+        in_order = sorted(set(speakers), key=key)
+        if _is_regular([in_order.index(name) for name in chosen], len(in_order)):
+            raise Wrong(
+                "Test holds the speakers of one piece of the alphabet, or every so many of them. "
+                "Names may follow the date of recording or the topic: shuffle the speakers first."
+            )
+
+
+def _is_regular(places, n):
+    """Tell whether places among n, in a circle, lie side by side or at equal steps, or nearly."""
+    places = np.sort(places)
+    steps = np.diff(places, append=places[0] + n)
+    side_by_side = n - steps.max() <= len(places) + 2  # a large speaker may have been skipped
+    return side_by_side or (steps == np.bincount(steps).argmax()).sum() >= len(steps) - 2

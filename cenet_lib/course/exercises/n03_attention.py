@@ -4,7 +4,7 @@ from math import exp, inf, log
 
 import numpy as np
 
-from .framework import exercise, expect, parts
+from .framework import Wrong, exercise, expect, parts
 
 
 @exercise("attention_by_hand")
@@ -31,11 +31,28 @@ def _attention_by_hand(answer, rng):
         },
         what="The attention",
         rtol=0.02,  # on paper, two digits will do
+        tell=False,
     )
     return "The scale made the smile four times as heavy as the others, not twice."
 
 
-@exercise("attention")
+def _attention_solved(q, k, v, scale):
+    scores = scale * q @ k.T  # (T, N)
+    return scores.softmax(-1) @ v
+
+
+def _attention_cases(rng):
+    ln2 = log(2)
+    yield _tensor([[1.0]]), _tensor([[2.0]]), _tensor([[3.0]]), 1.0
+    yield _tensor([[ln2]]), _tensor([[0.0], [1.0]]), _tensor([[3.0], [9.0]]), 1.0
+    yield _tensor([[ln2]]), _tensor([[0.0], [1.0]]), _tensor([[3.0], [9.0]]), 2.0
+    yield _tensor([[0.0], [ln2]]), _tensor([[0.0], [1.0]]), _tensor([[3.0], [9.0]]), 1.0
+    for T, N, d in ((1, 2, 2), (2, 3, 2), (3, 4, 2)):
+        q, k, v = (_tensor(np.round(rng.normal(0, 1, (n, d)), 1)) for n in (T, N, N))
+        yield q, k, v, 2.0
+
+
+@exercise("attention", solve=_attention_solved, cases=_attention_cases)
 def _attention(answer, rng):
     q, k, v = (_tensor(rng.normal(0, 1, shape)) for shape in ((4, 3), (5, 3), (5, 3)))
     scores = (q @ k.T).numpy()
@@ -64,7 +81,29 @@ def _attention(answer, rng):
     )
 
 
-@exercise("masked_softmax")
+def _masked_softmax_solved(scores, visible):
+    hidden = scores.masked_fill(~visible, -inf)  # (T, N)
+    return hidden.softmax(-1).nan_to_num()
+
+
+def _masked_softmax_cases(rng):
+    for scores, visible in (
+        ([0.0], [True]),
+        ([0.0], [False]),
+        ([3.0, 3.0], [True, True]),
+        ([0.0, 1.0], [True, False]),
+        ([0.0, log(2)], [True, True]),
+        ([0.0, 0.0, 0.0], [True, True, False]),
+        ([5.0, 0.0, -1.0], [False, True, True]),
+    ):
+        yield _tensor([scores]), _tensor(visible)
+    for T, N in ((2, 2), (2, 3), (3, 4)):
+        scores = np.round(rng.normal(0, 2, (T, N)), 1)
+        yield _tensor(scores), _tensor(np.arange(N) != rng.integers(N))
+    yield _tensor([[1.0, 2.0], [3.0, 5.0]]), _tensor([False, False])
+
+
+@exercise("masked_softmax", solve=_masked_softmax_solved, cases=_masked_softmax_cases)
 def _masked_softmax(answer, rng):
     scores = rng.normal(0, 1, (3, 5))
     visible = np.array([True, True, False, True, False])
@@ -104,7 +143,29 @@ def _masked_softmax(answer, rng):
     )
 
 
-@exercise("count_softmax")
+def _count_softmax_solved(scores, counts):
+    return (scores + counts.log()).softmax(-1)
+
+
+def _count_softmax_cases(rng):
+    for scores, counts in (
+        ([0.0], [1]),
+        ([7.0], [3]),
+        ([0.0, 0.0], [1, 1]),
+        ([0.0, 0.0], [1, 3]),
+        ([0.0, log(2)], [1, 1]),
+        ([0.0, log(2)], [3, 1]),
+        ([0.0, 0.0], [0, 2]),
+        ([9.0, 0.0, -1.0], [0, 2, 1]),
+    ):
+        yield _tensor([scores]), _tensor(counts)
+    for T, k in ((2, 2), (2, 3), (3, 4)):
+        scores, counts = np.round(rng.normal(0, 1, (T, k)), 1), rng.integers(0, 4, k)
+        counts[rng.integers(k)] = 2
+        yield _tensor(scores), _tensor(counts)
+
+
+@exercise("count_softmax", solve=_count_softmax_solved, cases=_count_softmax_cases)
 def _count_softmax(answer, rng):
     scores = rng.normal(0, 1, (3, 4))
     counts = np.array([2, 1, 7, 3])
@@ -152,7 +213,30 @@ def _code_that_does_not_occur(answer, scores):
     )
 
 
-@exercise("fold_keys")
+def _fold_keys_solved(E, Wq, bq, Wk, bk, scale):
+    K = scale * (E @ Wk.T + bk)  # (k, d)
+    return K @ Wq, K @ bq
+
+
+def _fold_keys_cases(rng):
+    for E, Wq, bq, Wk, bk, scale in (
+        (1, 1, 0, 1, 0, 1),
+        (2, 3, 0, 1, 0, 1),
+        (2, 3, 0, 5, 1, 1),
+        (2, 3, 7, 5, 1, 1),
+        (2, 3, 7, 5, 1, 2),
+    ):
+        maps = (_tensor([[float(w)]]) for w in (E, Wq, Wk))
+        biases = (_tensor([float(b)]) for b in (bq, bk))
+        E1, Wq1, Wk1, bq1, bk1 = *maps, *biases
+        yield E1, Wq1, bq1, Wk1, bk1, float(scale)
+    for k, d in ((1, 2), (2, 2), (3, 2)):
+        E, Wq, Wk = (_tensor(np.round(rng.normal(0, 1, (n, d)), 1)) for n in (k, d, d))
+        bq, bk = (_tensor(np.round(rng.normal(0, 1, d), 1)) for _ in range(2))
+        yield E, Wq, bq, Wk, bk, 2.0
+
+
+@exercise("fold_keys", solve=_fold_keys_solved, cases=_fold_keys_cases)
 def _fold_keys(answer, rng):
     d, k, scale = 4, 3, 8.0
     E, Wq, Wk = (rng.normal(0, 0.5, shape) for shape in ((k, d), (d, d), (d, d)))
@@ -192,34 +276,91 @@ def _fold_keys(answer, rng):
     return "One thin product per word is left."
 
 
-@exercise("numerical_gradient")
+class _Mixed:
+    """A number of a tensor: Σ w x³ + (Σ x)², whose entries do not go their own ways."""
+
+    def __init__(self, shape):
+        self.weights = np.arange(1, 1 + int(np.prod(shape))).reshape(shape)
+        self.said = f"Σ w·x³ + (Σ x)² with w = {self.weights.tolist()}"
+
+    def __call__(self, x):
+        if getattr(x, "requires_grad", False):
+            raise Wrong(
+                "You let PyTorch find the gradient. This is the test of gradients: it may use "
+                "the VALUES of f only."
+            )
+        x = np.asarray(x)
+        return _tensor((self.weights * x**3).sum() + x.sum() ** 2)
+
+
+def _numerical_gradient_solved(f, x, eps):
+    import torch  # heavy: the checks of other notebooks need not wait for it
+
+    gradient = torch.zeros_like(x)
+    for i in range(x.numel()):
+        step = torch.zeros_like(x)
+        step.view(-1)[i] = eps
+        gradient.view(-1)[i] = (f(x + step) - f(x - step)) / (2 * eps)
+    return gradient
+
+
+def _numerical_gradient_cases(rng):
+    for x, eps in (([0.0], 1.0), ([2.0], 0.1), ([2.0], 0.5), ([1.0, 2.0], 0.5)):
+        yield _Mixed(np.shape(x)), _tensor(x), eps
+    for shape in ((2, 1), (3,), (2, 3)):
+        yield _Mixed(shape), _tensor(np.round(rng.normal(1, 1, shape), 1)), 0.3
+
+
+@exercise("numerical_gradient", solve=_numerical_gradient_solved, cases=_numerical_gradient_cases)
 def _numerical_gradient(answer, rng):
-    x, eps = rng.normal(1, 0.3, (2, 3)), 0.01
-    weights = rng.uniform(1, 2, (2, 3))
+    x, eps = rng.normal(1, 0.3, (2, 3)), 0.25  # so large that one side differs from two
+    f = _Mixed((2, 3))
+    value = f(x).item()
 
-    def f(t):
-        return (_tensor(weights) * t**3).sum()
+    def moved(steps):
+        """Return f where each entry alone has moved."""
+        found = np.zeros(x.shape)
+        for place in np.ndindex(x.shape):
+            there = x.copy()
+            there[place] += steps
+            found[place] = f(there).item()
+        return found
 
-    one_sided = weights * ((x + eps) ** 3 - x**3) / eps
-    backward = weights * (x**3 - (x - eps) ** 3) / eps
-    true = 3 * weights * x**2
-    together = (weights * ((x + eps) ** 3 - (x - eps) ** 3)).sum() / (2 * eps)
+    up, down = moved(eps), moved(-eps)
+    two_sided = (up - down) / (2 * eps)
+    together = np.full(x.shape, (f(x + eps) - f(x - eps)).item() / (2 * eps))
     expect(
         answer(f, _tensor(x), eps),
-        true,
+        two_sided,
         {
             "You step to one side only. Step up and down, and divide by 2 eps; that is far more "
-            "exact.": one_sided,
-            "You step to one side only, down. Step up and down, and divide by 2 eps.": backward,
-            "You step up and down, so the distance is 2 eps; you divide by eps.": 2 * true,
-            "You move all entries of x at once. Move one at a time.": np.full(x.shape, together),
-            "You forgot to divide by 2 eps.": 2 * eps * true,
-            "The sign is the wrong way round: up minus down.": -true,
+            "exact.": (up - value) / eps,
+            "You step to one side only, down. Step up and down, and divide by 2 eps.": (
+                (value - down) / eps
+            ),
+            "You step up and down, so the distance is 2 eps; you divide by eps.": 2 * two_sided,
+            "You move all entries of x at once. Move one at a time.": together,
+            "An entry that was moved stays moved while the next ones are. Put it back.": (
+                _never_put_back(f, x, eps)
+            ),
+            "You forgot to divide by 2 eps.": 2 * eps * two_sided,
+            "The sign is the wrong way round: up minus down.": -two_sided,
         },
         what="The gradient",
-        rtol=1e-3,
     )
     return "The error shrinks with the square of eps."
+
+
+def _never_put_back(f, x, eps):
+    """Return the differences if each entry, once moved, stays where the last step took it."""
+    found, now = np.zeros(x.shape), x.copy()
+    for place in np.ndindex(x.shape):
+        here = now[place]
+        now[place] = here + eps
+        up = f(now).item()
+        now[place] = here - eps
+        found[place] = (up - f(now).item()) / (2 * eps)
+    return found
 
 
 def _softmax(scores, axis=-1):

@@ -1,11 +1,28 @@
 """Checks for notebook 04: ids for pieces, polarity from senses, injection, counting parameters."""
 
+from contextlib import suppress
+
 import numpy as np
 
 from .framework import Wrong, exercise, expect
 
 
-@exercise("ids_of_pieces")
+def _ids_of_pieces_solved(word_ids, word_index, filler):
+    return [filler if word < 0 else word_ids[word] for word in word_index]
+
+
+def _ids_of_pieces_cases(rng):
+    yield [3], [0], 4
+    yield [3], [-1], 4
+    yield [3], [-1, 0, -1], 4
+    yield [3, 0], [1, 0], 4
+    yield [3, 0], [-1, 0, 0, 1, -1], 4
+    for n in (2, 3, 4):
+        inside = np.repeat(np.arange(n), rng.integers(1, 3, n)).tolist()
+        yield rng.integers(0, 5, n).tolist(), [-1, *inside, -1], 7
+
+
+@exercise("ids_of_pieces", solve=_ids_of_pieces_solved, cases=_ids_of_pieces_cases)
 def _ids_of_pieces(answer, rng):
     pieces = rng.integers(1, 4, 5)  # of each word
     word_ids = rng.permutation(5)
@@ -36,8 +53,35 @@ def _ids_of_pieces(answer, rng):
     )
 
 
-@exercise("word_polarity")
+def _word_polarity_solved(cosines, ranks, positive, negative):
+    weights = np.exp((cosines + 1) / (2 * ranks))  # (n_senses,)
+    score = np.sum(weights * (positive - negative))
+    return 2 if score == 0 else int(score > 0)
+
+
+def _word_polarity_cases(rng):
+    for senses in (
+        ([1.0], [1], [0.5], [0.0]),
+        ([1.0], [1], [0.0], [0.5]),
+        ([1.0], [1], [0.5], [0.5]),
+        ([-1.0], [1], [0.25], [0.0]),
+        ([0.0, 1.0], [1, 2], [0.25, 0.0], [0.0, 0.75]),
+        ([0.5, -0.2], [1, 2], [0.0, 0.0], [0.0, 0.0]),
+    ):
+        yield tuple(np.array(part, dtype=float) for part in senses)
+    # Two senses that pull against each other: the second is a little, or much, too weak or strong
+    # to balance the first, so the weights must be right to two digits.
+    for off in (0.97, 1.03, 0.8, 1.25, 0.6, 1.7) * 8:
+        cosines, ranks = np.round(rng.uniform(-1, 1, 2), 1), rng.integers(1, 6, 2).astype(float)
+        weights = np.exp((cosines + 1) / (2 * ranks))
+        negative = 0.4 * weights[0] / weights[1] * off
+        scale = 1 / max(1.0, negative)
+        yield cosines, ranks, scale * np.array([0.4, 0]), scale * np.array([0, negative])
+
+
+@exercise("word_polarity", solve=_word_polarity_solved, cases=_word_polarity_cases)
 def _word_polarity(answer, rng):
+    _weighed_in_another_way(answer, rng)
     for cosines, ranks, positive, negative, hint in _cases_of_polarity(rng):
         senses = [np.array(v, dtype=float) for v in (cosines, ranks, positive, negative)]
         balance = senses[2] - senses[3]
@@ -58,6 +102,39 @@ def _word_polarity(answer, rng):
         if want != 2 and got == 1 - want and _is_swapped(answer):
             raise Wrong("Positive and negative are swapped: 0 is negative, 1 is positive.")
         raise Wrong(f"For cosines {cosines} and ranks {ranks} it says {got:g}: {hint}.")
+
+
+# How else one may weigh a sense of cosine c and rank r.
+_OTHER_WEIGHTS = {
+    "The 2 is missing: a is (cos + 1) / (2 r).": lambda c, r: np.exp((c + 1) / r),
+    "The 1 is missing: a is (cos + 1) / (2 r).": lambda c, r: np.exp(c / (2 * r)),
+    "Multiply 2 and r before you divide: (cos + 1) / (2 * r).": lambda c, r: np.exp(
+        (c + 1) / 2 * r
+    ),
+    "ranks count: frequent senses weigh more. Do you divide by 2 · rank?": lambda c, r: np.exp(
+        (c + 1) / 2
+    ),
+    "cosines count: the sense that resembles the sentence weighs more.": lambda c, r: np.exp(
+        1 / (2 * r)
+    ),
+    "the weights are a softmax: e to the power of a_j.": lambda c, r: (c + 1) / (2 * r),
+    "You add up the senses without weights.": lambda c, r: np.ones_like(c),
+}
+
+
+def _weighed_in_another_way(answer, rng):
+    """Name the weights with which an answer agrees in all cases, if they are not the right ones."""
+    cases = list(_word_polarity_cases(rng))
+    got = []
+    for senses in cases:
+        with suppress(Wrong, TypeError, ValueError):
+            got.append(float(answer(*senses)))
+    if got == [_word_polarity_solved(*senses) for senses in cases]:
+        return
+    for hint, weigh in _OTHER_WEIGHTS.items():
+        signs = [np.sign(weigh(c, r) @ (p - n)) for c, r, p, n in cases]
+        if got == [{0: 2}.get(int(sign), int(sign > 0)) for sign in signs]:
+            raise Wrong(hint)
 
 
 def _cases_of_polarity(rng):
@@ -100,7 +177,41 @@ def _is_swapped(answer) -> bool:
     return float(answer(one, one, one, zero)) == 0 and float(answer(one, one, zero, one)) == 1
 
 
-@exercise("inject")
+class _Step:
+    """A function from states to states that can say what it does."""
+
+    def __init__(self, said, function):
+        self.said = said
+        self.function = function
+
+    def __call__(self, x):
+        return self.function(x)
+
+
+_STEPS = (
+    _Step("x → 2x", lambda x: 2 * x),
+    _Step("x → x + 3", lambda x: x + 3),
+    _Step("x → 1 − x", lambda x: 1 - x),
+)
+_ENHANCE = _Step("x → x² + 1", lambda x: x * x + 1)
+
+
+def _inject_solved(layers, enhance, i, x):
+    for number, layer in enumerate(layers):
+        if number == i:
+            x = enhance(x)
+        x = layer(x)
+    return x
+
+
+def _inject_cases(rng):
+    for n in (1, 2, 3):
+        for i in range(n):
+            yield list(_STEPS[:n]), _ENHANCE, i, np.array([3.0])
+    yield list(_STEPS), _ENHANCE, 1, np.round(rng.normal(0, 1, (2, 2)), 1)
+
+
+@exercise("inject", solve=_inject_solved, cases=_inject_cases)
 def _inject(answer, rng):
     shifts = rng.normal(0, 1, 4)
 
@@ -173,7 +284,19 @@ def _of_the_input(layers, enhance, i, x):
     return states
 
 
-@exercise("count_parameters")
+def _count_parameters_solved(n_words, n_positions, n_layers, d, f):
+    embeddings = (n_words + n_positions + 1) * d + 2 * d
+    layer = 4 * (d * d + d) + (d * f + f) + (f * d + d) + 2 * (2 * d)
+    return embeddings + n_layers * layer
+
+
+def _count_parameters_cases(rng):
+    yield from ((1, 1, 0, 1, 1), (1, 1, 1, 1, 1), (5, 1, 1, 1, 1), (5, 3, 2, 1, 1), (5, 3, 2, 4, 8))
+    for _ in range(3):
+        yield tuple(int(n) for n in rng.integers((50, 10, 2, 3, 10), (90, 30, 6, 9, 20)))
+
+
+@exercise("count_parameters", solve=_count_parameters_solved, cases=_count_parameters_cases)
 def _count_parameters(answer, rng):
     n_words, n_positions, n_layers = (int(n) for n in rng.integers((50, 10, 2), (90, 30, 6)))
     d, f = int(rng.integers(4, 9)), int(rng.integers(10, 20))
@@ -202,5 +325,5 @@ def _count_parameters(answer, rng):
         "Those are the layers alone; the embeddings are missing.": n_layers * layer,
     }
     expect(answer(n_words, n_positions, n_layers, d, f), total, mistakes, rtol=0, atol=0.5)
-    base = answer(50_265, 514, 12, 768, 3072)
-    return f"RoBERTa-base has {float(base):,.0f}, two thirds of them in its layers."
+    base = int(np.asarray(answer(50_265, 514, 12, 768, 3072)).item())
+    return f"RoBERTa-base has {base:,}, two thirds of them in its layers."

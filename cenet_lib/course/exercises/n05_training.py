@@ -1,11 +1,25 @@
 """Checks for notebook 05: the schedule, AdamW, patience, a mean over batches."""
 
+from itertools import product
+
 import numpy as np
 
 from .framework import Wrong, exercise, expect, parts
 
 
-@exercise("schedule")
+def _schedule_solved(step, n_steps, n_warmup):
+    if step < n_warmup:
+        return step / n_warmup
+    return (n_steps - step) / (n_steps - n_warmup)
+
+
+def _schedule_cases(rng):
+    for n_steps, n_warmup in ((1, 0), (2, 1), (4, 2), (3, 0), (7, 3)):
+        for step in range(n_steps):
+            yield step, n_steps, n_warmup
+
+
+@exercise("schedule", solve=_schedule_solved, cases=_schedule_cases)
 def _schedule(answer, rng):
     n_steps = int(rng.integers(40, 60))
     n_warmup = int(rng.integers(5, 15))
@@ -45,7 +59,27 @@ def _schedule(answer, rng):
 _STEP = (3, 0.5, 0.1, 0.9, 0.999, 0.3)
 
 
-@exercise("adamw_step")
+def _adamw_step_solved(w, g, m, v, t, lr, decay, beta1=0.9, beta2=0.999, eps=1e-8):
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * g**2
+    m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
+    w = w - lr * decay * w - lr * m_hat / (v_hat**0.5 + eps)
+    return w, m, v
+
+
+def _adamw_step_cases(rng):
+    for decay, beta2 in ((0.0, 0.5), (0.5, 0.5), (0.5, 0.75)):
+        w, g, m, v = (np.array([x]) for x in (2.0, 1.0, 0.0, 0.0))
+        yield w, g, m, v, 1, 0.5, decay, 0.5, beta2, 0.5
+    yield np.array([2.0]), np.array([-2.0]), np.array([1.0]), np.array([4.0]), 2, *_STEP[1:]
+    for n in (1, 3):
+        w, g, m = np.round(rng.normal(0, 1, (3, n)), 1)
+        v = np.round(rng.uniform(0.1, 1, n), 1)
+        yield w, g, m, v, 3, 0.1, 0.2
+        yield w, g, m, v, 5, 0.1, 0.2, 0.8, 0.9, 0.1
+
+
+@exercise("adamw_step", solve=_adamw_step_solved, cases=_adamw_step_cases)
 def _adamw_step(answer, rng):
     w, g, m = rng.normal(0, 1, (3, 5))
     v = rng.uniform(0.1, 1, 5)
@@ -115,52 +149,63 @@ def _adamw_weight(got, w, before, after):
     )
 
 
-@exercise("early_stop")
+def _early_stop_solved(errors, patience):
+    best = 0
+    for epoch, error in enumerate(errors):
+        if error < errors[best]:
+            best = epoch
+        if epoch - best >= patience:
+            break
+    return epoch + 1, best + 1
+
+
+def _early_stop_cases(rng):
+    for n in (1, 2, 3):
+        for errors in product((0.5, 0.25, 0.75), repeat=n):
+            for patience in (1, 2, 3):
+                yield list(errors), patience
+    for _ in range(40):
+        yield np.round(rng.choice(12, 7) / 16, 4).tolist(), int(rng.integers(1, 4))
+
+
+@exercise("early_stop", solve=_early_stop_solved, cases=_early_stop_cases)
 def _early_stop(answer, rng):
     cases = [
         ([1.0, 0.8, 0.9, 0.85, 0.95, 0.97, 0.7], 2),
         ([1.0, 0.9, 0.8, 0.7], 3),  # never runs out
         ([0.5, 0.5, 0.5, 0.4], 2),  # equal is no better
         ([0.9, 1.0, 0.8], 1),
+        ([1.0, 1.1, 0.9, 1.0, 0.8, 0.9, 0.7], 2),  # waits once, three times, never twice
     ]
     decreasing = 1 / np.arange(1, 9) + rng.uniform(0, 0.01, 8)
     cases.append(([*decreasing[:5].tolist(), 1.0, 2.0, 3.0, 0.0], 3))
-    for errors, patience in cases:
-        want = _stopped(errors, patience)
-        said = answer(errors, patience)
-        try:
-            got = tuple(int(n) for n in said)
-        except (TypeError, ValueError):
-            raise Wrong(
-                "Return two numbers: the last epoch trained, and the epoch taken."
-            ) from None
-        if got == want:
-            continue
-        where = f"For {np.round(errors, 2).tolist()} and a patience of {patience}: "
-        best = int(np.argmin(errors)) + 1
-        hints = [  # the first that fits
-            ((want[0] - 1, want[1] - 1), "count epochs from 1."),
-            (want[::-1], "first the epoch after which it stops, then the one that is taken."),
-            (_stopped(errors, patience + 1), "it waits one epoch too long."),
-            ((want[0], want[0]), "the last epoch is not the one to take; take the best."),
-            ((len(errors), best), "it never stops early, and takes what it should not have seen."),
-            ((want[0], best), "it takes an epoch that training did not reach."),
-            (_stopped(errors, patience, equal=True), "an error equal to the best is no better."),
-            (
-                _stopped(errors, patience, last=True),
-                "compare with the BEST error so far, not with the one before.",
-            ),
-        ]
-        hint = next((text for pair, text in hints if pair == got), None)
-        raise Wrong(where + (hint or f"it says {got}; expected {want}."))
+    said = [_two_epochs(answer(errors, patience)) for errors, patience in cases]
+    right = [_stopped(errors, patience) for errors, patience in cases]
+    if said == right:
+        return
+    place = next(i for i, (one, other) in enumerate(zip(said, right)) if one != other)
+    errors, patience = cases[place]
+    where = f"For {np.round(errors, 2).tolist()} and a patience of {patience}: "
+    for hint, rule in _OTHER_RULES.items():
+        if said == [rule(*case) for case in cases]:
+            raise Wrong(where + hint)
+    raise Wrong(f"{where}it says {said[place]}; expected {right[place]}.")
 
 
-def _stopped(errors, patience, equal=False, last=False):
+def _two_epochs(found):
+    try:
+        last, taken = (int(n) for n in found)
+    except (TypeError, ValueError):
+        raise Wrong("Return two numbers: the last epoch trained, and the epoch taken.") from None
+    return last, taken
+
+
+def _stopped(errors, patience, equal=False, last=False, forgets=True):
     best = waited = 0
     for epoch, error in enumerate(errors):
         before = errors[epoch - 1] if last and epoch else errors[best]
         if error < before or (equal and error == before):
-            waited = 0
+            waited = 0 if forgets else waited
         else:
             waited += epoch > 0
         if error < errors[best] or (equal and error == errors[best]):
@@ -170,7 +215,45 @@ def _stopped(errors, patience, equal=False, last=False):
     return epoch + 1, best + 1
 
 
-@exercise("mean_over_batches")
+def _taken_after_all(errors, patience):
+    """Return where it stops, and the best epoch of all, also of those that it never sees."""
+    return _stopped(errors, patience)[0], int(np.argmin(errors)) + 1
+
+
+# What typical wrong answers say, under the hint to print.
+_OTHER_RULES = {
+    "count epochs from 1.": lambda e, p: tuple(n - 1 for n in _stopped(e, p)),
+    "first the epoch after which it stops, then the one that is taken.": lambda e, p: _stopped(
+        e, p
+    )[::-1],
+    "it waits one epoch too long.": lambda e, p: _stopped(e, p + 1),
+    "the last epoch is not the one to take; take the best.": lambda e, p: (_stopped(e, p)[0],) * 2,
+    "it never stops early, and takes what it should not have seen.": lambda e, p: (
+        len(e),
+        int(np.argmin(e)) + 1,
+    ),
+    "it takes an epoch that training did not reach.": _taken_after_all,
+    "an error equal to the best is no better.": lambda e, p: _stopped(e, p, equal=True),
+    "a better epoch begins the waiting anew: the count goes back to 0.": lambda e, p: _stopped(
+        e, p, forgets=False
+    ),
+    "compare with the BEST error so far, not with the one before.": lambda e, p: _stopped(
+        e, p, last=True
+    ),
+}
+
+
+def _mean_over_batches_solved(means, sizes):
+    return sum(m * n for m, n in zip(means, sizes)) / sum(sizes)
+
+
+def _mean_over_batches_cases(rng):
+    yield from (([2.0], [1]), ([2.0], [3]), ([1.0, 5.0], [1, 1]), ([1.0, 5.0], [3, 1]))
+    for n in (2, 3, 4):
+        yield np.round(rng.uniform(0, 3, n), 1).tolist(), rng.integers(1, 9, n).tolist()
+
+
+@exercise("mean_over_batches", solve=_mean_over_batches_solved, cases=_mean_over_batches_cases)
 def _mean_over_batches(answer, rng):
     sizes = np.array([32, 32, 32, int(rng.integers(3, 9))])
     means = rng.uniform(0.5, 3, 4)

@@ -1,11 +1,31 @@
 """Checks for notebook 06: accuracies and their conventions, a paired bootstrap, mass on cues."""
 
+from contextlib import suppress
+
 import numpy as np
 
-from .framework import Wrong, exercise, expect
+from .framework import Wrong, exercise, expect, parts
 
 
-@exercise("acc2_twice")
+def _acc2_twice_solved(y, y_hat):
+    has0 = ((y_hat >= 0) == (y >= 0)).mean()
+    non0 = ((y_hat > 0) == (y > 0))[y != 0].mean()
+    return has0, non0
+
+
+def _acc2_twice_cases(rng):
+    for y in (1.0, -1.0, 0.4, -0.4):
+        for y_hat in (0.5, -0.5, 0.0):
+            yield np.array([y]), np.array([y_hat])
+            for other in (0.5, -0.5, 0.0):
+                yield np.array([y, 0.0]), np.array([y_hat, other])
+    for n in (3, 5):
+        y, y_hat = rng.integers(-2, 3, (2, n)).astype(float)
+        y[0] = 1.5
+        yield y, y_hat
+
+
+@exercise("acc2_twice", solve=_acc2_twice_solved, cases=_acc2_twice_cases)
 def _acc2_twice(answer, rng):
     y, y_hat = _with_zeros(rng)
     some = y != 0
@@ -58,7 +78,35 @@ def _with_zeros(rng):
     return y, y_hat
 
 
-@exercise("acc7")
+def _acc7_solved(y, y_hat):
+    return (np.round(np.clip(y, -3, 3)) == np.round(np.clip(y_hat, -3, 3))).mean()
+
+
+def _acc7_cases(rng):
+    pairs = (
+        *((1.0, 1.0), (1.0, 2.0), (1.4, 0.6), (1.6, 1.2), (-0.7, -0.2), (-0.7, -1.2), (0.2, -0.3)),
+        *((0.5, 0.0), (0.5, 1.0), (1.5, 2.0), (1.5, 1.0), (2.5, 2.0), (2.5, 3.0)),
+        *((-0.5, 0.0), (-0.5, -1.0), (-1.5, -2.0), (-1.5, -1.0), (-2.5, -2.0), (-2.5, -3.0)),
+        *(
+            (4.2, 3.0),
+            (-3.8, -3.0),
+            (3.0, 4.2),
+            (-3.0, -5.0),
+            (2.0, 4.2),
+            (-2.0, -3.0),
+            (2.0, 3.0),
+            (2.0, -2.0),
+        ),
+    )
+    for y, y_hat in pairs:
+        yield np.array([y]), np.array([y_hat])
+    y, y_hat = np.array(pairs).T
+    for n in (2, 3, 4):
+        yield y[rng.permutation(len(y))[:n]], y_hat[rng.permutation(len(y))[:n]]
+    yield y, y_hat
+
+
+@exercise("acc7", solve=_acc7_solved, cases=_acc7_cases)
 def _acc7(answer, rng):
     halves, halves_hat = [2.5, -1.5, 0.5], [2, -2, 0]
     far, far_hat = [3.0, -3.0, 3.0, -3.0, 2.8], [4.2, -3.9, 3.6, -5.0, 3.7]
@@ -91,7 +139,46 @@ def _acc7(answer, rng):
     )
 
 
-@exercise("paired_bootstrap")
+def _paired_bootstrap_solved(a, b, draws):
+    difference = a - b  # (N,)
+    resampled = difference[draws].mean(1)  # (R,)
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    return difference.mean(), low, high
+
+
+def _paired_bootstrap_cases(rng):
+    yield np.array([3.0]), np.array([1.0]), np.array([[0]])
+    yield np.array([3.0, 0.0]), np.array([1.0, 0.0]), np.array([[0, 0]])
+    yield np.array([3.0, 0.0]), np.array([1.0, 0.0]), np.array([[0, 1], [1, 1], [0, 0]])
+    for n in (3, 5):
+        a, b = np.round(rng.uniform(0, 2, (2, n)), 1)
+        yield a, b, rng.integers(0, n, (80, n))
+
+
+def _any_quantile(got, want, arguments):
+    """Agree to each usual way of taking a quantile, between two neighbours or at one of them."""
+    a, b, draws = arguments
+    mean, low, high = parts(got, 3, "Return three numbers.")
+    expect(mean, want[0])
+    means = np.sort((a - b)[draws].mean(1))
+    _between_neighbours(float(np.asarray(low)), means)
+    _between_neighbours(-float(np.asarray(high)), -means[::-1])
+
+
+def _between_neighbours(low, means):
+    """Refuse a low end that is not between the two means about which 2.5 % are cut off."""
+    cut = -(-25 * len(means) // 1000)  # 2.5 % of them, rounded up
+    first, last = means[max(cut - 1, 0)], means[min(cut, len(means) - 1)]
+    if not first - 1e-9 <= low <= last + 1e-9:
+        raise Wrong(f"The end should lie between {first} and {last}.")
+
+
+@exercise(
+    "paired_bootstrap",
+    solve=_paired_bootstrap_solved,
+    cases=_paired_bootstrap_cases,
+    agree=_any_quantile,
+)
 def _paired_bootstrap(answer, rng):
     hard = rng.exponential(1, 60)
     a, b = hard + rng.uniform(0, 0.3, 60), hard + rng.uniform(0.1, 0.4, 60)
@@ -103,6 +190,8 @@ def _paired_bootstrap(answer, rng):
     result = answer(a, b, draws)
     if np.shape(result) != (3,):
         raise Wrong("Return three numbers: the difference, and both ends of its interval.")
+    with suppress(Wrong):
+        return _sensible(result, (mean, low, high), (a, b, draws))
     expect(
         result,
         [mean, low, high],
@@ -128,6 +217,11 @@ def _paired_bootstrap(answer, rng):
         what="(difference, low, high)",
         rtol=1e-5,
     )
+
+
+def _sensible(result, want, arguments):
+    """Return the remark on a right answer; raise `Wrong` otherwise."""
+    _any_quantile(result, want, arguments)
     return "Pairing makes the interval narrow: what is hard for both cancels."
 
 
@@ -136,7 +230,30 @@ def _ends(values, cut=0.025):
     return np.quantile(values, [cut, 1 - cut])
 
 
-@exercise("cue_mass")
+def _cue_mass_solved(attention, codes, cue):
+    counts = np.bincount(codes, minlength=len(attention))  # (k,)
+    per_frame = attention[codes] / counts[codes]  # (n,)
+    return per_frame[cue].sum()
+
+
+def _cue_mass_cases(rng):
+    for attention, codes, cue in (
+        ([1.0], [0], [1]),
+        ([1.0], [0], [0]),
+        ([1.0], [0, 0], [1, 0]),
+        ([0.25, 0.75], [0, 1], [1, 0]),
+        ([0.4, 0.6], [0, 0, 1, 1, 1], [1, 0, 1, 1, 1]),
+        ([0.5, 0.0, 0.5], [0, 2], [0, 1]),
+        ([0.0, 1.0, 0.0], [1, 1], [1, 0]),
+    ):
+        yield np.array(attention), np.array(codes), np.array(cue, dtype=bool)
+    for n in (4, 6):
+        codes = rng.integers(0, 3, n)
+        attention = np.round(rng.uniform(0.1, 0.5, 4), 1) * (np.bincount(codes, minlength=4) > 0)
+        yield attention / attention.sum(), codes, rng.random(n) < 0.5
+
+
+@exercise("cue_mass", solve=_cue_mass_solved, cases=_cue_mass_cases)
 def _cue_mass(answer, rng):
     k, n = 5, 24
     codes = np.concatenate([[0, 0, 1, 1, 1], rng.integers(0, 3, n - 5)])  # 3 and 4 do not occur

@@ -5,7 +5,27 @@ import numpy as np
 from .framework import Wrong, exercise, expect, parts
 
 
-@exercise("is_it_better")
+def _is_it_better_solved(a, b, t):
+    difference = a - b
+    half = t * np.std(difference, ddof=1) / np.sqrt(len(difference))
+    return difference.mean(), bool(abs(difference.mean()) > half)
+
+
+def _is_it_better_cases(rng):
+    b = np.array([0.5, 0.75, 0.5])
+    yield b, b, 4.3
+    for difference, t in (([1, 1, 1], 4.3), ([-1, -2, -3], 4.3), ([-1, -2, -3], 3), ([1, 2, 3], 3)):
+        yield b + difference, b, t
+    for n, t in ((3, 4.3), (3, 4.3), (5, 2.78), (10, 2.26)):
+        b = np.round(rng.normal(1, 0.5, n), 2)
+        spread = rng.normal(0, 1, n)
+        spread -= spread.mean()
+        half = t * spread.std(ddof=1) / np.sqrt(n)
+        for off in (0.9, 1.1, -0.9, -1.1):  # nearly proven, and just so
+            yield b + spread + off * half, b, t
+
+
+@exercise("is_it_better", solve=_is_it_better_solved, cases=_is_it_better_cases)
 def _is_it_better(answer, rng):
     shared = rng.normal(0.7, 0.2, 5)  # what a seed does to both
     cases = [  # differences, t
@@ -15,6 +35,7 @@ def _is_it_better(answer, rng):
         (np.array([0.3, -0.28, 0.1, -0.12, 0.02]), 2.78),
         (np.array([0.1, 0.02, 0.09, 0.01, 0.08]), 2.78),  # only with √n, and only paired
         (np.array([0.1, 0.19, 0.28]), 4.0),  # only with ddof=0
+        (np.array([0.3, 0.25, -0.02]), 4.3),  # only without t, though the signs differ
     ]
     said, believed = [], []
     for difference, t in cases:
@@ -61,6 +82,9 @@ def _believed(a, b, difference, t):
         "The difference may be positive too; compare its size.": mean < -half,
         "In s, divide by n − 1: ddof=1.": abs(mean) > t * difference.std() / root,
         "The factor t is missing.": abs(mean) > s / root,
+        "That all differences have one sign is not enough; compare with t · s / √n.": (
+            abs(np.sign(difference).sum()) == len(difference)
+        ),
         "√n is missing: the MEAN of n differences varies less than one.": abs(mean) > t * s,
         "Take s of the DIFFERENCES: they are paired.": abs(mean) > t * apart / root,
         "It is upside down: True if the interval does NOT contain 0.": abs(mean) <= half,
@@ -68,7 +92,20 @@ def _believed(a, b, difference, t):
     return {hint: bool(says) for hint, says in rules.items()}
 
 
-@exercise("counts_by_third")
+def _counts_by_third_solved(codes, k):
+    thirds = 3 * np.arange(len(codes)) // len(codes)  # (n,)
+    return np.bincount(codes + k * thirds, minlength=3 * k)
+
+
+def _counts_by_third_cases(rng):
+    yield np.array([0, 0, 0]), 1
+    yield np.array([0, 1, 1]), 2
+    yield np.array([0, 1, 1, 0, 0, 0]), 2
+    for n in (1, 2, 4, 5, 7, 8, 9):
+        yield rng.integers(0, 3, n), 3
+
+
+@exercise("counts_by_third", solve=_counts_by_third_solved, cases=_counts_by_third_cases)
 def _counts_by_third(answer, rng):
     k = 4
     for n in (12, 17):
@@ -105,13 +142,32 @@ def _counts_by_third(answer, rng):
         )
 
 
-@exercise("bigram_counts")
+def _bigram_counts_solved(codes, k):
+    first, second = codes[:-1], codes[1:]
+    real = (first < k) & (second < k)
+    return np.bincount(k * first[real] + second[real], minlength=k * k)
+
+
+def _bigram_counts_cases(rng):
+    yield np.array([0]), 1
+    yield np.array([0, 0]), 1
+    yield np.array([0, 1]), 2
+    yield np.array([0, 1, 1, 0]), 2
+    yield np.array([0, 2, 1]), 2
+    yield np.array([2, 0, 1, 2]), 2
+    yield np.array([2, 2, 2]), 2
+    for n in (4, 6, 9):
+        yield rng.integers(0, 4, n), 3
+
+
+@exercise("bigram_counts", solve=_bigram_counts_solved, cases=_bigram_counts_cases)
 def _bigram_counts(answer, rng):
     k = 3
     codes = rng.integers(0, k, 30)
     codes[:4] = [0, 1, 1, 2]
     codes[10:12] = k  # a gap
-    codes[-5:] = k
+    codes[-1] = 2
+    codes[-6:-3] = k
     first, second = codes[:-1], codes[1:]
     real = (first < k) & (second < k)
 
@@ -142,9 +198,18 @@ def _bigram_counts(answer, rng):
             "With padding as a code there are (k + 1)² pairs; only k² are asked for.": full.ravel(),
             "Pairs overlap: each frame but the last is the first of one.": _disjoint(codes, k),
             "Those are counts of single codes.": np.bincount(kept, minlength=k),
+            "The last frame has no frame after it; you go round to the first.": _in_a_circle(
+                codes, k
+            ),
         },
         what="The result",
     )
+
+
+def _in_a_circle(codes, k):
+    first, second = codes, np.roll(codes, -1)
+    real = (first < k) & (second < k)
+    return np.bincount(k * first[real] + second[real], minlength=k * k)
 
 
 def _disjoint(codes, k):
@@ -153,7 +218,37 @@ def _disjoint(codes, k):
     return np.bincount(k * first[real] + second[real], minlength=k * k)
 
 
-@exercise("worst_group")
+def _worst_group_solved(errors, groups, at_least):
+    means = {}
+    for name in np.unique(groups):
+        mine = errors[groups == name]
+        if len(mine) >= at_least:
+            means[str(name)] = mine.mean()
+    worst = max(means, key=means.__getitem__)
+    return worst, means[worst]
+
+
+def _worst_group_cases(rng):
+    yield np.array([1.0]), np.array(["anna"]), 1
+    yield np.array([1.0, 3.0]), np.array(["anna", "ben"]), 1
+    yield np.array([3.0, 1.0]), np.array(["anna", "ben"]), 1
+    yield np.array([3.0, 1.0, 2.0]), np.array(["anna", "ben", "ben"]), 2
+    yield np.array([3.0, 2.5, 0.5, 2.0]), np.array(["anna", "ben", "ben", "anna"]), 2
+    yield np.array([3.0, 0.0, 2.0, 2.0]), np.array(["anna", "anna", "ben", "ben"]), 2
+    yield np.array([1.0, 2.0, 2.0, 2.0]), np.array(["anna", "ben", "ben", "ben"]), 1
+    for at_least in (1, 2, 3):
+        groups = np.array(["anna", "ben", "carla"])[rng.integers(0, 3, 9)]
+        yield np.round(rng.uniform(0, 2, 9), 2), np.append(groups[:6], ["ben"] * 3), at_least
+
+
+def _same_group(got, want, arguments):
+    name, mean = parts(got, 2, "Return two things.")
+    if str(name) != want[0]:
+        raise Wrong("It is another group.")
+    expect(mean, want[1])
+
+
+@exercise("worst_group", solve=_worst_group_solved, cases=_worst_group_cases, agree=_same_group)
 def _worst_group(answer, rng):
     sizes = {"anna": 6, "ben": 9, "carla": 2, "david": 5}
     levels = {"anna": 0.5, "ben": 0.8, "carla": 2.0, "david": 0.6}

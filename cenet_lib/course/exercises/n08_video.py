@@ -5,7 +5,25 @@ import numpy as np
 from .framework import Wrong, exercise, expect
 
 
-@exercise("nearest_frames")
+def _nearest_frames_solved(visual_times, acoustic_times):
+    distance = np.abs(visual_times[:, None] - acoustic_times)  # (n, m)
+    return distance.argmin(1)
+
+
+def _nearest_frames_cases(rng):
+    voice = np.array([0.0, 0.1, 0.2, 0.3])
+    yield np.array([0.0]), voice[:1]
+    yield np.array([0.12]), voice[:2]
+    yield np.array([0.04]), voice[:2]
+    yield np.array([0.0, 0.16, 0.43]), voice
+    yield np.array([0.52, 0.67]), voice + 0.4
+    for n, m in ((2, 3), (4, 5), (3, 8)):
+        # no two frames at one moment, and no picture in the middle between two
+        voice = rng.choice(np.arange(0, 1, 0.01).round(2), m, replace=False)
+        yield np.sort(rng.uniform(0, 1, n)).round(3) + 0.0003, np.sort(voice)
+
+
+@exercise("nearest_frames", solve=_nearest_frames_solved, cases=_nearest_frames_cases)
 def _nearest_frames(answer, rng):
     voice = np.round(np.arange(180) * 0.01 + 0.2, 4)  # begins later than the film
     gaps = rng.uniform(0.02, 0.06, 40)
@@ -38,7 +56,23 @@ def _nearest_frames(answer, rng):
     )
 
 
-@exercise("rise")
+def _rise_solved(f0):
+    pitch = f0[np.isfinite(f0)]
+    return 12 * np.log2(pitch[-10:].mean() / np.median(pitch))
+
+
+def _rise_cases(rng):
+    yield (np.array([100.0] * 10),)
+    yield (np.array([100.0] * 11 + [200.0] * 10),)
+    yield (np.array([100.0] * 11 + [200.0] * 10 + [np.nan]),)
+    yield (np.array([100.0] * 12 + [np.nan] + [200.0] * 5 + [np.nan] + [150.0] * 5),)
+    for n in (11, 13, 20):
+        pitch = np.round(rng.uniform(80, 200, n))
+        pitch[rng.integers(0, n, 2)] = np.nan
+        yield (np.append(pitch, np.round(rng.uniform(80, 200, 3))),)
+
+
+@exercise("rise", solve=_rise_solved, cases=_rise_cases)
 def _rise(answer, rng):
     for up in (1, -1):
         pitch = 150 + rng.uniform(-20, 20, 60)
@@ -97,11 +131,32 @@ def _two_scales(answer, rng):
         },
         what="The result",
         rtol=0.02,  # on paper, two digits will do
+        tell=False,
     )
     return "Scaled by itself, the smiling recording looks like the neutral one."
 
 
-@exercise("scale_by_group")
+def _scale_by_group_solved(frames, groups):
+    scaled = np.empty_like(frames)
+    for name in np.unique(groups):
+        part = frames[groups == name]
+        deviation = part.std(0)
+        scaled[groups == name] = (part - part.mean(0)) / np.where(deviation < 1e-9, 1, deviation)
+    return scaled
+
+
+def _scale_by_group_cases(rng):
+    yield np.array([[1.0], [3.0]]), np.array(["anna", "anna"])
+    yield np.array([[5.0], [5.0]]), np.array(["anna", "anna"])
+    yield np.array([[5.0], [2.0]]), np.array(["anna", "ben"])
+    yield np.array([[1.0], [10.0], [3.0], [30.0]]), np.array(["anna", "ben", "anna", "ben"])
+    yield np.array([[1.0, 4.0], [3.0, 4.0], [7.0, 8.0]]), np.array(["ben", "ben", "anna"])
+    for n, d in ((5, 1), (7, 2)):
+        groups = np.array(["carla", "anna"])[rng.integers(0, 2, n)]
+        yield np.round(rng.normal(3, 2, (n, d)), 1), groups
+
+
+@exercise("scale_by_group", solve=_scale_by_group_solved, cases=_scale_by_group_cases)
 def _scale_by_group(answer, rng):
     sizes = {"anna": 7, "ben": 9, "carla": 5}
     groups = np.repeat(list(sizes), list(sizes.values()))[rng.permutation(21)]

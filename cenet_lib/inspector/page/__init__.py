@@ -6,19 +6,26 @@ So the modules are joined in an order in which each stands below those that it i
 import from each other is then in scope, and the lines that say so go. No bundler is needed.
 """
 
+import base64
+import gzip
 import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 _FOLDER = Path(__file__).parent
+_LARGE = 1_000_000  # characters; the data of larger pages are compressed
 MODULES = (
     *("paper", "dom", "colours", "theme", "records", "art", "film", "data", "time", "scene"),
-    *("taken", "clock", "store", "list", "effects", "reading", "plot", "telling", "mesh"),
-    "pictures",
-    "filmview",
-    *("heat", "voice", "strip", "gestures", "panel", "brush", "saving", "maps", "profile"),
-    *("heading", "address", "exported", "wiring"),
+    *("survey", "model", "look", "looked"),
+    *("several", "models"),
+    *("taken", "changes", "clock", "store", "list", "effects", "reading", "plot", "telling"),
+    *("mesh", "pictures", "filmview"),
+    *("heat", "voice", "strip", "marking", "gestures", "panel", "brush", "saving", "maps"),
+    *("profile", "changemap", "asking", "whatif", "layers"),
+    *("scatter", "codetable", "wordtable", "corpusview", "refine"),
+    *("heading", "address", "exported", "packed", "wiring"),
 )
 RECORDER = ("paper", "dom", "colours", "theme", "camera", "take", "recorder")
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
@@ -62,8 +69,28 @@ def page_html(data: Mapping) -> str:
     # half of a surrogate pair, for which UTF-8 has no bytes.
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     text = re.sub("[<\u2028\u2029\ud800-\udfff]", lambda c: f"\\u{ord(c[0]):04x}", text)
+    if len(text) > _LARGE:
+        text = _packed(data)
     before, _, after = _read("page.html").partition("@DATA@")
     return before + text + after.replace("@MODULE@", page_module())
+
+
+def _packed(data: Mapping) -> str:
+    """Return the same, but for the films, in a third of the room: page.html unpacks it."""
+    films = data.get("films", {})
+    rest = {name: _rounded(part) for name, part in data.items() if name != "films"}
+    text = json.dumps(rest, allow_nan=False, separators=(",", ":"))  # in ASCII
+    packed = base64.b64encode(gzip.compress(text.encode("ascii"), mtime=0)).decode("ascii")
+    return json.dumps({"packed": packed, "films": films}, separators=(",", ":"))
+
+
+def _rounded(value: Any) -> Any:
+    """Return the same with six decimals of each number, which is more than anybody reads."""
+    if isinstance(value, float):
+        return round(value, 6)
+    if isinstance(value, Mapping):
+        return {name: _rounded(part) for name, part in value.items()}
+    return [_rounded(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def _joinable(module: str) -> str:

@@ -1,25 +1,33 @@
-/** The state of an exported page in its address: `#utterance=…&word=…&code=…&view=…`. */
+/** The state of an exported page in its address: `#utterance=…&word=…&code=…&taken=…&view=…`. */
 
-import { FIRST_TOKEN, STREAMS, TITLE } from "./records.js";
+import { lookIn, writeLook } from "./looked.js";
+import { FIRST_TOKEN, MAPS, STREAMS, TITLE } from "./records.js";
 
 /** @import { Choice, PageRecord, Stream } from "./records.js" */
+/** @import { Looked } from "./looked.js" */
+/** @import { TakenAway } from "./taken.js" */
 
 /**
  * What an address chooses; whatever there is not is left out.
  *
  * @param {string} hash
  * @param {PageRecord} page
- * @returns {Partial<Choice>}
+ * @returns {Partial<Choice & { _taken: TakenAway } & Looked>}
  */
 export function readAddress(hash, page) {
   const named = new URLSearchParams(hash.replace(/^#/, ""));
   const [id, view] = [named.get("utterance"), named.get("view")];
-  if (id === null || !Object.hasOwn(page.records, id)) return {};
+  if (id === null || !Object.hasOwn(page.records, id)) {
+    return named.has("show") ? lookIn(named) : {};
+  }
   return {
     utterance: id,
     word: wordIn(named.get("word"), page.records[id].words.length),
     code: codeIn(named.get("code"), page),
     view: view === "frames" ? "frames" : "codes",
+    _taken: takenIn(named.get("taken") ?? "", page),
+    ...modelsIn(named, page),
+    ...lookIn(named),
   };
 }
 
@@ -38,12 +46,66 @@ function codeIn(text, { corpus }) {
   return Number(number) < k ? [stream, Number(number)] : null;
 }
 
-/** Put what is chosen into the address. @param {Choice} choice */
-export function writeAddress({ utterance, word, code, view }) {
+/**
+ * What is taken away: codes, or planted cues of one sign.
+ *
+ * @param {string} text such as "face-3 voice-2", or "positive-cues"
+ * @param {PageRecord} page
+ * @returns {TakenAway}
+ */
+function takenIn(text, page) {
+  const codes = text.split(" ").map((name) => codeIn(name, page));
+  const sign = /^(positive|negative)-cues$/.exec(text)?.[1];
+  return {
+    codes: codes.filter((code) => code !== null),
+    cues: sign === "positive" || sign === "negative" ? sign : null,
+  };
+}
+
+/** @param {TakenAway} taken */
+const takenAsText = ({ codes, cues }) =>
+  cues ? `${cues}-cues` : codes.map((code) => codeAsText(code)).join(" ");
+
+/** @param {[Stream, number]} code */
+const codeAsText = ([stream, code]) => `${TITLE[stream].toLowerCase()}-${code}`;
+
+/**
+ * Which maps of several models, and of which; as the page began, if the address does not say.
+ *
+ * @param {URLSearchParams} named
+ * @param {PageRecord} page
+ * @returns {Pick<Choice, "maps" | "pair">}
+ */
+function modelsIn(named, { corpus, state }) {
+  const maps = MAPS.find((known) => known === named.get("maps")) ?? state.maps;
+  const [one, other] = (named.get("models") ?? "").split("-").map(Number);
+  const there = (/** @type {number} */ place) => corpus.subjects[place] !== undefined;
+  const pair = there(one) && there(other) && one !== other ? pairOf(one, other) : state.pair;
+  return { maps, pair };
+}
+
+/** @param {number} one @param {number} other @returns {[number, number]} */
+const pairOf = (one, other) => [one, other];
+
+/**
+ * Put what is chosen into the address.
+ *
+ * @param {Choice & { _taken?: TakenAway | null } & Looked} choice
+ * @param {number} nModels
+ */
+export function writeAddress(choice, nModels) {
+  const { utterance, word, code, view, maps, pair, _taken } = choice;
   const named = new URLSearchParams({ utterance });
   if (word !== null) named.set("word", String(word));
-  if (code) named.set("code", `${TITLE[code[0]].toLowerCase()}-${code[1]}`);
+  if (code) named.set("code", codeAsText(code));
+  const taken = _taken ? takenAsText(_taken) : "";
+  if (taken) named.set("taken", taken);
   if (view !== "codes") named.set("view", view);
+  if (nModels > 1) {
+    named.set("maps", maps);
+    named.set("models", pair.join("-"));
+  }
+  writeLook(named, choice);
   try {
     window.history.replaceState(window.history.state, "", `#${named}`);
   } catch {

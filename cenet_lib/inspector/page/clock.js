@@ -12,6 +12,7 @@ export class Clock {
   #request = 0;
   /** @type {HTMLVideoElement | null} */
   #video = null;
+  #offset = 0; // the time at which that film begins, which may be a part cut out of the one measured
 
   /** @param {number} start @param {number} end @param {() => void} tell when it has changed */
   constructor(start, end, tell) {
@@ -29,10 +30,16 @@ export class Clock {
     return this.#playing;
   }
 
-  /** Let a film give the time from now on. @param {HTMLVideoElement | null} video */
-  follow(video) {
+  /**
+   * Let a film give the time from now on.
+   *
+   * @param {HTMLVideoElement | null} video
+   * @param {number} offset the time at which it begins
+   */
+  follow(video, offset = 0) {
     this.pause();
     this.#video = video;
+    this.#offset = offset;
     this.preview(null);
   }
 
@@ -61,13 +68,14 @@ export class Clock {
   /** @param {number} time */
   seek(time) {
     this.#time = clamp(time, this.#start, this.#end);
-    if (this.#video) this.#video.currentTime = this.#time;
+    if (this.#video) this.#video.currentTime = this.#time - this.#offset;
     this.#tell();
   }
 
   /** Show another time, or (null) the own one again, without going there. @param {number | null} time */
   preview(time) {
-    if (this.#video && !this.#playing) this.#video.currentTime = time ?? this.#time;
+    if (this.#video && !this.#playing)
+      this.#video.currentTime = (time ?? this.#time) - this.#offset;
   }
 
   /** @param {number} now */
@@ -75,7 +83,7 @@ export class Clock {
     if (!this.#playing) return;
     const since = Math.max(0, now - this.#last) / 1000;
     this.#last = Math.max(now, this.#last);
-    const time = this.#video ? this.#video.currentTime : this.#time + since;
+    const time = this.#video ? this.#video.currentTime + this.#offset : this.#time + since;
     this.#time = clamp(time, this.#start, this.#end);
     if (time >= this.#end || this.#video?.ended) {
       this.#time = this.#end;

@@ -29,9 +29,10 @@ const DARK_PALETTE = {
 };
 
 /**
- * A palette, its paper as numbers, and the ramp from no attention to the most there is.
+ * A palette, its paper as numbers, the ramp from no attention to the most there is, and that from
+ * the most that a second model takes more to the most that the first one does.
  *
- * @typedef {Palette & { dark: boolean, back: Rgb, ramp: Rgb[] }} Theme
+ * @typedef {Palette & { dark: boolean, back: Rgb, ramp: Rgb[], differences: Rgb[] }} Theme
  */
 
 const RAMP_STEPS = 256;
@@ -40,11 +41,14 @@ const RAMP_STEPS = 256;
  * @param {boolean} dark
  * @param {Palette} palette
  * @param {string[]} stops of the ramp
+ * @param {string[]} differences the stops of that of differences
  * @returns {Theme}
  */
-function makeTheme(dark, palette, stops) {
-  const ramp = Array.from({ length: RAMP_STEPS }, (_, i) => mix(stops, i / (RAMP_STEPS - 1)));
-  return { ...palette, dark, back: channelsOf(palette.paper), ramp };
+function makeTheme(dark, palette, stops, differences) {
+  const rampOf = (/** @type {string[]} */ some) =>
+    Array.from({ length: RAMP_STEPS }, (_, i) => mix(some, i / (RAMP_STEPS - 1)));
+  const ramps = { ramp: rampOf(stops), differences: rampOf(differences) };
+  return { ...palette, dark, back: channelsOf(palette.paper), ...ramps };
 }
 
 /** @param {string} hex @returns {Rgb} */
@@ -94,6 +98,17 @@ export function rampColour(theme, value, most) {
   return theme.ramp[Math.round((RAMP_STEPS - 1) * clamp(value / most, 0, 1))];
 }
 
+/**
+ * The colour of a difference, on a scale that ends at the largest on both sides.
+ *
+ * @param {Theme} theme
+ * @param {number} value
+ * @param {number} most
+ */
+export function differenceColour(theme, value, most) {
+  return theme.differences[Math.round((RAMP_STEPS - 1) * clamp((value / most + 1) / 2, 0, 1))];
+}
+
 /** Relative luminance, as WCAG 2 defines it. @param {Rgb} rgb */
 function luminance(rgb) {
   const linear = (/** @type {number} */ v) =>
@@ -119,5 +134,8 @@ export function dress(element, theme) {
 
 const LIGHT_RAMP = ["#ffffff", "#ded3f4", "#ab8ddf", "#6a3bbd", "#2c0d66"];
 const DARK_RAMP = ["#15171c", "#38296a", "#6a4cc4", "#a88bf5", "#f2edff"];
-export const LIGHT = makeTheme(false, LIGHT_PALETTE, LIGHT_RAMP);
-export const DARK = makeTheme(true, DARK_PALETTE, DARK_RAMP);
+// Green and violet, which nobody takes for the blue and orange of positive and negative.
+const LIGHT_SIDES = ["#00441b", "#2f9150", "#bfe3bd", "#ffffff", "#dccdec", "#9067bd", "#43106e"];
+const DARK_SIDES = ["#b9f5c4", "#4cb56a", "#1d4a2c", "#15171c", "#432a66", "#9f76d9", "#eddcff"];
+export const LIGHT = makeTheme(false, LIGHT_PALETTE, LIGHT_RAMP, LIGHT_SIDES);
+export const DARK = makeTheme(true, DARK_PALETTE, DARK_RAMP, DARK_SIDES);

@@ -88,15 +88,23 @@ export class StreamReading {
   #attention = new Float32Array();
   /** @type {Float64Array} (rows, n+1) sums along time: the mean of any stretch is a subtraction */
   #sums = new Float64Array();
+  /** @type {Float32Array | null} (rows, n) of a model that attends to each frame by itself */
+  #byFrame = null;
 
   /** @param {StreamRecord} raw @param {CodeBook} book @param {number} nWords */
   constructor(raw, book, nWords) {
+    this.raw = raw;
+    /** @type {"attention" | "difference" | "mean" | "spread"} */
+    this.kind = "attention"; // what the cells are; otherwise they are made of several models'
+    /** @type {{ code: number, frame: number } | null} */
+    this.most = null; // the end of a colour scale of its own
     this.book = book;
     this.codes = unpack(raw.codes);
     this.n = this.codes.length;
     this.k = book.k;
     this.looks = raw.looks && unpack(raw.looks);
     this.shift = raw.shift && unpack(raw.shift);
+    this.gate = raw.gate && unpack(raw.gate);
     this.counts = new Float32Array(this.k + 1);
     for (const code of this.codes) this.counts[code] += 1;
     this.counts[this.k] = raw.padding;
@@ -107,6 +115,7 @@ export class StreamReading {
       .filter((code) => this.counts[code] > 0)
       .sort((a, b) => place(a) - place(b));
     this.top = { code: 0, frame: 0 }; // the largest attention to a code, and to a frame
+    this.coarse = raw.attention?.dtype === "q1"; // rounded, to keep a large page small
     this.attends = raw.attention !== null && this.n + raw.padding > 0;
     if (raw.attention && this.attends) this.#readAttention(unpack(raw.attention));
   }
@@ -125,31 +134,29 @@ export class StreamReading {
   /** @param {Float32Array} attention */
   #readAttention(attention) {
     this.#attention = attention;
+    this.#byFrame = this.raw.by_frame && unpack(this.raw.by_frame);
     this.#sums = new Float64Array(this.rows * (this.n + 1));
-    for (let row = 0; row < this.rows; row++) this.#sumAlongTime(row, this.#perFrame(row));
+    for (let row = 0; row < this.rows; row++) {
+      this.#perCode(row);
+      this.#sumAlongTime(row);
+    }
   }
 
-  /**
-   * Return a row's attention on a frame of each code; and remember the largest.
-   *
-   * @param {number} row
-   */
-  #perFrame(row) {
-    const perFrame = new Float32Array(this.k + 1);
+  /** Remember the largest attention to a code. @param {number} row */
+  #perCode(row) {
     for (const code of this.columns) {
       const value = this.at(row, code);
-      perFrame[code] = value / this.counts[code];
       if (value > this.top.code) this.top.code = value;
-      if (code < this.k && perFrame[code] > this.top.frame) this.top.frame = perFrame[code];
     }
-    return perFrame;
   }
 
-  /** @param {number} row @param {Float32Array} perFrame (k+1,) */
-  #sumAlongTime(row, perFrame) {
+  /** Add up along time, and remember the largest attention to a frame. @param {number} row */
+  #sumAlongTime(row) {
     const start = row * (this.n + 1);
     for (let i = 0; i < this.n; i++) {
-      this.#sums[start + i + 1] = this.#sums[start + i] + perFrame[this.codes[i]];
+      const value = this.onFrame(row, i);
+      this.#sums[start + i + 1] = this.#sums[start + i] + value;
+      if (value > this.top.frame) this.top.frame = value;
     }
   }
 
@@ -164,12 +171,14 @@ export class StreamReading {
   }
 
   /**
-   * Attention of a row on one frame: a code's share, divided among its frames.
+   * Attention of a row on one frame: a code's share, divided among its frames, unless the model
+   * attends to each frame by itself.
    *
    * @param {number} row
    * @param {number} frame
    */
   onFrame(row, frame) {
+    if (this.#byFrame) return this.#byFrame[row * this.n + frame];
     const code = this.codes[frame];
     return this.at(row, code) / this.counts[code];
   }
@@ -211,6 +220,7 @@ export class StreamReading {
  * @property {string} name
  * @property {Predictions} predictions
  * @property {number[]} unread places of words that the model did not read
+ * @property {Float32Array | null} layers (3, n_places), see `SubjectRecord`
  * @property {Books} books
  * @property {Record<Stream, StreamReading>} streams
  */
@@ -225,6 +235,7 @@ export class StreamReading {
  * @property {Subject[]} subjects
  * @property {Record<Stream, Float32Array | null>} cues +1, -1 or 0 per frame
  * @property {Film | null} film
+ * @property {UtteranceRecord["agreement"]} agreement
  * @property {{ code: number, frame: number }} most the ends of the colour scales, common to all
  *   that is shown
  */
@@ -237,12 +248,14 @@ export function openUtterance(record, corpus) {
     const books = corpus.books[vocabulary];
     const read = (/** @type {Stream} */ s) => new StreamReading(raw[s], books[s], words.length);
     const streams = { visual: read("visual"), acoustic: read("acoustic") };
-    return { name, predictions: raw.predictions, unread: raw.unread, books, streams };
+    const layers = raw.layers && unpack(raw.layers);
+    return { name, predictions: raw.predictions, unread: raw.unread, layers, books, streams };
   });
   const tops = subjects.flatMap(({ streams }) => STREAMS.map((stream) => streams[stream].top));
   return {
     ...{ id, words, label, subjects },
     film: record.film ? new Film(record.film) : null,
+    agreement: record.agreement ?? null,
     cues: {
       visual: cues.visual ? unpack(cues.visual) : null,
       acoustic: cues.acoustic ? unpack(cues.acoustic) : null,

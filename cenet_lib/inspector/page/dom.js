@@ -16,6 +16,7 @@ import { pixelRatio } from "./paper.js";
  *   class?: string, style?: Partial<CSSStyleDeclaration>, id?: Value, role?: Value, type?: Value,
  *   title?: Value, hidden?: Value, tabindex?: Value, placeholder?: Value, scope?: Value,
  *   preload?: Value, step?: Value, dir?: Value, lang?: Value, download?: Value, href?: Value,
+ *   value?: Value, size?: Value, min?: Value,
  *   [name: `aria-${string}` | `data-${string}`]: Value,
  *   onclick?: (event: MouseEvent) => void, onkeydown?: (event: KeyboardEvent) => void,
  *   oninput?: () => void, onscroll?: () => void, ontoggle?: () => void,
@@ -134,7 +135,7 @@ export function signed(x) {
   return (x < 0 ? "−" : "+") + text;
 }
 
-/** @param {number} x */
+/** @param {number | null} x */
 export const plain = (x) => signed(x).replace("+", "");
 
 /** How many there are of something: 1 frame, 2 frames. @param {number} n @param {string} what */

@@ -3,6 +3,7 @@
 import { counted, h, signed } from "./dom.js";
 import { STREAMS, TITLE } from "./records.js";
 import { sumOfEffects } from "./scene.js";
+import { everywhere } from "./survey.js";
 
 /** @import { Scene } from "./scene.js" */
 /** @import { Store } from "./store.js" */
@@ -27,7 +28,9 @@ export function findingOf(scene, index, store) {
   scene.pictures.portrait(canvas, 64, books[stream], code);
   const sentence = h("p", {}, ...sentenceOf(scene, index, effects, effects.headline, store));
   const sum = h("p", { class: "note" }, sumOf(effects));
-  return h("div", { class: "finding" }, canvas, h("div", {}, sentence, sum));
+  const told = scene.survey && index === 0 ? everywhere(scene.survey, effects.headline.code) : "";
+  const wide = told ? h("p", {}, told) : null;
+  return h("div", { class: "finding" }, canvas, h("div", {}, sentence, wide, sum));
 }
 
 /**
@@ -80,14 +83,22 @@ function sumOf(effects) {
   const sums = STREAMS.map(
     (stream) => `${TITLE[stream].toLowerCase()} ${signed(sumOfEffects(effects, stream))}`,
   );
-  const error = effects.error
-    ? ` Each is sampled, with a standard error of ${errorText(effects.error)}.`
-    : "";
+  const error = effects.quick ? quickError(effects.error) : sampledError(effects.error);
   return (
     `The effects of all codes (Shapley values) add up to what face and voice move: ` +
     `${sums.join(", ")}, together ${signed(effects.moved)}.${error}`
   );
 }
+
+/** @param {number} error of effects from the simple picture of a model; 0 if nobody measured it */
+function quickError(error) {
+  const known = error ? ` One by one they are off by ${errorText(error)} (root mean square).` : "";
+  return ` They are a first answer, from a simple picture of the model.${known}`;
+}
+
+/** @param {number} error */
+const sampledError = (error) =>
+  error ? ` Each is sampled, with a standard error of ${errorText(error)}.` : "";
 
 /** @param {number} error */
 const errorText = (error) => (error < 0.005 ? "less than 0.01" : error.toFixed(2));
@@ -187,8 +198,8 @@ function chosenPlayer({ code }, { players }) {
   return players.find(([stream, number]) => stream === code?.[0] && number === code[1]) ?? null;
 }
 
-/** @param {Scene} scene */
-function takenInWords({ taken, utterance, subject }) {
+/** In words: what is taken away. @param {Scene} scene */
+export function takenInWords({ taken, utterance, subject }) {
   const { cues, codes } = taken;
   if (cues) {
     const sign = cues === "positive" ? 1 : -1;

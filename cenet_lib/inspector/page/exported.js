@@ -3,7 +3,7 @@
 import { readAddress, writeAddress } from "./address.js";
 
 /** @import { PageRecord } from "./records.js" */
-/** @import { Act, Message, Model, Traits } from "./store.js" */
+/** @import { Act, Message, Model, Traits } from "./model.js" */
 
 /**
  * Stands in for the notebook's model on an exported page, where the records are all there.
@@ -23,6 +23,9 @@ export class ExportedModel {
     this.#traits = {
       ...data.state,
       _corpus: data.corpus,
+      _what_ifs: data.what_ifs ?? {},
+      _survey: data.survey,
+      _open: new Set(Object.keys(data.records)),
       ...this.#recordsOf(data.state.utterance),
     };
     this.#follow();
@@ -32,15 +35,16 @@ export class ExportedModel {
   /** Choose what the address says. */
   #follow() {
     const { utterance, ...others } = readAddress(window.location.hash, this.#data);
-    if (utterance === undefined) return;
-    if (utterance !== this.get("utterance")) this.set("utterance", utterance);
+    if (utterance !== undefined && utterance !== this.get("utterance")) {
+      this.set("utterance", utterance);
+    }
     const names = /** @type {(keyof typeof others)[]} */ (Object.keys(others));
     for (const name of names) this.set(name, /** @type {any} */ (others[name]));
   }
 
   /** @param {string} id */
   #recordsOf(id) {
-    return { _record: this.#data.records[id], _effects: this.#data.effects[id] };
+    return { _record: this.#data.records[id], _effects: this.#data.effects[id], _taken: null };
   }
 
   /** @template {keyof Traits} Name @param {Name} name */
@@ -59,15 +63,27 @@ export class ExportedModel {
   }
 
   save_changes() {
-    writeAddress(this.#traits);
+    writeAddress(this.#traits, this.#data.corpus.subjects.length);
   }
 
-  /** Hand on the film of an utterance, as Python would. @param {Message} message */
-  send({ kind, id }) {
-    if (kind !== "film") return; // there is no model here to ask
-    const { mime, data } = this.#data.films[id];
+  /**
+   * Hand on the film of an utterance, as Python would, and remember what is taken away; there is no
+   * model here to ask.
+   *
+   * @param {Message} message
+   */
+  send(message) {
+    if (message.kind === "film") this.#sendFilm(message.id);
+    if (message.kind !== "taken") return;
+    this.#traits._taken = message;
+    this.save_changes();
+  }
+
+  /** @param {string} id */
+  #sendFilm(id) {
+    const { mime, data, offset } = this.#data.films[id];
     const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
-    this.#tell("msg:custom", { kind: "film", id, n: 0, of: 1, mime }, [bytes]);
+    this.#tell("msg:custom", { kind: "film", id, n: 0, of: 1, mime, offset }, [bytes]);
   }
 
   /** @param {string} event @param {Act} act */

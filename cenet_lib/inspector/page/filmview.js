@@ -29,6 +29,7 @@ export class FilmView {
   #mode = "mesh";
   #loader;
   #ready = false;
+  #offset = 0; // the time at which the film begins that is shown
   #trouble = "";
 
   #video = h("video", { "aria-label": "the film", preload: "auto", tabindex: "-1" });
@@ -54,7 +55,7 @@ export class FilmView {
     this.#video.playsInline = true;
     this.#loader = new FilmLoader(
       store.model,
-      (address) => this.#load(address),
+      (address, offset) => this.#load(address, offset),
       (why) => this.#fail(why),
     );
     for (const [mode, title] of MODES) {
@@ -138,8 +139,9 @@ export class FilmView {
     if (film?.hasPictures) this.#loader.ask(id);
   }
 
-  /** @param {string} address */
-  #load(address) {
+  /** @param {string} address @param {number} offset */
+  #load(address, offset) {
+    this.#offset = offset;
     this.#video.src = address;
   }
 
@@ -147,7 +149,7 @@ export class FilmView {
     if (this.#ready) return;
     this.#ready = true;
     this.#mode = this.#shown?.hasMesh ? "both" : "film";
-    this.#store.showIn(this.#video);
+    this.#store.showIn(this.#video, this.#offset);
     this.#redraw();
   }
 

@@ -1,6 +1,7 @@
 /** Mouse, wheel and keys on the canvases of a panel. */
 
 import { clamp } from "./dom.js";
+import { marks, wireMarking } from "./marking.js";
 import { aboutCell, aboutCode, aboutFrame } from "./telling.js";
 
 /** @import { Panel } from "./panel.js" */
@@ -11,6 +12,7 @@ const CLICK_SLACK = 4; // pixels; a press that moves further is a pan, not a cli
 export function wire(panel) {
   wireHead(panel);
   wireMap(panel);
+  wireMarking(panel); // first, so that a stretch is not taken for a click
   wireStrip(panel);
   for (const canvas of [panel.head, panel.map, panel.strip]) {
     canvas.addEventListener("pointerleave", () => {
@@ -159,13 +161,15 @@ function zoomKey({ plot, store }, event) {
  * @param {(event: PointerEvent) => void} hover for moves that do not pan
  * @returns {() => boolean} whether the last press was a pan
  */
-function wireTime(canvas, { plot, store }, timed, hover) {
+function wireTime(canvas, panel, timed, hover) {
+  const { plot, store } = panel;
   const { stream, time, width } = plot;
   /** @type {{ x: number, from: number, moved: boolean } | null} */
   let press = null;
   let panned = false;
   canvas.addEventListener("pointerdown", (event) => {
-    press = { x: event.clientX, from: time.from, moved: false };
+    const marking = canvas === panel.strip && marks(panel, event);
+    press = marking ? null : { x: event.clientX, from: time.from, moved: false };
     canvas.setPointerCapture(event.pointerId);
   });
   canvas.addEventListener("pointerup", () => {

@@ -1,7 +1,7 @@
 /** The heat maps, painted: words by codes, or words by frames over time. */
 
-import { channelsOf, css, inkOn, rampColour, stepBack } from "./colours.js";
-import { clamp, contextOf, counted, h, quoted, short, sized } from "./dom.js";
+import { channelsOf, css, differenceColour, inkOn, rampColour, stepBack } from "./colours.js";
+import { clamp, contextOf, counted, h, quoted, short, signed, sized } from "./dom.js";
 import { pixelRatio } from "./paper.js";
 import { STREAMS } from "./records.js";
 import { chosenIn, effectOf, isTaken, rowName } from "./scene.js";
@@ -27,7 +27,11 @@ export function drawHead(canvas, plot, scene) {
 }
 
 /** @param {Plot} plot @param {Scene} scene */
-export const headHeight = ({ head }, { effects }) => head.effect + (effects ? EFFECT_ROOM : 0) + 4;
+export const headHeight = (plot, scene) =>
+  plot.head.effect + (hasEffects(scene, plot) ? EFFECT_ROOM : 0) + 4;
+
+/** Whether bars of effects stand above the map: those of one model. @param {Scene} scene @param {Plot} plot */
+export const hasEffects = ({ effects }, { data }) => effects !== null && data.kind === "attention";
 
 /** @param {Context} context @param {Plot} plot @param {Scene} scene */
 export function paintHead(context, plot, scene) {
@@ -53,7 +57,7 @@ export function paintHead(context, plot, scene) {
       context.globalAlpha = 1;
     }
   });
-  if (scene.effects) {
+  if (hasEffects(scene, plot)) {
     context.fillStyle = scene.theme.line;
     context.fillRect(0, head.effect + 19, plot.columnsWidth, 1);
   }
@@ -91,7 +95,7 @@ function drawColumnName(context, plot, scene, column) {
 function drawEffect(context, plot, scene, code, middle) {
   const { columnWidth, head } = plot;
   const effect = effectOf(scene, plot.subject, plot.stream, code);
-  if (effect === null || !scene.effects) return;
+  if (effect === null || !scene.effects || !hasEffects(scene, plot)) return;
   const base = head.effect + 19;
   const half = Math.min(7, columnWidth / 3);
   const length = (effect / strongest(scene.effects)) * LONGEST_EFFECT;
@@ -175,35 +179,38 @@ function outlineCursor(context, plot, { cursor, theme }) {
  * rows of the others step back.
  *
  * @param {Scene} scene
+ * @param {Plot} plot
  * @param {number} value
- * @param {number} most
  * @param {number} row
  */
-function cellColour({ theme, row: chosen }, value, most, row) {
+function cellColour({ theme, row: chosen, utterance }, plot, value, row) {
   if (Number.isNaN(value)) return null;
-  const rgb = rampColour(theme, value, most);
+  const most = (plot.data.most ?? utterance.most)[plot.frames ? "frame" : "code"];
+  const colour = plot.data.kind === "difference" ? differenceColour : rampColour;
+  const rgb = colour(theme, value, most);
   return chosen === null || row === chosen ? rgb : stepBack(theme, rgb);
 }
 
 /** @param {Context} context @param {Plot} plot @param {Scene} scene */
 function paintCodes(context, plot, scene) {
   const { data, columnWidth, rowHeight } = plot;
-  const { most } = scene.utterance;
   context.textAlign = "center";
   context.font = `${clamp(rowHeight - 8, 9, 11)}px Arial, sans-serif`;
   data.columns.forEach((code, i) => {
     const cell = (/** @type {number} */ row) => ({ x: i * columnWidth, y: plot.rowTop(row) });
     for (let row = 0; row < data.rows; row++) {
       const value = data.at(row, code);
-      paintCell(context, plot, scene, cell(row), value, cellColour(scene, value, most.code, row));
+      paintCell(context, plot, scene, cell(row), value, cellColour(scene, plot, value, row));
     }
+    if (!plot.hasShares) return;
     // the last row: what attention would be if it did not choose
     const share = data.counts[code] / data.nWithPadding;
-    const colour = rampColour(scene.theme, share, most.code);
+    const colour = cellColour({ ...scene, row: null }, plot, share, data.rows);
     paintCell(context, plot, scene, cell(data.rows), share, colour);
   });
   outlineBlocks(context, plot, scene, plot.columnsWidth);
-  context.strokeRect(0.5, plot.rowTop(data.rows) + 0.5, plot.columnsWidth - 1, rowHeight - 1);
+  if (plot.hasShares)
+    context.strokeRect(0.5, plot.rowTop(data.rows) + 0.5, plot.columnsWidth - 1, rowHeight - 1);
 }
 
 /**
@@ -214,7 +221,8 @@ function paintCodes(context, plot, scene) {
  * @param {number} value
  * @param {Rgb | null} colour
  */
-function paintCell(context, { columnWidth, rowHeight }, { theme }, { x, y }, value, colour) {
+function paintCell(context, plot, { theme }, { x, y }, value, colour) {
+  const { columnWidth, rowHeight, data } = plot;
   if (!colour) {
     context.fillStyle = theme.soft;
     context.fillRect(x, y, columnWidth, rowHeight);
@@ -222,11 +230,15 @@ function paintCell(context, { columnWidth, rowHeight }, { theme }, { x, y }, val
   }
   context.fillStyle = css(colour);
   context.fillRect(x + 0.5, y + 0.5, columnWidth - 1, rowHeight - 1);
-  if (columnWidth < 26 || rowHeight < 16 || value < 0.095) return; // no room, or nothing to say
+  if (columnWidth < 26 || rowHeight < 16 || Math.abs(value) < 0.095) return; // no room, or nothing to say
   context.fillStyle = inkOn(colour);
   const text = value >= 0.995 ? "1" : short(value);
-  context.fillText(text, x + columnWidth / 2, y + rowHeight / 2 + 4);
+  const shown = data.kind === "difference" ? brief(value) : text;
+  context.fillText(shown, x + columnWidth / 2, y + rowHeight / 2 + 4);
 }
+
+/** A difference, without the nought before its point. @param {number} value */
+const brief = (value) => signed(value).replace("0.", ".");
 
 /**
  * Draw a line around the words, and one around the first token.
@@ -272,8 +284,8 @@ function paintFrames(context, plot, scene) {
  * @param {Scene} scene
  * @param {number} pixels
  */
-function frameImage({ data, time }, scene, pixels) {
-  const { most } = scene.utterance;
+function frameImage(plot, scene, pixels) {
+  const { data, time } = plot;
   const soft = channelsOf(scene.theme.soft);
   const image = new ImageData(pixels, data.rows);
   for (let p = 0; p < pixels; p++) {
@@ -281,7 +293,7 @@ function frameImage({ data, time }, scene, pixels) {
     const a = Math.min(Math.floor(first), data.n - 1);
     const b = clamp(Math.floor(first + time.span / pixels), a + 1, data.n);
     for (let row = 0; row < data.rows; row++) {
-      const rgb = cellColour(scene, data.mean(row, a, b), most.frame, row) ?? soft;
+      const rgb = cellColour(scene, plot, data.mean(row, a, b), row) ?? soft;
       const at = 4 * (row * pixels + p);
       image.data.set(rgb, at);
       image.data[at + 3] = 255; // opaque

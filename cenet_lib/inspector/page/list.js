@@ -1,11 +1,12 @@
 /** The list of utterances: searched, sorted, and chosen from. */
 
-import { clamp, h, signed } from "./dom.js";
+import { clamp, h, plain, signed } from "./dom.js";
 
+/** @import { Look } from "./look.js" */
 /** @import { Listing } from "./records.js" */
 /** @import { Store } from "./store.js" */
 
-/** @typedef {"label" | "prediction" | "error" | "moved" | "entropy"} Column */
+/** @typedef {"label" | "prediction" | "error" | "moved" | "entropy" | "repeats"} Column */
 
 const ROW_HEIGHT = 28; // pixels
 const ROWS_IN_SIGHT = 5;
@@ -28,32 +29,36 @@ const COLUMNS = [
     hint: "sort by the entropy of the attention, in bits",
     wide: true,
   },
+  {
+    name: "repeats",
+    title: "repeats",
+    hint: "sort by how far the maps of the runs agree: the mean correlation of their cells",
+    wide: true,
+  },
 ];
+
+/** Whether maps repeat is a question to several models. @param {Listing} list */
+const columnsOf = (list) => COLUMNS.filter(({ name }) => name !== "repeats" || list.repeats);
 
 /** @param {Listing} list @param {number} i @param {Column} column @returns {number | null} */
 function valueIn(list, i, column) {
   const [label, prediction] = [list.label[i], list.prediction[i]];
   if (column === "error") return label === null ? null : Math.abs(prediction - label);
   if (column === "moved") return prediction - list.words_alone[i];
-  return list[column][i];
+  return list[column]?.[i] ?? null;
 }
 
 /**
- * Return which utterances have all words that are searched for, sorted.
+ * Return some utterances, sorted.
  *
  * @param {Listing} list
- * @param {string} search
+ * @param {number[]} found
  * @param {{ column: Column, down: boolean }} sort
  */
-function select(list, search, { column, down }) {
-  const wanted = search.toLowerCase().split(/\s+/).filter(Boolean);
-  const found = [...list.text.keys()].filter((i) => {
-    const words = list.text[i].toLowerCase();
-    return wanted.every((word) => words.includes(word));
-  });
+function sorted(list, found, { column, down }) {
   const unknown = down ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY; // comes last
   const key = (/** @type {number} */ i) => valueIn(list, i, column) ?? unknown;
-  return found.sort((a, b) => (down ? key(b) - key(a) : key(a) - key(b)) || a - b);
+  return [...found].sort((a, b) => (down ? key(b) - key(a) : key(a) - key(b)) || a - b);
 }
 
 /** @param {Listing} list @param {number} i @param {Column} column @param {boolean} wide */
@@ -63,13 +68,14 @@ function cellOf(list, i, column, wide) {
   if (column === "moved" && value !== null && Math.abs(value) > 0.05) {
     tone = value < 0 ? "negative" : "positive";
   }
-  const unsigned = column === "error" || column === "entropy";
-  const text = value !== null && unsigned ? value.toFixed(2) : signed(value);
+  const unsigned = column === "error" || column === "entropy" || column === "repeats";
+  const text = value !== null && unsigned ? plain(value) : signed(value);
   return h("span", { class: `${wide ? "wide" : ""} ${tone}` }, text);
 }
 
 export class ListView {
   #store;
+  #look;
   /** @type {{ column: Column, down: boolean }} */
   #sort = { column: "moved", down: false };
   /** @type {number[]} positions in the corpus's list */
@@ -78,14 +84,15 @@ export class ListView {
   #count = h("span", { class: "muted" });
   #rows = h("div");
 
-  /** @param {Store} store */
-  constructor(store) {
+  /** @param {Store} store @param {Look} look */
+  constructor(store, look) {
     this.#store = store;
+    this.#look = look;
     this.search = h("input", {
       type: "search",
-      placeholder: "search the words",
-      "aria-label": "Search utterances by their words",
-      oninput: () => this.filter(),
+      placeholder: "search words, ids, face-3",
+      "aria-label": "Search utterances by words, id, speaker or code, such as face-3",
+      oninput: () => look.set({ find: this.search.value }),
       onkeydown: (event) => this.#searchKey(event),
     });
     this.columns = this.#buildColumns();
@@ -106,10 +113,11 @@ export class ListView {
       this.columns,
       this.list,
     );
+    this.element.style.setProperty("--columns", String(columnsOf(this.#list).length));
   }
 
   #buildColumns() {
-    const buttons = COLUMNS.map(({ name, title, hint, wide }) => {
+    const buttons = columnsOf(this.#list).map(({ name, title, hint, wide }) => {
       const sortBy = () => {
         const again = this.#sort.column === name;
         this.#sort = { column: name, down: again ? !this.#sort.down : name !== "moved" };
@@ -137,7 +145,10 @@ export class ListView {
   }
 
   filter() {
-    this.#shown = select(this.#list, this.search.value, this.#sort);
+    const { find } = this.#look.view;
+    if (this.search.value !== find) this.search.value = find;
+    const rows = this.#look.rows(this.#store.code).filter((i) => this.#look.isOpen(i));
+    this.#shown = sorted(this.#list, rows, this.#sort);
     this.#active = Math.max(0, this.#placeOfChosen());
     const { column, down } = this.#sort;
     for (const button of this.columns.querySelectorAll("button")) {
@@ -204,7 +215,7 @@ export class ListView {
         this.draw();
       },
     };
-    const cells = COLUMNS.map(({ name, wide }) => cellOf(this.#list, i, name, wide));
+    const cells = columnsOf(this.#list).map(({ name, wide }) => cellOf(this.#list, i, name, wide));
     return h("div", props, h("span", { title: text, dir: "auto" }, text), ...cells);
   }
 

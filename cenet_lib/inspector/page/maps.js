@@ -2,15 +2,19 @@
 
 import { css } from "./colours.js";
 import { clamp, contextOf, h, quoted, sized } from "./dom.js";
+import { hasEffects } from "./heat.js";
+import { ModelsView } from "./models.js";
 import { Panel } from "./panel.js";
 import { Plot } from "./plot.js";
-import { FIRST_TOKEN, STREAMS, TITLE } from "./records.js";
+import { FIRST_TOKEN, STREAMS } from "./records.js";
 import { savingButtons } from "./saving.js";
 import { rowName } from "./scene.js";
-import { hasVoice, LANES } from "./strip.js";
+import { shownMaps } from "./several.js";
+import { hasVoice, LANES, laneHeight } from "./strip.js";
 
 /** @import { Choice, Stream } from "./records.js" */
 /** @import { Scene } from "./scene.js" */
+/** @import { Shown } from "./several.js" */
 /** @import { Store } from "./store.js" */
 /** @import { Voices } from "./telling.js" */
 
@@ -50,6 +54,7 @@ export class MapsView {
   #bands = [];
   #legend = new Legend();
   #maps = h("div");
+  #models;
 
   /** @param {Store} store @param {Voices} voices */
   constructor(store, voices) {
@@ -79,7 +84,9 @@ export class MapsView {
       space,
       this.#legend.element,
     );
-    this.element = h("section", { "aria-label": "Attention maps" }, bar, this.#maps);
+    this.#models = new ModelsView(store);
+    const { element: models } = this.#models;
+    this.element = h("section", { "aria-label": "Attention maps" }, bar, models, this.#maps);
   }
 
   /** @param {Scene} scene */
@@ -97,7 +104,8 @@ export class MapsView {
       button.setAttribute("aria-pressed", String(on));
     }
     this.tables.setAttribute("aria-pressed", String(scene.table));
-    this.#legend.draw(scene);
+    this.#legend.draw(scene, this.#bands);
+    this.#models.draw(scene);
     for (const band of this.#bands) band.draw(scene);
   }
 
@@ -118,6 +126,7 @@ export class MapsView {
     const was = this.#laidOut;
     const same = was?.utterance === scene.utterance && was.width === scene.width;
     const paper = was?.printing === scene.printing;
+    if (was?.maps !== scene.maps || was.pair !== scene.pair) return false;
     return same && paper && was.table === scene.table && was.frames === scene.frames;
   }
 
@@ -125,10 +134,7 @@ export class MapsView {
   #layOut(scene) {
     this.#laidOut = scene;
     const sizes = sizesFor(scene);
-    const { subjects } = scene.utterance;
-    const panels = STREAMS.flatMap((stream) =>
-      subjects.map((_, subject) => this.#buildPanel(scene, sizes, subject, stream)),
-    );
+    const panels = shownMaps(scene).map((shown) => this.#buildPanel(scene, sizes, shown));
     this.#bands = [];
     for (let i = 0; i < panels.length; i += sizes.perRow) {
       this.#bands.push(new Band(this.#store, panels.slice(i, i + sizes.perRow), sizes.side));
@@ -136,21 +142,11 @@ export class MapsView {
     this.#maps.replaceChildren(...this.#bands.map((band) => band.element));
   }
 
-  /** @param {Scene} scene @param {Sizes} sizes @param {number} subject @param {Stream} stream */
-  #buildPanel(scene, sizes, subject, stream) {
-    const { subjects } = scene.utterance;
-    const name =
-      subjects.length > 1 ? `${TITLE[stream]}, ${subjects[subject].name}` : TITLE[stream];
-    const plot = new Plot({
-      ...{
-        subject,
-        stream,
-        name,
-        data: subjects[subject].streams[stream],
-        time: scene.time[stream],
-      },
-      ...{ frames: scene.frames, width: sizes.panel, rowHeight: sizes.rowHeight },
-    });
+  /** @param {Scene} scene @param {Sizes} sizes @param {Shown} shown */
+  #buildPanel(scene, sizes, shown) {
+    const { frames, time } = scene;
+    const size = { width: sizes.panel, rowHeight: sizes.rowHeight };
+    const plot = new Plot({ ...shown, ...size, frames, time: time[shown.stream] });
     return new Panel(this.#store, this.#voices, plot, scene);
   }
 }
@@ -158,25 +154,31 @@ export class MapsView {
 /** What the colours mean. */
 class Legend {
   #title = h("span");
+  #start = h("span");
   #ramp = h("canvas", { "aria-hidden": "true" });
   #end = h("span");
-  element = h("span", { class: "legend" }, this.#title, "0", this.#ramp, this.#end);
+  element = h("span", { class: "legend" }, this.#title, this.#start, this.#ramp, this.#end);
 
-  /** @param {Scene} scene */
-  draw({ theme, frames, utterance }) {
-    const [width, height] = [110, 10];
+  /** @param {Scene} scene @param {Band[]} bands */
+  draw(scene, bands) {
+    const { theme, frames, utterance, maps, pair } = scene;
+    const [width, height] = [maps === "difference" ? 150 : 110, 10];
     const context = sized(this.#ramp, width, height);
+    const ramp = maps === "difference" ? theme.differences : theme.ramp;
     for (let x = 0; x < width; x++) {
-      context.fillStyle = css(theme.ramp[Math.round((x / (width - 1)) * (theme.ramp.length - 1))]);
+      context.fillStyle = css(ramp[Math.round((x / (width - 1)) * (ramp.length - 1))]);
       context.fillRect(x, 0, 1.5, height);
     }
     context.strokeStyle = theme.line;
     context.strokeRect(0.5, 0.5, width - 1, height - 1);
-    const most = frames ? utterance.most.frame : utterance.most.code;
-    this.#end.textContent = most >= 0.1 ? most.toFixed(2) : most.toPrecision(2);
-    this.#title.textContent = frames
-      ? "a word's attention per frame"
-      : "share of a word's attention";
+    const scale = bands[0]?.panels[0]?.plot.data.most ?? utterance.most;
+    const most = frames ? scale.frame : scale.code;
+    const end = most >= 0.1 ? most.toFixed(2) : most.toPrecision(2);
+    const what = frames ? "a word's attention per frame" : "share of a word's attention";
+    this.#title.textContent = maps === "difference" ? `difference in ${what}:` : what;
+    const [first, second] = pair.map((place) => utterance.subjects[place]?.name);
+    this.#start.textContent = maps === "difference" ? `${second} more −${end}` : "0";
+    this.#end.textContent = maps === "difference" ? `+${end} ${first} more` : end;
   }
 }
 
@@ -233,7 +235,7 @@ class Band {
     );
     rows.push(this.#rowName(scene, words.length, scene.corpus.first_token, "first", FIRST_TOKEN));
     const share = this.#rowName(scene, words.length + 1, "share of frames", "quiet");
-    const shares = !scene.frames && this.panels.some(({ plot }) => plot.data.attends);
+    const shares = this.panels.some(({ plot }) => plot.hasShares && plot.data.attends);
     return shares ? [...rows, share] : rows;
   }
 
@@ -264,31 +266,33 @@ class Band {
     const { data, head } = this.panels[0].plot;
     if (scene.frames || (scene.table && data.attends) || !(data.attends || data.shift)) return [];
     const names = [nameAt("code", head.number - 1)];
-    return scene.effects ? [...names, nameAt("adds to prediction", head.effect + 9)] : names;
+    const effects = hasEffects(scene, this.panels[0].plot);
+    return effects ? [...names, nameAt("adds to prediction", head.effect + 9)] : names;
   }
 
   /** @param {Scene} scene */
   #laneNames(scene) {
     const plots = this.panels.map((panel) => panel.plot);
     if (!plots[0].data.n && plots.length === 1) return [];
+    if (!scene.frames && plots[0].data.kind !== "attention") return []; // no strip
     const names = [nameAt("frames", 6)];
-    const { codes, gap, attention } = LANES;
-    if (plots.some(({ data }) => data.attends)) {
-      const who =
-        scene.row === null ? "mean of the words" : `${quoted(rowName(scene, scene.row))} takes`;
+    const { codes, gap } = LANES;
+    const attention = laneHeight(plots[0]);
+    if (attention && plots.some(({ data }) => data.attends)) {
+      const who = scene.row === null ? "mean of the words" : quoted(rowName(scene, scene.row));
       names.push(nameAt(who, codes + gap + 8));
     }
     if (plots.some(({ stream }) => scene.utterance.cues[stream])) {
       names.push(nameAt("planted cues", codes + 2 * gap + attention - 3));
     }
-    if (plots.some((plot) => hasVoice(scene, plot))) names.push(...voiceNames(scene));
+    if (plots.some((plot) => hasVoice(scene, plot))) names.push(...voiceNames(scene, attention));
     return names;
   }
 }
 
-/** @param {Scene} scene */
-function voiceNames({ film, utterance }) {
-  const { codes, gap, attention, cues } = LANES;
+/** @param {Scene} scene @param {number} attention height of its lane */
+function voiceNames({ film, utterance }, attention) {
+  const { codes, gap, cues } = LANES;
   const top = codes + 2 * gap + attention + (utterance.cues.acoustic ? cues + gap : 0);
   const pitches = film?.pitches;
   const range = pitches ? `pitch ${Math.round(pitches.low)}–${Math.round(pitches.high)} Hz` : "";

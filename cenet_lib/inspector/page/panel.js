@@ -83,6 +83,7 @@ export class Panel {
 
   #buildTitle() {
     const { name, data } = this.plot;
+    const timed = data.n > 0 && (data.kind === "attention" || this.plot.frames);
     const used = data.columns.filter((code) => code < data.k).length;
     return h(
       "div",
@@ -91,10 +92,16 @@ export class Panel {
       h("span", { class: "muted" }, `${counted(data.n, "frame")}, ${used} of ${data.k} codes`),
       this.sum,
       h("span", { class: "grow" }),
+      timed ? h("span", { class: "zooms" }, ...this.#zoomButtons()) : null,
+    );
+  }
+
+  #zoomButtons() {
+    return [
       this.#zoomButton("−", "zoom out", 2),
       this.#zoomButton("+", "zoom in", 0.5),
       this.#zoomButton("⟲", "show all frames", Number.POSITIVE_INFINITY),
-    );
+    ];
   }
 
   /** @param {string} sign @param {string} title @param {number} factor */
@@ -110,8 +117,10 @@ export class Panel {
     this.#drawMap();
     this.note.replaceChildren(...noteOf(scene, this.plot));
     this.sum.textContent = sumInWords(scene, this.plot);
-    const { n } = this.plot.data;
-    for (const part of [this.strip, this.player]) part.style.display = n ? "" : "none";
+    const { n, kind } = this.plot.data;
+    const own = kind === "attention"; // of one model; of several, the strip is the axis of time
+    this.strip.style.display = n && (own || scene.frames) ? "" : "none";
+    this.player.style.display = n && own ? "" : "none";
     if (n) this.#drawFrames();
   }
 

@@ -1,12 +1,19 @@
 /** The pictures of a film, on their way from Python or from an exported page to a player. */
 
-/** @import { Model } from "./store.js" */
+/** @import { Model } from "./model.js" */
 
 /**
- * A piece of a film: its number, of how many, and what kind of film it is.
+ * A piece of a film: its number, of how many, what kind of film it is, and at which time of the film
+ * that was measured it begins (a part that was cut out of it does so later).
  *
- * @typedef {{ kind: "film" | "no film", id: string, n: number, of: number, mime: string, say: string }}
- *   FilmMessage
+ * @typedef {object} FilmMessage
+ * @property {"film" | "no film"} kind
+ * @property {string} id
+ * @property {number} n
+ * @property {number} of
+ * @property {string} mime
+ * @property {number} offset in seconds
+ * @property {string} say
  */
 
 export class FilmLoader {
@@ -19,7 +26,7 @@ export class FilmLoader {
 
   /**
    * @param {Model} model
-   * @param {(address: string) => void} arrived
+   * @param {(address: string, offset: number) => void} arrived
    * @param {(why: string) => void} failed
    */
   constructor(model, arrived, failed) {
@@ -53,7 +60,7 @@ export class FilmLoader {
   }
 
   /** @param {FilmMessage} message @param {BlobPart[]} buffers */
-  #hear({ kind, id, n, of, mime, say }, buffers) {
+  #hear({ kind, id, n, of, mime, offset, say }, buffers) {
     const asked = this.#asked;
     if (!asked || asked.id !== id) return;
     if (kind === "no film") return this.#failed(say);
@@ -63,6 +70,6 @@ export class FilmLoader {
     this.#asked = null;
     const film = new Blob(/** @type {BlobPart[]} */ (asked.pieces), { type: mime });
     this.#address = URL.createObjectURL(film);
-    this.#arrived(this.#address);
+    this.#arrived(this.#address, offset);
   }
 }

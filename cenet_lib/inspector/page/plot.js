@@ -66,9 +66,13 @@ export class Plot {
     return null;
   }
 
-  /** By codes, a last row has their share of the frames. */
+  /** By codes, a last row has their share of the frames, where that can be compared with the rest. */
+  get hasShares() {
+    return !this.frames && (this.data.kind === "attention" || this.data.kind === "mean");
+  }
+
   get mapHeight() {
-    return this.rowTop(this.data.rows + (this.frames ? 0 : 1));
+    return this.rowTop(this.data.rows + (this.hasShares ? 1 : 0));
   }
 
   get columnWidth() {

@@ -160,10 +160,12 @@ function factsAbout(scene, { stream, codes }, code) {
   const facts = [`${data.counts[code]} of ${counted(data.n, "frame")} here.`];
   const effect = effectOf(scene, scene.subject, stream, code);
   const without = withoutCode(scene, scene.subject, stream, code);
-  if (effect !== null && without !== null) {
-    const now = signed(predictions.all);
+  if (effect !== null) {
     const whole = signed(scene.effects?.[scene.subject].moved ?? null);
     facts.push(`Its effect (Shapley value) is ${signed(effect)}, of ${whole} that all codes move.`);
+  }
+  if (without !== null) {
+    const now = signed(predictions.all);
     facts.push(`Left out alone, the prediction is ${signed(without)} instead of ${now}.`);
   }
   if (data.attends && data.counts[code]) facts.push(takersOf(scene.utterance.words, data, code));

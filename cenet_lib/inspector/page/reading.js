@@ -3,6 +3,7 @@
 import { css, inkOn, rampColour } from "./colours.js";
 import { clamp, counted, h, percent, rove, signed, svg } from "./dom.js";
 import { findingOf } from "./effects.js";
+import { RunsView } from "./models.js";
 import { TITLE } from "./records.js";
 
 /** @import { Subject, Utterance } from "./data.js" */
@@ -117,26 +118,34 @@ function shareOf({ subject, utterance }, code, row) {
 /** The predictions with and without face and voice, of each model, and what matters most. */
 export class PredictionsView {
   #store;
-  element = h("div", { class: "predictions" });
+  #runs;
+  #charts = h("div", { class: "predictions" });
 
   /** @param {Store} store */
   constructor(store) {
     this.#store = store;
+    this.#runs = new RunsView(store);
+    this.element = h("div", {}, this.#runs.element, this.#charts);
   }
 
   /** @param {Scene} scene */
   draw(scene) {
-    const children = scene.utterance.subjects.flatMap((subject, index) => [
-      new Chart(subject, scene).element,
+    this.#runs.draw(scene);
+    const { subjects } = scene.utterance;
+    const places = subjects.length > 2 ? [scene.pair[0]] : [...subjects.keys()];
+    const children = places.flatMap((index) => [
+      new Chart(subjects[index], scene).element,
       scene.corpus.subjects[index].reads === null ? h("p", {}, WORDS_ONLY) : null,
       findingOf(scene, index, this.#store),
     ]);
-    this.element.replaceChildren(...children.filter((child) => child !== null));
+    this.#charts.replaceChildren(...children.filter((child) => child !== null));
   }
 }
 
 const [LEFT, RIGHT] = [120, 52]; // room for names, and for numbers, in pixels
 const ROW_STEP = 21;
+const [LEAST_CHART, WIDEST_CHART] = [200, 560];
+const NO_ROOM_BESIDE = 720; // on narrower pages, the sentence stands below the chart
 
 /** One model's predictions as dots on the scale of the labels. */
 export class Chart {
@@ -244,7 +253,7 @@ export class Chart {
 
 /** @param {number} width of the page @param {boolean} several charts on it */
 function chartWidth(width, several) {
-  if (several && width > 760) return (width - 80) / 2;
-  // 300 for the sentence beside it
-  return clamp(width - 40 - (several ? 0 : 300), Math.min(280, width - 24), 560);
+  if (width < NO_ROOM_BESIDE) return clamp(width - 24, LEAST_CHART, WIDEST_CHART);
+  if (several) return (width - 80) / 2;
+  return clamp(width - 340, LEAST_CHART, WIDEST_CHART); // 300 for the sentence beside it
 }

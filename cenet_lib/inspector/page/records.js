@@ -6,7 +6,7 @@
  * An array as `pack` packs it.
  *
  * @typedef {object} Packed
- * @property {"u1" | "u2" | "i1" | "f2" | "f4"} dtype
+ * @property {"u1" | "u2" | "i1" | "q1" | "f2" | "f4"} dtype; of a "q1", see `pack_coarse`
  * @property {number[]} shape
  * @property {string} data in base64, little-endian
  */
@@ -18,8 +18,12 @@
  * @property {Packed} codes (n,)
  * @property {Packed | null} attention (n_words + 1, k+1): a row per word and one for the first
  *   token, a column per code and one for padding
+ * @property {Packed | null} by_frame (n_words + 1, n): attention where the model attends to each
+ *   frame by itself, and those of a code need not get the same
  * @property {Packed | null} shift (n_words + 1,): how far the stream shifts each word, as a share of
  *   the length of its state, where the model does not attend
+ * @property {Packed | null} gate (2, n_words + 1): how wide the gate of each word is, and the share
+ *   of it that is open, where a model has gates
  * @property {number} padding frames that the model attends to though they never happened
  * @property {Packed | null} looks (n, m): what can be drawn of each frame, in percent
  */
@@ -33,10 +37,11 @@
  */
 
 /**
- * What one model made of an utterance: it read all words but those at the places `unread`.
+ * What one model made of an utterance: it read all words but those at the places `unread`, and both
+ * streams, the face and the voice moved its first token by `layers` (3, n_places).
  *
  * @typedef {Record<Stream, StreamRecord> & {
- *   predictions: Predictions, unread: number[],
+ *   predictions: Predictions, unread: number[], layers: Packed | null,
  * }} SubjectRecord
  */
 
@@ -50,7 +55,29 @@
  * @property {string} video
  * @property {Partial<Record<Stream, Packed>>} cues (n,): +1, -1 or 0 per frame
  * @property {SubjectRecord[]} subjects
+ * @property {Partial<Record<Stream, StreamAgreement>> | null} [agreement] of several models
  * @property {FilmRecord | null} film
+ */
+
+/**
+ * How far the maps of several models agree (see `several.py`): the mean correlation over pairs, the
+ * same of what sets one word apart from the others, and of each model that with the others; null is
+ * "not defined".
+ *
+ * @typedef {object} StreamAgreement
+ * @property {number | null} agreement
+ * @property {number | null} by_word
+ * @property {(number | null)[]} each
+ */
+
+/**
+ * What is known of several models over the utterances that are listed.
+ *
+ * @typedef {object} Several
+ * @property {boolean} same_codes whether code c of one is code c of the others
+ * @property {Partial<Record<Stream, {
+ *   utterances: number, agreement: number, low: number, by_word: number | null,
+ * }>>} listed the mean, and what one utterance in ten stays below
  */
 
 /**
@@ -92,6 +119,7 @@
  * @typedef {Record<Stream, StreamEffects> & {
  *   moved: number,
  *   error: number,
+ *   quick?: boolean,
  *   players: [Stream, number][],
  *   subsets: Packed | null,
  *   estimate: { weights: Packed, gains: Packed, rest: Packed } | null,
@@ -106,6 +134,26 @@
  * @typedef {object} UtteranceEffects
  * @property {string} id
  * @property {SubjectEffects[]} subjects
+ * @property {boolean} [first] whether they are a first answer, from a simple picture of the model
+ */
+
+/**
+ * A counterfactual that was computed beforehand, with the cells of the maps that change most: their
+ * stream, row, code, and what they are afterwards.
+ *
+ * @typedef {{ prediction: number, cells: [Stream, number, number, number][] }} WhatIf
+ */
+
+/**
+ * What `measure_what_ifs` returns; `words` are the predictions without each word (n_words,).
+ *
+ * @typedef {object} WhatIfs
+ * @property {string} id
+ * @property {{
+ *   words: Packed,
+ *   codes: (WhatIf & { stream: Stream, code: number, to: number })[],
+ *   scales: (WhatIf & { scale: number })[],
+ * }[]} subjects
  */
 
 /**
@@ -161,6 +209,7 @@
  * @property {number[]} prediction
  * @property {number[]} words_alone
  * @property {(number | null)[]} entropy in bits
+ * @property {(number | null)[]} [repeats] how far the maps of several models agree
  */
 
 /**
@@ -173,6 +222,8 @@
  * @property {"counts" | "frames" | "aligned" | null} reads
  * @property {"before layer" | "at the head" | null} stands
  * @property {"codes" | "frames" | null} attends_over
+ * @property {number | null} scale of the attention, if it attends
+ * @property {number | null} layer before which the streams come in, unless at the head
  */
 
 /**
@@ -186,6 +237,7 @@
  * @property {Partial<Record<Stream, number>>} frame_rate in frames per second
  * @property {FacePart[]} face
  * @property {SubjectFacts[]} subjects
+ * @property {Several | null} several null for one model, and where maps cannot be compared
  * @property {Record<Stream, Vocabulary | null>[]} vocabularies
  * @property {Listing} list
  */
@@ -198,6 +250,8 @@
  * @property {number | null} word
  * @property {[Stream, number] | null} code
  * @property {"codes" | "frames"} view
+ * @property {"each" | "difference" | "spread"} maps of several models, what the maps show
+ * @property {[number, number]} pair of models: the first minus the second is the difference
  */
 
 /**
@@ -207,11 +261,16 @@
  * @property {CorpusRecord} corpus
  * @property {Record<string, UtteranceRecord>} records
  * @property {Record<string, UtteranceEffects>} effects
+ * @property {SurveyRecord} [survey]
+ * @property {Record<string, WhatIfs>} what_ifs
  * @property {Choice} state
- * @property {Record<string, { mime: string, data: string }>} films in base64
+ * @property {Record<string, { mime: string, data: string, offset: number }>} films in base64
  */
 
+/** @import { SurveyRecord } from "./survey.js" */
+
 export const STREAMS = /** @type {const} */ (["visual", "acoustic"]);
+export const MAPS = /** @type {const} */ (["each", "difference", "spread"]);
 export const TITLE = { visual: "Face", acoustic: "Voice" };
 export const FIRST_TOKEN = -1; // the `word` that stands for the token that the head reads
 
@@ -220,6 +279,7 @@ const READERS = {
   u1: (view, at) => view.getUint8(at),
   u2: (view, at) => view.getUint16(at, true),
   i1: (view, at) => view.getInt8(at),
+  q1: (view, at) => coarse(view.getUint8(at)),
   f2: (view, at) => float16(view.getUint16(at, true)),
   f4: (view, at) => view.getFloat32(at, true),
 };
@@ -234,6 +294,9 @@ export function unpack(packed) {
   for (let i = 0; i < values.length; i++) values[i] = read(view, i * size);
   return values;
 }
+
+/** @param {number} byte */
+const coarse = (byte) => (byte === 255 ? Number.NaN : (byte / 254) ** 2);
 
 /** @param {number} bits */
 function float16(bits) {

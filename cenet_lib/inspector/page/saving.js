@@ -4,16 +4,18 @@ import { Pictures } from "./art.js";
 import { brushOn } from "./brush.js";
 import { LIGHT } from "./colours.js";
 import { clean, h, svg } from "./dom.js";
-import { headHeight, paintHead, paintMap } from "./heat.js";
+import { hasEffects, headHeight, paintHead, paintMap } from "./heat.js";
 import { Plot } from "./plot.js";
 import { Chart } from "./reading.js";
 import { FIRST_TOKEN, STREAMS, TITLE } from "./records.js";
 import { rowName } from "./scene.js";
+import { shownMaps } from "./several.js";
 
 /** @import { Brush, Point } from "./art.js" */
 /** @import { CodeBook } from "./data.js" */
 /** @import { Stream } from "./records.js" */
 /** @import { Scene } from "./scene.js" */
+/** @import { Shown } from "./several.js" */
 /** @import { Store } from "./store.js" */
 
 const WIDTH = 900; // pixels of the picture
@@ -144,9 +146,7 @@ function pictureOf(scene) {
     page.append(element);
     y += Number(element.getAttribute("height")) + 16;
   }
-  for (const stream of STREAMS) {
-    for (const i of white.utterance.subjects.keys()) y = putMap(page, white, i, stream, y);
-  }
+  for (const map of shownMaps(white)) y = putMap(page, white, map, y);
   const paper = svg("rect", { width: WIDTH, height: y + EDGE, fill: LIGHT.paper });
   picture.append(paper, page);
   picture.setAttribute("height", String(y + EDGE));
@@ -175,15 +175,12 @@ function putSentence(page, { corpus, utterance }) {
   return y;
 }
 
-/** @param {SVGElement} page @param {Scene} scene @param {number} subject @param {Stream} stream @param {number} y */
-function putMap(page, scene, subject, stream, y) {
-  const { name: model, streams } = scene.utterance.subjects[subject];
-  const data = streams[stream];
+/** @param {SVGElement} page @param {Scene} scene @param {Shown} map @param {number} y */
+function putMap(page, scene, map, y) {
+  const { data, name, stream } = map;
   if (!data.attends) return y;
-  const name = scene.utterance.subjects.length > 1 ? `${TITLE[stream]}, ${model}` : TITLE[stream];
   const size = { width: WIDTH - 2 * EDGE - NAMES, rowHeight: 18 };
-  const where = { subject, stream, name, data, time: scene.time[stream], frames: scene.frames };
-  const plot = new Plot({ ...where, ...size });
+  const plot = new Plot({ ...map, ...size, time: scene.time[stream], frames: scene.frames });
   const left = EDGE + NAMES;
   const heading = "font-size: 15px; font-weight: 650";
   page.append(svg("text", { x: left, y: y + 14, style: heading }, clean(name)));
@@ -191,12 +188,13 @@ function putMap(page, scene, subject, stream, y) {
   if (!scene.frames) {
     paintHead(brushOn(groupAt(page, left, top)), plot, scene);
     const at = { x: left - 8, y: top + plot.head.effect + 23, "text-anchor": "end" };
-    if (scene.effects) page.append(svg("text", { ...at, fill: LIGHT.muted }, "adds to prediction"));
+    if (hasEffects(scene, plot))
+      page.append(svg("text", { ...at, fill: LIGHT.muted }, "adds to prediction"));
     top += headHeight(plot, scene);
   }
   paintMap(brushOn(groupAt(page, left, top)), plot, scene);
   const names = [...Array(data.rows).keys()].map((row) => rowName(scene, row));
-  if (!scene.frames) names.push("share of frames");
+  if (plot.hasShares) names.push("share of frames");
   for (const [row, word] of names.entries()) {
     const shown = word.length > 18 ? `${word.slice(0, 17)}…` : word;
     const at = { x: left - 8, y: top + plot.rowTop(row) + 13, "text-anchor": "end" };

@@ -1,10 +1,12 @@
 /** What the views draw, and the questions that they ask of it. */
 
 /** @import { Pictures } from "./art.js" */
+/** @import { Changes } from "./changes.js" */
 /** @import { Theme } from "./colours.js" */
 /** @import { Corpus, Utterance } from "./data.js" */
 /** @import { Film } from "./film.js" */
-/** @import { Stream, SubjectEffects, UtteranceEffects } from "./records.js" */
+/** @import { Choice, Stream, SubjectEffects, UtteranceEffects } from "./records.js" */
+/** @import { Survey } from "./survey.js" */
 /** @import { Taken } from "./taken.js" */
 /** @import { Timeline } from "./time.js" */
 
@@ -19,11 +21,15 @@
  * @property {Utterance} utterance
  * @property {Effects | null} effects null until they are computed
  * @property {Taken} taken codes, to see what is predicted without them
+ * @property {Changes} changes of words and frames, to see what is predicted then
  * @property {number | null} word
  * @property {number | null} row of the chosen word
  * @property {[Stream, number] | null} code
  * @property {number} subject whose code book the chosen code belongs to
  * @property {boolean} frames are the maps' columns, not codes
+ * @property {Choice["maps"]} maps
+ * @property {Choice["pair"]} pair
+ * @property {Survey | null} [survey] of all utterances, as the first model reads them
  * @property {boolean} table instead of maps
  * @property {Record<Stream, Timeline>} time
  * @property {Stream | "film" | null} playing

@@ -7,52 +7,26 @@
  */
 
 import { Pictures } from "./art.js";
+import { Changes } from "./changes.js";
 import { Clock } from "./clock.js";
 import { openCorpus, openUtterance } from "./data.js";
+import { follow } from "./model.js";
 import { isPrinting } from "./paper.js";
 import { FIRST_TOKEN, STREAMS } from "./records.js";
-import { Taken } from "./taken.js";
-import { Timeline } from "./time.js";
+import { Reel, Timeline } from "./time.js";
 
 /** @import { Theme } from "./colours.js" */
 /** @import { Utterance } from "./data.js" */
+/** @import { Act, Model } from "./model.js" */
 /** @import { Cell, Scene } from "./scene.js" */
-/** @import { Choice, CorpusRecord, Stream } from "./records.js" */
-/** @import { UtteranceEffects, UtteranceRecord } from "./records.js" */
-
-const FRAME_TIME = 90; // ms that a frame is shown where there is no film
-
-/**
- * @typedef {Choice & {
- *   _corpus: CorpusRecord, _record?: UtteranceRecord, _effects?: UtteranceEffects,
- * }} Traits of the widget
- */
-
-/**
- * What the page uses of anywidget's model.
- *
- * @typedef {object} Model
- * @property {<Name extends keyof Traits>(name: Name) => Traits[Name]} get
- * @property {<Name extends keyof Traits>(name: Name, value: Traits[Name]) => void} set
- * @property {() => void} save_changes
- * @property {(message: Message) => void} send
- * @property {(event: string, act: Act) => void} on
- * @property {(event: string, act: Act) => void} off
- *
- * @typedef {(...heard: any[]) => void} Act
- *
- * What a page asks for: the film of an utterance, or what is predicted without some of its codes.
- *
- * @typedef {{ kind: "film", id: string }} FilmWanted
- * @typedef {{ kind: "without", id: string, subject: number, codes: [Stream, number][] }} Without
- * @typedef {FilmWanted | Without} Message
- */
+/** @import { Choice, Stream } from "./records.js" */
 
 /**
  * What has changed: the chosen utterance, its record, any other choice, the columns of the maps,
- * the row under the pointer, or the time of a stream, or of the film and with it of both.
+ * the row under the pointer, what a model makes of changed words and frames, or the time of a
+ * stream, or of the film and with it of both.
  *
- * @typedef {"utterance" | "record" | "choice" | "view" | "row" | "film" | Stream} Change
+ * @typedef {"utterance" | "record" | "choice" | "view" | "row" | "changes" | "film" | Stream} Change
  */
 
 /** Whether there is attention to show by frames. @param {Utterance} utterance */
@@ -68,14 +42,13 @@ export class Store {
   #utterance = null;
   /** @type {Record<Stream, Timeline>} */
   #time = { visual: new Timeline(0), acoustic: new Timeline(0) };
-  /** @type {{ stream: Stream, handle: number } | null} */
-  #reel = null; // frames that are played where there is no film
+  #reel = new Reel(); // frames that are played where there is no film
   /** @type {Clock | null} */
   #clock = null; // of the film
   /** @type {number | null} */
   #peek = null; // the time under the pointer
-  /** @type {Taken | null} */
-  #taken = null;
+  /** @type {Changes | null} */
+  #changes = null;
   /** @type {Cell | null} */
   #cursor = null;
   /** @type {number | null} */
@@ -93,6 +66,7 @@ export class Store {
     this.corpus = openCorpus(model.get("_corpus"));
     this.#theme = theme;
     this.#pictures = new Pictures(this.corpus.face, theme);
+    this.#subject = model.get("pair")[0];
     this.#openRecord();
   }
 
@@ -109,29 +83,40 @@ export class Store {
       "change:word": () => this.#tell("choice"),
       "change:code": () => this.#tell("choice"),
       "change:view": () => this.#tell("view"),
-      "msg:custom": (content) => this.#taken?.hear(content),
+      "change:maps": () => this.#tell("view"),
+      "change:pair": () => {
+        this.#subject = this.#model.get("pair")[0]; // whose codes are shown
+        this.#tell("view");
+      },
+      "change:_taken": () => {
+        this.#changes?.taken.restore(this.#model.get("_taken"));
+        this.#tell("choice");
+      },
+      "msg:custom": (content) => this.#changes?.hear(content),
     };
-    for (const [event, act] of Object.entries(acts)) this.#model.on(event, act);
+    const stop = follow(this.#model, acts);
     return () => {
-      for (const [event, act] of Object.entries(acts)) this.#model.off(event, act);
+      stop();
       this.pause();
     };
   }
 
   /** What there is to draw; null as long as there is nothing or no room. @returns {Scene | null} */
   scene() {
-    const [utterance, taken] = [this.#utterance, this.#taken];
-    if (!utterance || !taken || !this.#width) return null;
+    const [utterance, changes] = [this.#utterance, this.#changes];
+    if (!utterance || !changes || !this.#width) return null;
     const [word, code] = [this.#model.get("word"), this.#model.get("code")];
     const effects = this.#model.get("_effects");
     return {
       ...{ corpus: this.corpus, utterance, word, code, subject: this.#subject, table: this.#table },
       effects: effects?.id === utterance.id ? effects.subjects : null,
       row: word === FIRST_TOKEN ? utterance.words.length : word,
-      taken,
+      ...{ taken: changes.taken, changes },
       frames: this.#model.get("view") === "frames" && anyAttends(utterance),
+      maps: this.corpus.several ? this.#model.get("maps") : "each",
+      pair: this.#model.get("pair"),
       time: this.#time,
-      playing: this.#clock?.playing ? "film" : (this.#reel?.stream ?? null),
+      playing: this.#clock?.playing ? "film" : this.#reel.stream,
       film: utterance.film,
       moment: this.#peek ?? this.#clock?.time ?? 0,
       hovered: this.#hovered,
@@ -146,6 +131,10 @@ export class Store {
 
   get chosen() {
     return this.#model.get("utterance");
+  }
+
+  get code() {
+    return this.#model.get("code");
   }
 
   // what is chosen
@@ -200,6 +189,7 @@ export class Store {
   letGo() {
     if (this.#model.get("word") !== null) this.#set({ word: null });
     if (this.#model.get("code") !== null) this.#set({ code: null });
+    for (const stream of STREAMS) if (this.#time[stream].mark) this.mark(stream, null);
   }
 
   /** @param {Choice["view"]} view */
@@ -207,13 +197,15 @@ export class Store {
     this.#set({ view });
   }
 
+  /** Choose which maps of several models are shown. @param {Partial<Choice>} choice */
+  compare(choice) {
+    this.#set(choice);
+  }
+
   /** @param {Partial<Choice>} choice */
   #set(choice) {
-    const { utterance, word, code, view } = choice;
-    if (utterance !== undefined) this.#model.set("utterance", utterance);
-    if (word !== undefined) this.#model.set("word", word);
-    if (code !== undefined) this.#model.set("code", code);
-    if (view !== undefined) this.#model.set("view", view);
+    const names = /** @type {(keyof Choice)[]} */ (Object.keys(choice));
+    for (const name of names) this.#model.set(name, /** @type {any} */ (choice[name]));
     this.#model.save_changes();
   }
 
@@ -223,7 +215,8 @@ export class Store {
     this.pause();
     const utterance = openUtterance(record, this.corpus);
     this.#utterance = utterance;
-    this.#taken = new Taken(utterance, this.corpus, this.#model, () => this.#tell("choice"));
+    this.#changes = new Changes(utterance, this.corpus, this.#model, this.#tell);
+    this.#changes.taken.restore(this.#model.get("_taken"));
     const longest = (/** @type {Stream} */ stream) =>
       new Timeline(Math.max(...utterance.subjects.map(({ streams }) => streams[stream].n)));
     this.#time = { visual: longest("visual"), acoustic: longest("acoustic") };
@@ -289,6 +282,12 @@ export class Store {
     this.#tell(stream);
   }
 
+  /** Mark a stretch of frames. @param {Stream} stream @param {Timeline["mark"]} stretch @param {boolean} [drawing] it still grows */
+  mark(stream, stretch, drawing = false) {
+    this.#time[stream].mark = stretch;
+    this.#tell(drawing ? stream : "choice");
+  }
+
   /** @param {Stream} stream @param {number} from */
   moveTo(stream, from) {
     this.#time[stream].moveTo(from);
@@ -318,7 +317,7 @@ export class Store {
    */
   hover(stream, frame) {
     const film = this.#utterance?.film;
-    if (this.#reel || this.#clock?.playing) return;
+    if (this.#reel.stream || this.#clock?.playing) return;
     if (film) {
       this.#peek = frame === null ? null : (film.times[stream][frame] ?? null);
       this.#clock?.preview(this.#peek);
@@ -357,9 +356,14 @@ export class Store {
     if (frame >= 0) this.seek(stream, frame);
   }
 
-  /** Let a player show the film, or (null) none. @param {HTMLVideoElement | null} video */
-  showIn(video) {
-    this.#clock?.follow(video);
+  /**
+   * Let a player show the film, or (null) none.
+   *
+   * @param {HTMLVideoElement | null} video
+   * @param {number} offset the time of the film that was measured at which this one begins
+   */
+  showIn(video, offset = 0) {
+    this.#clock?.follow(video, offset);
   }
 
   /** Play a stream's frames, or stop it; from the start if it has ended. @param {Stream} stream */
@@ -369,25 +373,21 @@ export class Store {
       this.#clock.toggle();
       return;
     }
-    const was = this.#reel?.stream;
+    const was = this.#reel.stream;
     this.pause();
     if (was === stream) return;
     const time = this.#time[stream];
-    const step = () => {
+    this.#reel.start(stream, () => {
       if (time.ended) this.pause();
       else this.seek(stream, time.playhead + 1);
-    };
-    this.#reel = { stream, handle: setInterval(step, FRAME_TIME) };
+    });
     if (time.ended) this.seek(stream, 0);
     else this.#tell(stream);
   }
 
   pause() {
     this.#clock?.pause();
-    if (!this.#reel) return;
-    const { stream, handle } = this.#reel;
-    clearInterval(handle);
-    this.#reel = null;
-    this.#tell(stream);
+    const stream = this.#reel.stop();
+    if (stream) this.#tell(stream);
   }
 }

@@ -21,7 +21,8 @@ const LEAST_PARTED = 3; // narrower runs have no line between them, which would 
 
 /** @param {HTMLCanvasElement} canvas @param {Plot} plot @param {Scene} scene */
 export function drawStrip(canvas, plot, scene) {
-  const { codes, gap, attention, cues, axis } = LANES;
+  const { codes, gap, cues, axis } = LANES;
+  const attention = laneHeight(plot);
   const marks = scene.utterance.cues[plot.stream];
   const spoken = hasVoice(scene, plot) && scene.film;
   const above = codes + gap + attention + (marks ? gap + cues : 0);
@@ -29,13 +30,16 @@ export function drawStrip(canvas, plot, scene) {
   const context = sized(canvas, plot.width, bottom + axis);
   context.textAlign = "center";
   paintCodeLane(context, plot, scene);
-  if (plot.data.attends) paintAttentionLane(context, plot, scene, codes + gap + attention);
+  if (attention && plot.data.attends) {
+    paintAttentionLane(context, plot, scene, codes + gap + attention);
+  }
   if (marks) paintCueLane(context, plot, scene, marks, codes + gap + attention + gap);
   if (spoken) {
     const lane = { top: above + gap, height: LANES.voice };
     paintVoice(context, plot, spoken, scene.theme, lane);
   }
   paintAxis(context, plot, scene, bottom);
+  paintStretches(context, plot, scene, bottom);
   context.fillStyle = scene.theme.muted;
   context.fillRect(plot.frameX(plot.time.playhead + 0.5) - 0.5, 0, 1.5, bottom);
   if (plot.time.peek !== null) {
@@ -45,6 +49,37 @@ export function drawStrip(canvas, plot, scene) {
   canvas.setAttribute("aria-valuenow", String(plot.frame));
   canvas.setAttribute("aria-valuetext", frameInWords(scene, plot, plot.frame));
 }
+
+/**
+ * A veil over stretches that are taken away, and a box around the marked one.
+ *
+ * @param {Context} context
+ * @param {Plot} plot
+ * @param {Scene} scene
+ * @param {number} height
+ */
+function paintStretches(context, plot, { changes, theme }, height) {
+  const edges = (/** @type {{ from: number, to: number }} */ { from, to }) => {
+    const left = plot.frameX(from);
+    return { left, width: Math.max(plot.frameX(to) - left, 2) };
+  };
+  for (const change of changes.list) {
+    if (change.kind !== "gap" || change.stream !== plot.stream) continue;
+    const { left, width } = edges(change);
+    context.globalAlpha = 0.8;
+    context.fillStyle = theme.paper;
+    context.fillRect(left, 0, width, height);
+    context.globalAlpha = 1;
+  }
+  if (!plot.time.mark) return;
+  const { left, width } = edges(plot.time.mark);
+  context.strokeStyle = theme.accent;
+  context.lineWidth = 2;
+  context.strokeRect(left + 1, 1, Math.max(width - 2, 1), height - 2);
+}
+
+/** Several models' attention made one has no lane. @param {Plot} plot */
+export const laneHeight = ({ data }) => (data.kind === "attention" ? LANES.attention : 0);
 
 /** Whether a strip has a lane with sound and pitch. @param {Scene} scene @param {Plot} plot */
 export const hasVoice = ({ film }, { stream }) => stream === "acoustic" && film?.level != null;
@@ -183,7 +218,8 @@ function paintCueLane(context, plot, { theme }, marks, top) {
 function paintAxis(context, plot, scene, top) {
   const { time, width } = plot;
   const { from, to, placeOf, unit } = scaleOf(plot, scene);
-  const tick = tickFor((to - from) / clamp(Math.floor(width / 90), 2, 8));
+  const wish = (to - from) / clamp(Math.floor(width / 90), 2, 8);
+  const tick = tickFor(unit ? wish : Math.max(wish, 1)); // there are no half frames
   context.fillStyle = scene.theme.muted;
   context.font = "11px Arial, sans-serif";
   for (let t = Math.ceil(from / tick) * tick; placeOf(t) < time.to && t <= to; t += tick) {

@@ -4,7 +4,18 @@ import { STREAMS, unpack } from "./records.js";
 
 /** @import { Corpus, Utterance } from "./data.js" */
 /** @import { Predictions, Stream, SubjectEffects } from "./records.js" */
-/** @import { Model, Without } from "./store.js" */
+/** @import { Model } from "./model.js" */
+
+/**
+ * What is taken away: codes, or planted cues of one sign.
+ *
+ * @typedef {{ codes: [Stream, number][], cues: "positive" | "negative" | null }} TakenAway
+ *
+ * Messages: what is predicted without some codes, and what is taken away now.
+ *
+ * @typedef {{ kind: "without", id: string, subject: number, codes: [Stream, number][] }} Without
+ * @typedef {{ kind: "taken" } & TakenAway} TakenTold
+ */
 
 /**
  * A group of frames of which the prediction without them was computed along with the effects.
@@ -30,8 +41,9 @@ export class Taken {
   #codes = new Map();
   /** @type {Map<string, number>} what a kernel has answered, by subject and codes */
   #answers = new Map();
-  /** @type {"positive" | "negative" | null} */
+  /** @type {TakenAway["cues"]} */
   cues = null; // planted cues of one sign, which are frames and not whole codes
+  subject = 0; // whose code book the codes belong to
 
   /**
    * @param {Utterance} utterance
@@ -93,12 +105,35 @@ export class Taken {
   /**
    * @param {number} subject whose code book the codes belong to
    * @param {[Stream, number][]} codes
-   * @param {"positive" | "negative" | null} cues
+   * @param {TakenAway["cues"]} cues
    */
   #choose(subject, codes, cues = null) {
+    this.subject = subject;
+    this.#set(codes, cues);
+    this.#model.send({ kind: "taken", codes: this.codes, cues });
+    this.#tell(); // an estimate, until a kernel answers
+    this.#ask(subject);
+  }
+
+  /** @param {[Stream, number][]} codes @param {TakenAway["cues"]} cues */
+  #set(codes, cues) {
     this.cues = cues;
     this.#codes = new Map(codes.map((code) => [keyOf(...code), code]));
-    this.#tell(); // an estimate, until a kernel answers
+  }
+
+  /** Take away what an address says, as far as it occurs. @param {TakenAway | null} [state] */
+  restore(state) {
+    const { subjects, cues } = this.#utterance;
+    const codes = (state?.codes ?? []).filter(([stream, code]) =>
+      subjects.some(({ streams }) => streams[stream].counts[code] > 0),
+    );
+    const sign = state?.cues === "negative" ? -1 : 1;
+    const planted = STREAMS.some((stream) => cues[stream]?.includes(sign));
+    this.#set(codes, planted ? (state?.cues ?? null) : null);
+  }
+
+  /** Ask for what was not computed. @param {number} subject */
+  #ask(subject) {
     for (const { index, effects } of this.concerned(subject)) {
       if (this.answer(index, effects).computed) continue;
       const { id } = this.#utterance;
@@ -151,12 +186,12 @@ export class Taken {
  */
 function alreadyKnown(taken, codes, predictions, effects) {
   if (taken.cues) return effects.without[taken.cues];
-  if (!codes.length) return predictions.all;
   const there = whoIsThere(taken, effects);
+  if (there.every((is) => is)) return predictions.all; // what is taken away, if any, is not there
   if (effects.subsets) return unpack(effects.subsets)[placeInSubsets(there)];
   const [first, ...others] = codes;
   const leftOut = effects[first[0]].left_out[first[1]];
-  if (!others.length) return predictions.all - (leftOut ?? 0);
+  if (!others.length && leftOut !== undefined) return predictions.all - leftOut;
   const left = STREAMS.filter((s) => effects.players.some(([of], i) => of === s && there[i]));
   const whole = STREAMS.filter((s) => effects.players.every(([of], i) => of !== s || there[i]));
   if (left.every((stream) => whole.includes(stream))) return withStreams(predictions, left);

@@ -3,6 +3,7 @@
 import { clamp, counted, h, percent, quoted, signed } from "./dom.js";
 import { STREAMS, TITLE } from "./records.js";
 import { chosenIn, effectOf, rowName, secondsOf, sumOfEffects, withoutCode } from "./scene.js";
+import { Combined } from "./several.js";
 
 /** @import { Spread, StreamReading } from "./data.js" */
 /** @import { Plot } from "./plot.js" */
@@ -10,6 +11,13 @@ import { chosenIn, effectOf, rowName, secondsOf, sumOfEffects, withoutCode } fro
 /** @import { Scene } from "./scene.js" */
 
 const NOT_READ = "not read by the model";
+const MOST_TOLD = 6; // models in a tip
+const MADE = {
+  attention: "share",
+  difference: "difference",
+  mean: "mean share",
+  spread: "standard deviation",
+};
 
 /** @param {Scene} scene @param {Plot} plot @param {number} code */
 export function aboutCode(scene, { subject, stream, data }, code) {
@@ -22,15 +30,36 @@ export function aboutCode(scene, { subject, stream, data }, code) {
     `${n} of ${counted(data.nWithPadding, "frame")} (${share})`;
   const effect = effectOf(scene, subject, stream, code);
   const without = withoutCode(scene, subject, stream, code);
-  if (effect === null || without === null) return about;
+  if (effect === null) return about;
+  const adds = `${about}\nadds ${signed(effect)} to the prediction (Shapley value)`;
+  if (without === null) return adds;
   const now = scene.utterance.subjects[subject].predictions.all;
-  const alone = `left out alone: ${signed(without)} instead of ${signed(now)}`;
-  return `${about}\nadds ${signed(effect)} to the prediction (Shapley value)\n${alone}`;
+  return `${adds}\nleft out alone: ${signed(without)} instead of ${signed(now)}`;
 }
+
+const SMALLEST = 1e-4; // an amount of attention below says no more than that it is small
+
+/** @param {number} value @param {number} digits */
+const amountOf = (value, digits) =>
+  value < SMALLEST ? `less than ${SMALLEST}` : value.toPrecision(digits);
 
 /** @param {Plot} plot @param {number} code */
 function codeName({ stream, data }, code) {
   return code === data.k ? "padding" : `${TITLE[stream].toLowerCase()} code ${code}`;
+}
+
+/**
+ * A cell that is made of several models' cells, and what each of them has there.
+ *
+ * @param {StreamReading["kind"]} kind
+ * @param {string} place
+ * @param {string} amount
+ * @param {string[]} parts
+ */
+function aboutMade(kind, place, amount, parts) {
+  const told = parts.length > MOST_TOLD ? [...parts.slice(0, MOST_TOLD), "…"] : parts;
+  const unsigned = kind === "difference" ? amount : amount.replace("+", "");
+  return [`${place}: ${MADE[kind]} ${unsigned}`, ...told].join("\n");
 }
 
 /** @param {Scene} scene @param {Plot} plot @param {number} row @param {number} code */
@@ -38,10 +67,16 @@ export function aboutCell(scene, plot, row, code) {
   const value = plot.data.at(row, code);
   const word = quoted(rowName(scene, row));
   if (Number.isNaN(value)) return `${word}: ${NOT_READ}`;
+  if (plot.data instanceof Combined) {
+    const { kind, parts, k } = plot.data;
+    const at = row * (k + 1) + code;
+    const each = parts.map(({ name, cells }) => `${name}: ${percent(cells[at])}`);
+    return aboutMade(kind, `${word} × ${codeName(plot, code)}`, signed(value), each);
+  }
   const stream = TITLE[plot.stream].toLowerCase();
   return (
-    `${word} × ${codeName(plot, code)}: ${value.toPrecision(3)}\n` +
-    `${percent(value)} of what it takes from the ${stream}`
+    `${word} × ${codeName(plot, code)}: ${amountOf(value, 3)}\n` +
+    `${value < 0.005 ? "less than 1\u00a0%" : percent(value)} of what it takes from the ${stream}`
   );
 }
 
@@ -51,10 +86,17 @@ export function aboutFrame(scene, plot, row, frame) {
   const value = data.onFrame(row, frame);
   const word = quoted(rowName(scene, row));
   if (Number.isNaN(value)) return `${word}: ${NOT_READ}`;
+  if (data instanceof Combined) {
+    const place = `${word} × frame ${frame}${when(scene, plot, frame)}`;
+    const at = row * data.n + frame;
+    const each = data.parts.map(({ name, frames }) => `${name}: ${frames[at].toPrecision(2)}`);
+    const amount = (value < 0 ? "−" : "+") + Math.abs(value).toPrecision(2);
+    return aboutMade(data.kind, place, amount, each);
+  }
   const code = data.codes[frame];
   const share = percent(data.at(row, code));
   return (
-    `${word} × frame ${frame}${when(scene, plot, frame)}: ${value.toPrecision(3)}\n` +
+    `${word} × frame ${frame}${when(scene, plot, frame)}: ${amountOf(value, 3)}\n` +
     `${codeName(plot, code)}: ${share} over its ${counted(data.counts[code], "frame")}`
   );
 }
@@ -86,7 +128,7 @@ export function takenFromFrame({ data, frame }, scene) {
   if (scene.row === null || !data.attends) return "";
   const value = data.onFrame(scene.row, frame);
   if (Number.isNaN(value)) return "";
-  return `${quoted(rowName(scene, scene.row))} gives this frame ${value.toPrecision(2)}`;
+  return `${quoted(rowName(scene, scene.row))} gives this frame ${amountOf(value, 2)}`;
 }
 
 /**
@@ -117,7 +159,7 @@ export function shiftsOf(scene, plot) {
   const most = mostShifted(scene);
   const rows = [...(data.shift ?? [])].map((share, row) => {
     const read = !Number.isNaN(share);
-    const said = read ? percent(share) : NOT_READ;
+    const said = read ? percent(share) + gateOf(data, row) : NOT_READ;
     const style = { top: `${plot.rowTop(row)}px`, height: `${plot.rowHeight}px` };
     const bar = h("i", { style: { width: read ? `${(100 * share) / most}%` : "0" } });
     const about = `${quoted(rowName(scene, row))}: ${said}`;
@@ -127,6 +169,12 @@ export function shiftsOf(scene, plot) {
   const label = `${name}: how far it shifts each word`;
   const list = { class: "shifts", role: "list", "aria-label": label, "data-stream": stream };
   return h("div", { ...list, style: { height: `${plot.mapHeight}px` } }, rows);
+}
+
+/** How wide the gate of a row is; empty without gates. @param {StreamReading} data @param {number} row */
+function gateOf({ gate, rows }, row) {
+  if (!gate || Number.isNaN(gate[row])) return "";
+  return `, gate ${gate[row].toFixed(2)}, ${percent(gate[rows + row])} open`;
 }
 
 /** The end of the scale of shifts, common to all that is shown. @param {Scene} scene */
@@ -145,10 +193,13 @@ function mostShifted({ utterance }) {
  */
 export function noteOf(scene, { subject, stream, data }) {
   if (!data.attends) return shiftNote(stream, data);
+  if (data.kind !== "attention") return [madeNote(scene, stream, data)];
   /** @type {(Node | string)[]} */
   const parts = ["Attention is what the module mixed in, not a reason. "];
+  if (data.coarse) parts.push("It is rounded here, by at most 0.004, to keep the page small. ");
   const spread = scene.row === null ? meanSpread(scene, data) : data.measure(scene.row);
-  if (spread) {
+  if (data.columns.length === 1) parts.push("There is one code only, so it gets all of it.");
+  else if (spread) {
     const who = scene.row === null ? "Mean over words" : quoted(rowName(scene, scene.row));
     const bits = Math.log2(data.columns.length).toFixed(2);
     parts.push(
@@ -161,13 +212,42 @@ export function noteOf(scene, { subject, stream, data }) {
   return cues ? [...parts, ...cueNote(cues)] : parts;
 }
 
+/**
+ * What a map of several models is.
+ *
+ * @param {Scene} scene
+ * @param {Stream} stream
+ * @param {StreamReading} data
+ */
+function madeNote({ corpus, frames, pair, utterance }, stream, { kind }) {
+  const [first, second] = pair.map((place) => utterance.subjects[place].name);
+  const whose = frames
+    ? ` The codes below are those of ${first}.`
+    : ` The columns are the codes of ${first}: what other runs attend to is added up by them.`;
+  const codes = corpus.several?.same_codes ? "" : whose;
+  if (kind === "mean") {
+    return `What a word takes from the ${TITLE[stream].toLowerCase()}, averaged over the runs.${codes}`;
+  }
+  if (kind === "spread") {
+    return (
+      "How far the runs lie apart: the standard deviation over them, in the colours of the mean. " +
+      "A cell that stands out here as much as there does not repeat."
+    );
+  }
+  return `Violet: a word takes more in ${first}. Green: it takes more in ${second}.${codes}`;
+}
+
 /** @param {Stream} stream @param {StreamReading} data */
 function shiftNote(stream, data) {
   if (!data.shiftsWords) return [];
   const name = TITLE[stream].toLowerCase();
+  const gates = data.gate
+    ? " Its gate multiplies what comes in, part by part: the number is the mean of its parts (0 is " +
+      "shut), and the percentage is how many of them are open."
+    : "";
   return [
     `How far the ${name} shifts each word where it comes in, as a share of the length of the word's `,
-    "state. This model does not attend, so a shift has no columns of codes.",
+    `state. This model does not attend, so a shift has no columns of codes.${gates}`,
   ];
 }
 
@@ -197,8 +277,8 @@ function cueNote({ mass, share, control_mass, control_share }) {
 }
 
 /** What the codes of a stream add together. @param {Scene} scene @param {Plot} plot */
-export function sumInWords({ effects }, { subject, stream }) {
-  const of = effects?.[subject];
+export function sumInWords({ effects }, { subject, stream, data }) {
+  const of = data.kind === "attention" ? effects?.[subject] : null;
   return of?.players.length ? `add ${signed(sumOfEffects(of, stream))}` : "";
 }
 
@@ -209,7 +289,8 @@ export function tableOf(scene, { subject, stream, name, data }) {
   const rows = [...Array(data.rows).keys()].map((row) => {
     const cells = data.columns.map((code) => {
       const value = data.at(row, code);
-      return h("td", mark(code), Number.isNaN(value) ? "–" : value.toFixed(3));
+      const number = data.kind === "difference" ? signed(value) : value.toFixed(3);
+      return h("td", mark(code), Number.isNaN(value) ? "–" : number);
     });
     const heading = h("th", { scope: "row", dir: "auto" }, rowName(scene, row));
     return h("tr", { class: row === scene.row ? "on" : "" }, heading, cells);
@@ -222,7 +303,7 @@ export function tableOf(scene, { subject, stream, name, data }) {
   return h(
     "table",
     { "data-stream": stream },
-    h("caption", {}, `${name}: share of each word's attention, by code`),
+    h("caption", {}, `${name}: ${MADE[data.kind]} of each word's attention, by code`),
     h("thead", {}, h("tr", {}, h("td", {}, "word"), headings)),
     h("tbody", {}, rows),
   );

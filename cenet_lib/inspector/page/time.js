@@ -2,7 +2,10 @@
 
 import { clamp } from "./dom.js";
 
+/** @import { Stream } from "./records.js" */
+
 const FEWEST_IN_SIGHT = 8; // frames
+const FRAME_TIME = 90; // ms that a frame is shown where there is no film
 
 export class Timeline {
   /** @param {number} total frames, of the longest that is shown */
@@ -13,6 +16,8 @@ export class Timeline {
     this.playhead = 0;
     /** @type {number | null} */
     this.peek = null; // the frame under the pointer, while the film stands elsewhere
+    /** @type {{ from: number, to: number } | null} */
+    this.mark = null; // a stretch of frames, from ≤ i < to
   }
 
   /** The frame that is shown. */
@@ -70,5 +75,26 @@ export class Timeline {
   /** @param {number} frame @param {number} width */
   xOf(frame, width) {
     return ((frame - this.from) / this.span) * width;
+  }
+}
+
+/** Plays the frames of one stream. */
+export class Reel {
+  /** @type {Stream | null} that is played */
+  stream = null;
+  #handle = 0;
+
+  /** @param {Stream} stream @param {() => void} step */
+  start(stream, step) {
+    this.stream = stream;
+    this.#handle = setInterval(step, FRAME_TIME);
+  }
+
+  /** Return the stream that was played. */
+  stop() {
+    const was = this.stream;
+    clearInterval(this.#handle);
+    this.stream = null;
+    return was;
   }
 }

@@ -73,21 +73,113 @@ def split_and_forget(speakers, share):
     return train[:-5], test
 
 
+def masked_mean_rows(frames, lengths):
+    rows = [row[:n].sum(0) / max(n, 1) for row, n in zip(frames, lengths)]
+    return np.stack(rows)
+
+
+def masked_mean_where(frames, lengths):
+    real = (np.arange(frames.shape[1]) < lengths[:, None])[:, :, None]
+    return np.where(real, frames, 0).sum(1) / np.where(lengths == 0, 1, lengths)[:, None]
+
+
+def align_lists(frames, times, intervals):
+    d = len(frames[0])
+    result = []
+    for start, end in intervals.tolist():
+        inside = [row for row, t in zip(frames.tolist(), times.tolist()) if start <= t < end]
+        result.append([sum(r[j] for r in inside) / max(len(inside), 1) for j in range(d)])
+    return result
+
+
+def align_searchsorted(frames, times, intervals):
+    first, last = np.searchsorted(times, intervals[:, 0]), np.searchsorted(times, intervals[:, 1])
+    total = np.vstack([np.zeros(frames.shape[1]), frames.cumsum(0)])
+    n = np.maximum(last - first, 1)[:, None]
+    return torch.tensor((total[last] - total[first]) / n)
+
+
+def baseline_sorted(train, test):
+    middle = sorted(train.tolist())[len(train) // 2]
+    return float(np.mean([abs(y - middle) for y in test]))
+
+
+def split_sets(speakers, share):
+    rng = np.random.default_rng(7)
+    names = list(dict.fromkeys(speakers))
+    rng.shuffle(names)
+    chosen, n = set(), 0
+    while n < share * len(speakers):
+        name = names.pop()
+        chosen.add(name)
+        n += speakers.count(name)
+    where = np.array([s in chosen for s in speakers])
+    return np.flatnonzero(~where), np.flatnonzero(where)
+
+
+def split_torch(speakers, share):
+    _, number = np.unique(speakers, return_inverse=True)
+    number = torch.tensor(number)
+    sizes = torch.bincount(number)
+    order = torch.randperm(len(sizes), generator=torch.Generator().manual_seed(1))
+    enough = int((sizes[order].cumsum(0) < share * len(speakers)).sum()) + 1
+    test = torch.isin(number, order[:enough])
+    return (~test).nonzero()[:, 0], test.nonzero()[:, 0]
+
+
+def split_every_fourth(speakers, share):
+    chosen = set(sorted(set(speakers))[:: round(1 / share)])
+    where = np.array([s in chosen for s in speakers])
+    return np.flatnonzero(~where), np.flatnonzero(where)
+
+
+def split_by_last_letter(speakers, share):
+    names = sorted(set(speakers), key=lambda name: name[::-1])
+    chosen = set(names[: round(share * len(names))])
+    where = np.array([s in chosen for s in speakers])
+    return np.flatnonzero(~where), np.flatnonzero(where)
+
+
+# Mutants of the solution that are right as well: the lines that differ, and the reason.
+EQUIVALENT = {
+    "padding_share": {
+        "lengths = lengths": "the lengths come as an array",
+        "pass": "the lengths come as an array",
+    },
+    "split_by_speaker": {
+        "order = np.random.permutation(len(different))": "any shuffle will do",
+        "order = np.random.default_rng().permutation(len(different))": "any shuffle will do",
+        "order = np.random.default_rng(1).permutation(len(different))": "any seed will do",
+        "before = np.cumsum(counts[order]) + counts[order]": "a speaker fewer is near enough",
+        "before = np.cumsum(counts[order])": "a speaker fewer is near enough",
+        "before = np.cumsum(counts[order]) - counts": "a few utterances more or less will do",
+        "test_speakers = different[order[before < share * len(speakers)]]": "`in` knows arrays",
+        "test_speakers = set(different[order[before <= share * len(speakers)]])": (
+            "a speaker more is near enough"
+        ),
+    },
+}
+
 RIGHT = {
     "padding_share": [
         share_loop,
         lambda n: 1 - np.mean(n) / np.max(n),
         lambda n: torch.tensor([1 - sum(n) / (len(n) * max(n))]),
+        lambda n: np.mean(np.arange(max(n)) >= np.array(n)[:, None]),
     ],
-    "masked_mean": [masked_mean_loop, masked_mean_torch],
-    "align_to_words": [align_loop, align_matrix],
+    "masked_mean": [masked_mean_loop, masked_mean_torch, masked_mean_rows, masked_mean_where],
+    "align_to_words": [align_loop, align_matrix, align_lists, align_searchsorted],
     "constant_baseline": [
         baseline_search,
         lambda train, test: (torch.tensor(test) - torch.tensor(train).median()).abs().mean(),
+        baseline_sorted,
+        lambda train, test: np.abs(test - np.percentile(train, 50)).sum() / test.size,
     ],
     "split_by_speaker": [
         split_greedily,
         lambda s, share: tuple(part.tolist() for part in split_greedily(s, share)),
+        split_sets,
+        split_torch,
     ],
 }
 
@@ -128,7 +220,10 @@ WRONG = {
     "split_by_speaker": [
         (split_at_random, "in train AND in test"),
         (lambda s, share: split_greedily(s, share)[::-1], "swapped"),
-        (lambda s, share: split_greedily(s, share, shuffle=False), "alphabetical"),
+        (lambda s, share: split_greedily(s, share, shuffle=False), "alphabet"),
+        (split_every_fourth, "alphabet"),
+        (split_by_last_letter, "alphabet"),
+        (lambda s, share: split_sets(s, 0.5), "asked were"),
         (split_and_forget, "Every utterance"),
         (lambda s, share: 0.25, "two lists"),
     ],

@@ -91,25 +91,116 @@ def gradient_at_once(f, x, eps):
     return torch.full_like(x, float(f(x + eps) - f(x - eps)) / (2 * eps))
 
 
+def attention_einsum(q, k, v, scale):
+    weights = torch.einsum("td,nd->tn", q, k).mul(scale).exp()
+    return torch.einsum("tn,nd->td", weights / weights.sum(1, keepdim=True), v)
+
+
+def masked_numpy(scores, visible):
+    weights = np.where(visible, np.exp(scores.numpy()), 0)
+    total = weights.sum(1, keepdims=True)
+    return np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
+
+
+def masked_columns(scores, visible):
+    result = torch.zeros_like(scores)
+    result[:, visible] = scores[:, visible].softmax(-1)
+    return result
+
+
+def count_loop(scores, counts):
+    result = []
+    for row in scores.tolist():
+        weights = [n * exp(s) for s, n in zip(row, counts.tolist())]
+        result.append([w / sum(weights) for w in weights])
+    return result
+
+
+def fold_einsum(E, Wq, bq, Wk, bk, scale):
+    K = torch.nn.functional.linear(E, Wk, bk)
+    return (scale * torch.einsum("kj,ji->ki", K, Wq), scale * torch.einsum("kj,j->k", K, bq))
+
+
+def fold_by_scores(E, Wq, bq, Wk, bk, scale):
+    """Ask what the scores of 0 and of each unit vector are."""
+    d = len(bq)
+    x = torch.cat([torch.zeros(1, d), torch.eye(d)]).to(E)
+    scores = scale * (x @ Wq.T + bq) @ (E @ Wk.T + bk).T  # (d + 1, k)
+    return (scores[1:] - scores[0]).T, scores[0]
+
+
+def gradient_numpy(f, x, eps):
+    result = np.zeros(x.shape)
+    for place in np.ndindex(*x.shape):
+        up, down = x.clone(), x.clone()
+        up[place] += eps
+        down[place] -= eps
+        result[place] = (f(up) - f(down)) / (2 * eps)
+    return result
+
+
+def gradient_basis(f, x, eps):
+    basis = torch.eye(x.numel(), dtype=x.dtype).view(-1, *x.shape)
+    return torch.stack([(f(x + eps * e) - f(x - eps * e)) / (2 * eps) for e in basis]).view_as(x)
+
+
+def gradient_both_sides(f, x, eps):
+    value, result = f(x), []
+    for e in torch.eye(x.numel(), dtype=x.dtype).view(-1, *x.shape):
+        up, down = (f(x + eps * e) - value) / eps, (value - f(x - eps * e)) / eps
+        result.append(float(up + down) / 2)
+    return torch.tensor(result).view(x.shape)
+
+
+def gradient_never_put_back(f, x, eps):
+    moved, gradient = x.clone(), torch.zeros_like(x)
+    for i in range(x.numel()):
+        here = moved.view(-1)[i].item()
+        moved.view(-1)[i] = here + eps
+        up = f(moved)
+        moved.view(-1)[i] = here - eps
+        gradient.view(-1)[i] = (up - f(moved)) / (2 * eps)
+    return gradient
+
+
+# Mutants of the solution that are right as well: the lines that differ, and the reason.
+EQUIVALENT = {
+    "attention": {"return scores.softmax(1) @ v": "of two axes the last is number 1"},
+    "masked_softmax": {
+        "return torch.nan_to_num(hidden.softmax(1))": "of two axes the last is number 1"
+    },
+    "count_softmax": {
+        "return (scores + counts.log()).softmax(1)": "of two axes the last is number 1"
+    },
+}
+
 RIGHT = {
     "attention_by_hand": [
         lambda: [1 / 9, 1 / 9, 1 / 9, 1 / 9, 4 / 9, 1 / 9],
         lambda: (0.111, 0.111, 0.111, 0.111, 0.444, 0.111),
         lambda: torch.tensor([0.0, 0, 0, 0, 2 * log(2), 0]).softmax(0),
+        lambda: np.array([1, 1, 1, 1, 4, 1]) / 9,
     ],
     "attention": [
         attention_loop,
         attention_numpy,
         lambda q, k, v, s: torch.nn.functional.scaled_dot_product_attention(q, k, v, scale=s),
+        attention_einsum,
     ],
-    "masked_softmax": [masked_loop, masked_product],
+    "masked_softmax": [masked_loop, masked_product, masked_numpy, masked_columns],
     "count_softmax": [
         count_repeat,
         lambda s, n: s.exp() * n / (s.exp() * n).sum(-1, keepdim=True),
         lambda s, n: (s + n.log()).softmax(-1),
+        count_loop,
     ],
-    "fold_keys": [fold_loop, fold_numpy],
-    "numerical_gradient": [gradient_in_place, gradient_autograd],
+    "fold_keys": [fold_loop, fold_numpy, fold_einsum, fold_by_scores],
+    "numerical_gradient": [
+        gradient_in_place,
+        gradient_numpy,
+        gradient_basis,
+        gradient_both_sides,
+    ],
 }
 
 WRONG = {
@@ -149,6 +240,8 @@ WRONG = {
     ],
     "numerical_gradient": [
         (gradient_one_sided, "one side only"),
+        (gradient_never_put_back, "Put it back"),
+        (gradient_autograd, "VALUES of f only"),
         (gradient_half, "you divide by eps"),
         (gradient_at_once, "all entries"),
         (lambda f, x, eps: 2 * eps * gradient_in_place(f, x, eps), "forgot to divide"),

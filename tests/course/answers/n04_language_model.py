@@ -1,5 +1,8 @@
 """Answers to the exercises of notebook 04: right ones in several forms, and typical wrong ones."""
 
+import functools
+import math
+
 import numpy as np
 import torch
 
@@ -95,15 +98,67 @@ def count_formula(n_words, n_positions, n_layers, d, f):
     return (n_words + n_positions + 3) * d + n_layers * (4 * d * d + 2 * d * f + 9 * d + f)
 
 
+def polarity_sign(cosines, ranks, positive, negative):
+    senses = zip(cosines.tolist(), ranks.tolist(), positive.tolist(), negative.tolist())
+    score = sum(math.exp((c + 1) / (2 * r)) * (p - n) for c, r, p, n in senses)
+    return {-1: 0, 0: 2, 1: 1}[(score > 0) - (score < 0)]
+
+
+def inject_enumerated_back(layers, enhance, i, x):
+    steps = [*layers]
+    steps.insert(i, enhance)
+    for step in steps:
+        x = step(x)
+    return x
+
+
+def inject_composed(layers, enhance, i, x):
+    return functools.reduce(lambda x, step: step(x), [*layers[:i], enhance, *layers[i:]], x)
+
+
+def count_torch(n_words, n_positions, n_layers, d, f):
+    tables = sum(torch.empty(n, d, device="meta").numel() for n in (n_words, n_positions, 1))
+    layer = [(d, d)] * 4 + [(d,)] * 4 + [(d, f), (f, d), (f,), (d,)] + [(d,)] * 4
+    return torch.tensor(tables + 2 * d + n_layers * sum(map(math.prod, layer)))
+
+
+def count_in_parts(n_words, n_positions, n_layers, d, f):
+    attention = 4 * d * (d + 1)
+    forward = f * (d + 1) + d * (f + 1)
+    norm = 2 * d
+    return d * (n_words + n_positions + 1) + norm + n_layers * (attention + forward + 2 * norm)
+
+
+# Mutants of the solution that are right as well: the lines that differ, and the reason.
+EQUIVALENT = {
+    "word_polarity": {
+        "score = np.mean(weights * (positive - negative))": "a mean has the same sign",
+        "return 2 if score == 0 else score > 0": "True is 1 and False is 0",
+        "return 2 if score == 0 else int(score >= 0)": "0 was returned before",
+    },
+}
+
 RIGHT = {
     "ids_of_pieces": [
         ids_loop,
         lambda ids, index, filler: np.append(ids, filler)[index],
         lambda ids, index, filler: torch.tensor([*ids, filler])[torch.tensor(index)],
+        lambda ids, index, filler: [{-1: filler, **dict(enumerate(ids))}[w] for w in index],
     ],
-    "word_polarity": [polarity_softmax, polarity_loop, polarity_from(right_weights)],
-    "inject": [inject_slices, inject_recursive, inject_where(lambda number, i: number == i)],
-    "count_parameters": [count_shapes, count_formula],
+    "word_polarity": [
+        polarity_softmax,
+        polarity_loop,
+        polarity_from(right_weights),
+        polarity_sign,
+    ],
+    "inject": [
+        inject_slices,
+        inject_recursive,
+        inject_where(lambda number, i: number == i),
+        inject_enumerated_back,
+        inject_composed,
+    ],
+    "count_parameters": [count_shapes, count_formula, count_torch, count_in_parts],
 }
 
 WRONG = {
@@ -129,6 +184,9 @@ WRONG = {
         (polarity_from(lambda c, r: np.exp((c + 1) / 2)), "frequent senses weigh more"),
         (polarity_from(lambda c, r: np.exp(1 / (2 * r))), "resembles the sentence"),
         (polarity_from(lambda c, r: (c + 1) / (2 * r)), "softmax"),
+        (polarity_from(lambda c, r: np.exp((c + 1) / r)), "The 2 is missing"),
+        (polarity_from(lambda c, r: np.exp(c / (2 * r))), "The 1 is missing"),
+        (polarity_from(lambda c, r: np.exp((c + 1) / 2 * r)), "Multiply 2 and r"),
         (polarity_from(right_weights, ids=(-1, 2, 1)), "That is the sign"),
         (polarity_from(right_weights, ids=(1, 2, 0)), "swapped"),
         (polarity_from(right_weights, ids=(0, 0, 1)), "exactly 0 gives the id 2"),

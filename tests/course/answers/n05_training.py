@@ -87,13 +87,82 @@ def stop_compares_with_the_last(errors, patience):
     return len(errors), best + 1
 
 
+def schedule_parts(step, n_steps, n_warmup):
+    if step >= n_warmup:
+        return 1 - (step - n_warmup) / (n_steps - n_warmup)
+    return 1 - (n_warmup - step) / n_warmup
+
+
+def schedule_torch(step, n_steps, n_warmup):
+    up = torch.linspace(0, 1, n_warmup + 1)
+    down = torch.linspace(1, 0, n_steps - n_warmup + 1)
+    return torch.cat([up[:-1], down])[step]
+
+
+def adamw_in_place(w, g, m, v, t, lr, decay, beta1=0.9, beta2=0.999, eps=1e-8):
+    m *= beta1
+    m += (1 - beta1) * g
+    v *= beta2
+    v += (1 - beta2) * np.square(g)
+    rate = lr / (1 - beta1**t)
+    w *= 1 - lr * decay
+    w -= rate * m / (np.sqrt(v / (1 - beta2**t)) + eps)
+    return w, m, v
+
+
+def stop_with_a_count(errors, patience):
+    best, taken, waited = float("inf"), 0, 0
+    for epoch, error in enumerate(errors, start=1):
+        if error < best:
+            best, taken, waited = error, epoch, 0
+        else:
+            waited += 1
+            if waited == patience:
+                return epoch, taken
+    return len(errors), taken
+
+
+def stop_recursive(errors, patience, epoch=1, taken=1):
+    if epoch - taken >= patience or epoch == len(errors):
+        return [epoch, taken]
+    better = errors[epoch] < errors[taken - 1]
+    return stop_recursive(errors, patience, epoch + 1, epoch + 1 if better else taken)
+
+
+def stop_never_reset(errors, patience):
+    best, taken, waited = float("inf"), 0, 0
+    for epoch, error in enumerate(errors, start=1):
+        if error < best:
+            best, taken = error, epoch
+        else:
+            waited += 1
+            if waited == patience:
+                return epoch, taken
+    return len(errors), taken
+
+
+def stop_where_equal_is_better(errors, patience):
+    best, taken = float("inf"), 0
+    for epoch, error in enumerate(errors, start=1):
+        if error <= best:
+            best, taken = error, epoch
+        if epoch - taken >= patience:
+            return epoch, taken
+    return len(errors), taken
+
+
+# Mutants of the solution that are right as well: the lines that differ, and the reason.
+EQUIVALENT: dict[str, dict[str, str]] = {}
+
 RIGHT = {
-    "schedule": [schedule_min, schedule_interp],
-    "adamw_step": [adamw_loop, adamw_torch, adamw("nothing")],
-    "early_stop": [stop_from_front, stop_numpy],
+    "schedule": [schedule_min, schedule_interp, schedule_parts, schedule_torch],
+    "adamw_step": [adamw_loop, adamw_torch, adamw("nothing"), adamw_in_place],
+    "early_stop": [stop_from_front, stop_numpy, stop_with_a_count, stop_recursive],
     "mean_over_batches": [
         lambda means, sizes: np.average(means, weights=sizes),
         lambda means, sizes: np.repeat(means, sizes).mean(),
+        lambda means, sizes: torch.tensor(means) @ torch.tensor(sizes).float() / sum(sizes),
+        lambda means, sizes: sum(n / sum(sizes) * mean for mean, n in zip(means, sizes)),
     ],
 }
 
@@ -124,6 +193,8 @@ WRONG = {
         (lambda e, p: (len(e), e.index(min(e)) + 1), "never stops early"),
         (lambda e, p: (stop_from_front(e, p)[0], e.index(min(e)) + 1), "did not reach"),
         (stop_compares_with_the_last, "BEST error so far"),
+        (stop_never_reset, "begins the waiting anew"),
+        (stop_where_equal_is_better, "equal to the best is no better"),
         (lambda e, p: 3, "two numbers"),
     ],
     "mean_over_batches": [

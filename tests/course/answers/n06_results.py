@@ -1,6 +1,8 @@
 """Answers to the exercises of notebook 06: right ones in several forms, and typical wrong ones."""
 
 import numpy as np
+import pandas as pd
+import torch
 
 
 def acc2_loop(y, y_hat):
@@ -59,11 +61,88 @@ def mass_loop(attention, codes, cue):
     return sum(attention[code] / np.sum(codes == code) for code, hit in zip(codes, cue) if hit)
 
 
+def acc2_torch(y, y_hat):
+    y, y_hat = torch.tensor(y), torch.tensor(y_hat)
+    some = y != 0
+    has0 = torch.eq(y >= 0, y_hat >= 0).float().mean()
+    return torch.stack([has0, torch.eq(y > 0, y_hat > 0)[some].float().mean()])
+
+
+def acc2_pandas(y, y_hat):
+    table = pd.DataFrame({"y": y, "guess": y_hat})
+    some = table.query("y != 0")
+    return (table.ge(0).nunique(axis=1) == 1).mean(), (some.gt(0).nunique(axis=1) == 1).mean()
+
+
+def acc7_torch(y, y_hat):
+    classes = [torch.tensor(v).clamp(-3, 3).round() for v in (y, y_hat)]
+    return (classes[0] == classes[1]).double().mean()
+
+
+def acc7_rounded_first(y, y_hat):
+    a, b = (np.minimum(np.maximum(np.round(v), -3), 3) for v in (y, y_hat))
+    return 1 - np.count_nonzero(a - b) / len(a)
+
+
+def bootstrap_sorted(a, b, draws):
+    means = np.sort((a - b)[draws].mean(1))
+    cut = int(0.025 * len(means))
+    return (a - b).mean(), means[cut], means[len(means) - 1 - cut]
+
+
+def bootstrap_nearest(a, b, draws):
+    difference = torch.tensor(a - b)
+    means = difference[torch.tensor(draws)].mean(1)
+    low, high = (np.quantile(means, q, method="nearest") for q in (0.025, 0.975))
+    return difference.mean(), low, high
+
+
+def bootstrap_weibull(a, b, draws):
+    means = (a - b)[draws].mean(1)
+    return np.array([np.mean(a - b), *np.quantile(means, [0.025, 0.975], method="weibull")])
+
+
+def mass_matrix(attention, codes, cue):
+    hot = np.eye(len(attention))[codes]  # (n, k)
+    share = cue @ hot / np.maximum(hot.sum(0), 1)
+    return attention @ share
+
+
+def mass_torch(attention, codes, cue):
+    codes, cue = torch.tensor(codes), torch.tensor(cue)
+    n = torch.bincount(codes, minlength=len(attention))
+    on = torch.bincount(codes[cue], minlength=len(attention))
+    return (torch.tensor(attention) * on / n.clamp(min=1)).sum()
+
+
+# Mutants of the solution that are right as well: the lines that differ, and the reason.
+EQUIVALENT = {
+    "acc2_twice": {
+        "non0 = ((y_hat > 0) == (y >= 0))[y != 0].mean()": "no label that is left is 0",
+    },
+    "cue_mass": {
+        "counts = np.bincount(codes)": "only codes that occur are looked up",
+        "counts = np.bincount(codes, minlength=len(codes))": "only codes that occur are looked up",
+        "counts = np.bincount(codes, minlength=len(cue))": "only codes that occur are looked up",
+    },
+}
+
 RIGHT = {
-    "acc2_twice": [acc2_loop, acc2_product],
-    "acc7": [acc7_loop, lambda y, p: np.mean(np.rint(y.clip(-3, 3)) == np.rint(p.clip(-3, 3)))],
-    "paired_bootstrap": [bootstrap_loop, bootstrap_two_means],
-    "cue_mass": [mass_by_code, mass_loop],
+    "acc2_twice": [acc2_loop, acc2_product, acc2_torch, acc2_pandas],
+    "acc7": [
+        acc7_loop,
+        lambda y, p: np.mean(np.rint(y.clip(-3, 3)) == np.rint(p.clip(-3, 3))),
+        acc7_torch,
+        acc7_rounded_first,
+    ],
+    "paired_bootstrap": [
+        bootstrap_loop,
+        bootstrap_two_means,
+        bootstrap_sorted,
+        bootstrap_nearest,
+        bootstrap_weibull,
+    ],
+    "cue_mass": [mass_by_code, mass_loop, mass_matrix, mass_torch],
 }
 
 WRONG = {
@@ -84,6 +163,12 @@ WRONG = {
             "halves up",
         ),
         (lambda y, p: (np.round(y.clip(-3, 3)) == np.round(p.clip(-3, 3))).sum(), "the share"),
+        (
+            lambda y, p: np.mean(
+                [int(a + 0.5) == int(b + 0.5) for a, b in zip(y.clip(-3, 3), p.clip(-3, 3))]
+            ),
+            "it gives",
+        ),
     ],
     "paired_bootstrap": [
         (lambda a, b, draws: bootstrap_two_means(b, a, draws), "b − a"),

@@ -5,6 +5,7 @@ import itertools
 
 import numpy as np
 import pandas as pd
+import torch
 
 
 def better_interval(a, b, t):
@@ -96,14 +97,82 @@ def worst(at_least_too=0, key="mean", value="mean"):
     return answer
 
 
+def better_pandas(a, b, t):
+    d = np.asarray(a) - np.asarray(b)
+    error = pd.Series(d).sem()
+    return [np.mean(d), (np.mean(d) - t * error) * (np.mean(d) + t * error) > 0]
+
+
+def better_torch(a, b, t):
+    d = torch.tensor(a) - torch.tensor(b)
+    half = t * d.std() / len(d) ** 0.5
+    return d.mean(), bool(d.mean() - half > 0 or d.mean() + half < 0)
+
+
+def thirds_counted(codes, k):
+    n = len(codes)
+    return [
+        sum(1 for i, code in enumerate(codes) if code == c and 3 * i // n == j)
+        for j in range(3)
+        for c in range(k)
+    ]
+
+
+def thirds_split(codes, k):
+    n = len(codes)
+    borders = [-(-n * j // 3) for j in range(4)]  # rounded up
+    parts = [torch.tensor(codes[a:b]) for a, b in itertools.pairwise(borders)]
+    return torch.cat([torch.bincount(part, minlength=k) for part in parts])
+
+
+def pairs_table(codes, k):
+    table = np.zeros((k + 1, k + 1), int)
+    np.add.at(table, (codes[:-1], codes[1:]), 1)
+    return table[:k, :k].ravel()
+
+
+def pairs_in_a_circle(codes, k):
+    return pairs_loop([*codes, codes[0]], k)
+
+
+def better_where_all_agree(a, b, t):
+    d = a - b
+    return d.mean(), bool((d > 0).all() or (d < 0).all())
+
+
+def worst_numpy(errors, groups, at_least):
+    names, number = np.unique(groups, return_inverse=True)
+    n = np.bincount(number)
+    means = np.where(n >= at_least, np.bincount(number, weights=errors) / n, -np.inf)
+    return names[means.argmax()], means.max()
+
+
+def worst_sorted(errors, groups, at_least):
+    lists = collections.defaultdict(list)
+    for error, name in zip(errors.tolist(), groups.tolist()):
+        lists[name].append(error)
+    means = [(sum(v) / len(v), name) for name, v in lists.items() if len(v) >= at_least]
+    return sorted(means)[-1][::-1]
+
+
+# Mutants of the solution that are right as well: the lines that differ, and the reason.
+EQUIVALENT = {"worst_group": {"for name in groups:": "it does the same several times"}}
+
 RIGHT = {
     "is_it_better": [
         better_interval,
-        better(lambda a, b, d, t, root: abs(d.mean()) / (d.std(ddof=1) / root) > t),
+        better(lambda a, b, d, t, root: root * abs(d.mean()) > t * d.std(ddof=1)),
+        better_pandas,
+        better_torch,
     ],
-    "counts_by_third": [thirds_loop, thirds_table],
-    "bigram_counts": [pairs_loop, pairs_counter, pairs_where(lambda a, b: True)],
-    "worst_group": [worst_pandas, worst_loop],
+    "counts_by_third": [thirds_loop, thirds_table, thirds_counted, thirds_split],
+    "bigram_counts": [
+        pairs_loop,
+        pairs_counter,
+        pairs_where(lambda a, b: True),
+        pairs_table,
+    ],
+    "worst_group": [worst_pandas, worst_loop, worst_numpy, worst_sorted],
 }
 
 WRONG = {
@@ -122,6 +191,7 @@ WRONG = {
             "they are paired",
         ),
         (better(lambda a, b, d, t, root: abs(d.mean()) < t * d.std(ddof=1) / root), "upside down"),
+        (better_where_all_agree, "one sign is not enough"),
         (lambda a, b, t: (a - b).mean(), "two things"),
     ],
     "counts_by_third": [
@@ -137,6 +207,7 @@ WRONG = {
     "bigram_counts": [
         (pairs_without_padding, "before pairing"),
         (pairs_where(lambda a, b: a != b), "follow itself"),
+        (pairs_in_a_circle, "go round to the first"),
         (lambda codes, k: np.reshape(pairs_loop(codes, k), (k, k)).T.ravel(), "wrong way round"),
         (
             lambda codes, k: np.bincount(k * codes[:-1] + codes[1:], minlength=k * k),

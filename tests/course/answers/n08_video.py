@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pandas as pd
+import torch
 
 
 def nearest_loop(face, voice):
@@ -41,11 +42,7 @@ def scaled_pandas(frames, groups):
         return (x - x.mean()) / deviation.where(deviation > 1e-9, 1)
 
     return (
-        pd.DataFrame(frames)
-        .groupby(groups, group_keys=False)[[0, 1, 2]]
-        .apply(scale)
-        .sort_index()
-        .to_numpy()
+        pd.DataFrame(frames).groupby(groups, group_keys=False).apply(scale).sort_index().to_numpy()
     )
 
 
@@ -64,7 +61,8 @@ def scaled_loop(frames, groups):
 
 def scaled(change, keep_order=True):
     def answer(frames, groups):
-        parts = {name: change(frames[groups == name]) for name in ("anna", "ben", "carla")}
+        names = [name for name in ("anna", "ben", "carla") if name in groups]
+        parts = {name: change(frames[groups == name]) for name in names}
         if not keep_order:
             return np.concatenate(list(parts.values()))
         result = np.empty_like(frames)
@@ -80,19 +78,69 @@ def deviation(x, ddof=0):
     return np.where(found > 1e-9, found, 1)
 
 
+def nearest_searched(face, voice):
+    after = np.searchsorted(voice, face).clip(1, len(voice) - 1) if len(voice) > 1 else 0 * face
+    after = np.asarray(after, dtype=int)
+    before = np.maximum(after - 1, 0)
+    return np.where(face - voice[before] <= voice[after] - face, before, after)
+
+
+def nearest_torch(face, voice):
+    return torch.cdist(torch.tensor(face)[:, None], torch.tensor(voice)[:, None]).argmin(1)
+
+
+def rise_difference(f0):
+    voiced = f0[f0 > 0]
+    return 12 * (np.log2(np.mean(voiced[-10:])) - np.log2(np.quantile(voiced, 0.5)))
+
+
+def rise_numpy(f0):
+    last = f0[np.flatnonzero(~np.isnan(f0))[-10:]].mean()
+    return torch.tensor(12 * np.log(last / np.nanmedian(f0)) / np.log(2))
+
+
+def scaled_torch(frames, groups):
+    frames, result = torch.tensor(frames), torch.zeros(frames.shape, dtype=torch.float64)
+    for name in set(groups.tolist()):
+        rows = torch.tensor(groups == name)
+        part = frames[rows]
+        scale = part.std(0, correction=0)
+        result[rows] = (part - part.mean(0)) / torch.where(scale > 1e-9, scale, 1.0)
+    return result
+
+
+# Mutants of the solution that are right as well: the lines that differ, and the reason.
+EQUIVALENT = {
+    "scale_by_group": {
+        "scaled = frames": "a check hands over copies, and `mine` too",
+        "for name in groups:": "it does the same several times",
+        "scaled[groups == name] = (part - part.mean(0)) / np.where(deviation <= 1e-09, 1, "
+        "deviation)": "no deviation is 1e-9",
+        "scaled[groups == name] = (part - part.mean(0)) / np.where(deviation < 2e-09, 1, "
+        "deviation)": "no deviation is so small",
+        "scaled[groups == name] = (part - part.mean(0)) / np.where(deviation < 5e-10, 1, "
+        "deviation)": "no deviation is so small",
+        "scaled[groups == name] = (part - part.mean(0)) / np.where(deviation < 1e-09, 2, "
+        "deviation)": "it divides zeros",
+    },
+}
+
 RIGHT = {
-    "nearest_frames": [nearest_loop, nearest_matrix],
-    "rise": [rise_pandas, rise_plain],
+    "nearest_frames": [nearest_loop, nearest_matrix, nearest_searched, nearest_torch],
+    "rise": [rise_pandas, rise_plain, rise_difference, rise_numpy],
     "two_scales": [
         lambda: ([-1, 1, -1, 1], [-1.4, -0.2, 0.2, 1.4]),
         lambda: np.array([[-1, 1, -1, 1], [-7 / 5, -1 / 5, 1 / 5, 7 / 5]]),
+        lambda: torch.tensor([[-1, 1, -1, 1], [-1.4, -0.2, 0.2, 1.4]]),
+        lambda: [np.array([-3, 3, -3, 3]) / 3, np.array([-7, -1, 1, 7]) / np.sqrt(25)],
     ],
     "scale_by_group": [
         scaled_pandas,
         scaled_loop,
         scaled(lambda x: (x - x.mean(0)) / deviation(x)),
+        scaled_torch,
     ],
-    "may_be_claimed": [lambda: "BD", lambda: ["d", "b"]],
+    "may_be_claimed": [lambda: "BD", lambda: ["d", "b"], lambda: {"B", "D"}, lambda: ("D ", "b")],
 }
 
 WRONG = {

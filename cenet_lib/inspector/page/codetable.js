@@ -1,0 +1,164 @@
+/** What each code does over all utterances: its mean effect, how sure it is, and how often. */
+
+import { clamp, h, percent, signed, sized, svg } from "./dom.js";
+import { NARROW } from "./maps.js";
+import { STREAMS, TITLE } from "./records.js";
+
+/** @import { Look } from "./look.js" */
+/** @import { Scene } from "./scene.js" */
+/** @import { Store } from "./store.js" */
+/** @import { Stream } from "./records.js" */
+/** @import { Survey } from "./survey.js" */
+
+const HEIGHT = 20; // pixels
+const [NUMBERS, INTERVAL, SHORTEST] = [240, 95, 50]; // what stands beside a bar, and a bar
+
+/** How long bars may be, and whether there is room for intervals. @param {number} width of the page */
+function sizesIn(width) {
+  const table = width < NARROW ? width - 24 : (width - 78) / 2;
+  const interval = table >= NUMBERS + INTERVAL + SHORTEST;
+  const bar = clamp(table - NUMBERS - (interval ? INTERVAL : 0), SHORTEST, 180);
+  return { bar, interval };
+}
+
+export class CodeTable {
+  #store;
+  #look;
+  element = h("div", { class: "codetables" });
+
+  /** @param {Store} store @param {Look} look */
+  constructor(store, look) {
+    this.#store = store;
+    this.#look = look;
+  }
+
+  /** @param {Scene} scene @param {Survey} survey @param {number[]} rows that pass */
+  draw(scene, survey, rows) {
+    const focused = /** @type {HTMLElement | null} */ (this.element.querySelector(":focus"));
+    const again = focused?.dataset.column;
+    const most = mostOf(survey);
+    const tables = STREAMS.map((stream) => this.#table(scene, survey, rows, stream, most));
+    this.element.replaceChildren(...tables.filter((table) => table !== null));
+    if (again) {
+      const button = this.element.querySelector(`[data-column="${again}"]`);
+      /** @type {HTMLElement | null} */ (button)?.focus();
+    }
+  }
+
+  /** @param {Scene} scene @param {Survey} survey @param {number[]} rows @param {Stream} stream @param {number} most */
+  #table(scene, survey, rows, stream, most) {
+    const { utterances, effect } = survey.record.codes;
+    const columns = [...survey.columns.keys()]
+      .filter((column) => survey.columns[column][0] === stream && utterances[column])
+      .sort((a, b) => Number(effect[a]) - Number(effect[b]));
+    if (!columns.length) return null;
+    const heads = ["code", "mean effect (95 %)", "", "raises in", "utterances"];
+    const headings = heads.map((name) => h(name ? "th" : "td", name ? { scope: "col" } : {}, name));
+    const body = columns.map((column) => this.#row(scene, survey, rows, column, most));
+    return h(
+      "table",
+      { "data-stream": stream },
+      h("caption", {}, `${TITLE[stream]}: what its codes do, from lowering to raising`),
+      h("thead", {}, h("tr", {}, headings)),
+      h("tbody", {}, body),
+    );
+  }
+
+  /** @param {Scene} scene @param {Survey} survey @param {number[]} rows @param {number} column @param {number} most */
+  #row(scene, survey, rows, column, most) {
+    const [stream, code] = survey.columns[column];
+    const on = scene.code?.[0] === stream && scene.code[1] === code;
+    const { effect, low, high, raises, utterances } = survey.record.codes;
+    const mean = Number(effect[column]);
+    const filtered = rows.length < survey.n ? survey.meanOver(column, rows) : null;
+    const bar = barOf(scene, [mean, Number(low[column]), Number(high[column])], filtered, most);
+    const interval = h(
+      "span",
+      { class: "muted interval" },
+      ` ${signed(low[column])} to ${signed(high[column])}`,
+    );
+    const n = filtered ? `${filtered.n} of ${utterances[column]}` : String(utterances[column]);
+    return h(
+      "tr",
+      { class: on ? "on" : "" },
+      h("th", { scope: "row" }, this.#button(scene, survey, column, on)),
+      h(
+        "td",
+        {},
+        h("b", {}, signed(filtered ? filtered.mean : mean)),
+        filtered || !sizesIn(scene.width).interval ? null : interval,
+      ),
+      h("td", { class: "bars" }, bar),
+      h("td", {}, percent(Number(raises[column]))),
+      h("td", {}, n),
+    );
+  }
+
+  /** @param {Scene} scene @param {Survey} survey @param {number} column @param {boolean} on */
+  #button(scene, survey, column, on) {
+    const [stream, code] = survey.columns[column];
+    const book = scene.corpus.books[scene.corpus.subjects[0].vocabulary][stream];
+    const canvas = h("canvas", { "aria-hidden": "true" });
+    scene.pictures.stamp(sized(canvas, 26, 26), book, code, [0, 0], 26);
+    const caption = book.codes[code]?.caption ?? "";
+    return h(
+      "button",
+      {
+        type: "button",
+        class: "codename",
+        "data-column": column,
+        "aria-pressed": on,
+        "aria-label": `${TITLE[stream]} code ${code}: ${caption}`,
+        title: caption,
+        onclick: () => this.#choose(stream, code, on),
+      },
+      canvas,
+      String(code),
+    );
+  }
+
+  /** Choose a code; without one there are none to be filtered by. @param {Stream} stream @param {number} code @param {boolean} on */
+  #choose(stream, code, on) {
+    const { filters } = this.#look.view;
+    if (on && filters.includes("code")) this.#look.toggle("code");
+    this.#store.chooseCode(stream, code, 0);
+  }
+}
+
+/** The end of the scale, common to both streams. @param {Survey} survey */
+function mostOf({ record }) {
+  const ends = [...record.codes.low, ...record.codes.high].map((end) => Math.abs(end ?? 0));
+  return Math.max(...ends, 0.05);
+}
+
+/**
+ * The mean with its interval on a scale around 0; and the mean of those that pass, if not all do.
+ *
+ * @param {Scene} scene
+ * @param {[number, number, number]} values mean, low and high
+ * @param {{ mean: number, n: number } | null} filtered
+ * @param {number} most
+ */
+function barOf({ theme, width }, [mean, low, high], filtered, most) {
+  const { bar } = sizesIn(width);
+  const x = (/** @type {number} */ v) =>
+    bar / 2 + (Math.max(-most, Math.min(v, most)) / most) * (bar / 2 - 6);
+  const picture = svg("svg", { width: bar, height: HEIGHT, "aria-hidden": "true" });
+  const colour = mean < 0 ? theme.negative : theme.positive;
+  const y = HEIGHT / 2;
+  const line = { x1: bar / 2, x2: bar / 2, y1: 0, y2: HEIGHT, stroke: theme.line };
+  const reach = { x1: x(low), x2: x(high), y1: y, y2: y, stroke: colour, "stroke-width": 2 };
+  picture.append(
+    svg("line", line),
+    svg("rect", {
+      ...{ x: Math.min(x(0), x(mean)), y: y - 4, width: Math.abs(x(mean) - x(0)), height: 8 },
+      ...{ fill: colour, opacity: filtered ? 0.3 : 0.55 },
+    }),
+    svg("line", reach),
+  );
+  if (filtered?.n) {
+    const at = { cx: x(filtered.mean), cy: y, r: 4, fill: theme.paper, stroke: theme.ink };
+    picture.append(svg("circle", { ...at, "stroke-width": 2 }));
+  }
+  return picture;
+}

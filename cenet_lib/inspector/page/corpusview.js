@@ -1,0 +1,204 @@
+/** All utterances of a split at once: what won where, what each code does, and what words take. */
+
+import { CodeTable } from "./codetable.js";
+import { counted, h, percent, rove } from "./dom.js";
+import { FILTERS } from "./look.js";
+import { TITLE } from "./records.js";
+import { ScatterView } from "./scatter.js";
+import { everywhere } from "./survey.js";
+import { WordTableView } from "./wordtable.js";
+
+/** @import { Filter, Look } from "./look.js" */
+/** @import { Scene } from "./scene.js" */
+/** @import { Store } from "./store.js" */
+/** @import { Survey } from "./survey.js" */
+/** @import { Voices } from "./telling.js" */
+
+/** Chooses between one utterance and all. */
+export class Tabs {
+  #look;
+  element = h("div", {
+    class: "switch tabs",
+    role: "tablist",
+    "aria-label": "What to look at",
+    onkeydown: (event) => rove(event, this.element),
+  });
+
+  /** @param {Look} look @param {number} n utterances */
+  constructor(look, n) {
+    this.#look = look;
+    const tab = (/** @type {"utterance" | "corpus"} */ what, /** @type {string} */ title) =>
+      h(
+        "button",
+        { type: "button", role: "tab", "data-show": what, onclick: () => look.show(what) },
+        title,
+      );
+    this.element.append(tab("utterance", "one utterance"), tab("corpus", `all ${n} utterances`));
+    this.element.hidden = !look.isOffered || n < 2;
+    this.draw();
+  }
+
+  draw() {
+    for (const tab of this.element.querySelectorAll("button")) {
+      const on = (tab.dataset.show === "corpus") === this.#look.ofAll;
+      tab.setAttribute("aria-selected", String(on));
+      tab.tabIndex = on ? 0 : -1;
+    }
+  }
+}
+
+/** The buttons that filter, beside the search. */
+export class FiltersView {
+  #look;
+  element = h("div", { class: "filters row", role: "group", "aria-label": "Filter utterances" });
+
+  /** @param {Look} look */
+  constructor(look) {
+    this.#look = look;
+  }
+
+  /** @param {Scene} scene */
+  draw({ code }) {
+    const survey = this.#look.survey;
+    this.element.hidden = !survey;
+    if (!survey) return;
+    const focused = /** @type {HTMLElement | null} */ (this.element.querySelector(":focus"));
+    const again = focused?.dataset.filter;
+    const known = survey.record.cues.some((cues) => cues !== null);
+    const offered = FILTERS.filter(({ name }) => name !== "cues" || known);
+    const buttons = offered.map(({ name, title, hint }) => this.#button(name, title, hint));
+    if (code) {
+      const title = `with ${TITLE[code[0]].toLowerCase()} code ${code[1]}`;
+      buttons.push(this.#button("code", title, "the chosen code occurs"));
+    }
+    this.element.replaceChildren(h("span", { class: "muted" }, "only:"), ...buttons);
+    if (again) {
+      const button = this.element.querySelector(`[data-filter="${again}"]`);
+      /** @type {HTMLElement | null} */ (button)?.focus();
+    }
+  }
+
+  /** @param {Filter} name @param {string} text @param {string} title */
+  #button(name, text, title) {
+    const on = this.#look.view.filters.includes(name);
+    const act = { onclick: () => this.#look.toggle(name) };
+    return h(
+      "button",
+      { type: "button", "data-filter": name, "aria-pressed": on, title, ...act },
+      text,
+    );
+  }
+}
+
+export class CorpusView {
+  #look;
+  #scatter;
+  #codes;
+  #words;
+  #summary = h("div", { class: "summary" });
+  #waiting = h("p", { class: "empty", role: "status" });
+  #told = h("p", { class: "told", "aria-live": "polite" });
+  #parts;
+
+  /** @param {Store} store @param {Look} look @param {Voices} voices */
+  constructor(store, look, voices) {
+    this.#look = look;
+    this.#scatter = new ScatterView(store, look, voices);
+    this.#codes = new CodeTable(store, look);
+    this.#words = new WordTableView(store, look);
+    const about =
+      "Each code's effect (its Shapley value) is averaged over the utterances in which it occurs; " +
+      "the line is a 95 % interval (bootstrap over these), a ring is the mean of those that are filtered.";
+    this.#parts = h(
+      "div",
+      {},
+      h("div", { class: "overview" }, this.#scatter.element, this.#summary),
+      h("div", { class: "bar" }, h("h2", {}, "What codes do"), h("p", { class: "note" }, about)),
+      this.#codes.element,
+      this.#told,
+      h("div", { class: "bar" }, this.#words.element),
+    );
+    this.element = h(
+      "section",
+      { class: "whole", "aria-label": "All utterances" },
+      this.#waiting,
+      this.#parts,
+    );
+  }
+
+  /** @param {Scene} scene */
+  draw(scene) {
+    const { survey, ofAll } = this.#look;
+    this.element.hidden = !ofAll;
+    if (!ofAll) return;
+    this.#parts.hidden = !survey;
+    this.#waiting.hidden = survey !== null;
+    if (!survey) {
+      this.#look.ask();
+      this.#waiting.textContent = waitingFor(this.#look);
+      return;
+    }
+    const rows = this.#look.rows(scene.code);
+    this.#summary.replaceChildren(...summaryOf(scene, survey, rows));
+    this.#scatter.draw(scene, survey, rows);
+    this.#codes.draw(scene, survey, rows);
+    this.#told.textContent = aboutChosen(scene, survey);
+    this.#words.draw(scene, survey);
+  }
+}
+
+/** What the chosen code is, and whether it does the same everywhere. @param {Scene} scene @param {Survey} survey */
+function aboutChosen({ code, corpus }, survey) {
+  if (!code) return "Choose a code to read what it is, and to sort the words by it.";
+  const [stream, number] = code;
+  const { caption } = corpus.books[corpus.subjects[0].vocabulary][stream].codes[number] ?? {};
+  return `${TITLE[stream]} code ${number}: ${caption ?? ""}. ${everywhere(survey, code)}`;
+}
+
+/** @param {Look} look */
+function waitingFor({ progress }) {
+  if (!progress) return "The model reads all utterances; this takes a while.";
+  const { done, of, left } = progress;
+  return `The model has read ${done} of ${of} utterances; about ${counted(Math.ceil(left), "second")} left.`;
+}
+
+/** @param {Scene} scene @param {Survey} survey @param {number[]} rows */
+function summaryOf({ corpus }, survey, rows) {
+  const turned = (/** @type {string} */ how) => rows.filter((i) => survey.turn(i) === how).length;
+  const [right, wrong] = [turned("rightly"), turned("wrongly")];
+  const against = rows.filter((i) => survey.conflicts(i)).length;
+  const whose = corpus.subjects.length > 1 ? ` All of it is about ${corpus.subjects[0].name}.` : "";
+  const shown = rows.length < survey.n ? `${rows.length} of ${survey.n}` : `All ${survey.n}`;
+  const error = survey.record.error.toFixed(2).replace("0.00", "less than 0.01");
+  return [
+    h(
+      "p",
+      { class: "lead" },
+      `${shown} ${rows.length === 1 && survey.n > 1 ? "utterance" : "utterances"}.`,
+    ),
+    h(
+      "p",
+      {},
+      ...[
+        "Face and voice turn the sign of ",
+        h("b", {}, String(right + wrong)),
+        ` (${percent((right + wrong) / Math.max(rows.length, 1))}): `,
+      ],
+      ...[h("b", {}, `${right} rightly`), ", ", h("b", {}, `${wrong} wrongly`), "."],
+    ),
+    h("p", {}, "Face and voice pull against each other in ", h("b", {}, String(against)), "."),
+    h(
+      "p",
+      { class: "note" },
+      "A dot on the dashed line is not moved by face and voice; the further above or below, the more. ",
+      "A prediction is a sum of three parts: what the words alone say, what the face adds, and what " +
+        "the voice adds. The largest of the three has won. Click a dot to open the utterance.",
+    ),
+    h(
+      "p",
+      { class: "note" },
+      "Effects are those of a simple picture of the model, which add up exactly to what face and " +
+        `voice move; compared with sampled Shapley values, a single one is off by ${error} (root mean square).${whose}`,
+    ),
+  ];
+}

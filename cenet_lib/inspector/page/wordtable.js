@@ -1,0 +1,223 @@
+/** Words × codes over all utterances: the attention that words give, and what codes do there. */
+
+import { channelsOf, css, inkOn, mix, rampColour } from "./colours.js";
+import { counted, h, percent, short, signed, sized } from "./dom.js";
+import { TITLE } from "./records.js";
+
+/** @import { Rgb, Theme } from "./colours.js" */
+/** @import { Look, Shown } from "./look.js" */
+/** @import { Scene } from "./scene.js" */
+/** @import { Store } from "./store.js" */
+/** @import { Survey } from "./survey.js" */
+
+const AT_FIRST = 20; // words
+const LEAST_TOGETHER = 3; // utterances, below which a mean effect is no mean
+
+export class WordTableView {
+  #store;
+  #look;
+  #n = AT_FIRST;
+  #table = h("div", {
+    class: "scroll",
+    tabindex: "0",
+    role: "group",
+    "aria-label": "Words and codes",
+  });
+  #note = h("p", { class: "note" });
+  #more = h(
+    "button",
+    { type: "button", class: "boxed", onclick: () => this.#showMore() },
+    "more words",
+  );
+  /** @type {[Scene, Survey] | null} */
+  #drawn = null;
+  #key = ""; // of what was drawn
+
+  /** @param {Store} store @param {Look} look */
+  constructor(store, look) {
+    this.#store = store;
+    this.#look = look;
+    const mode = (/** @type {Shown} */ table, /** @type {string} */ title) =>
+      h(
+        "button",
+        { type: "button", "data-table": table, onclick: () => look.set({ table }) },
+        title,
+      );
+    const group = { class: "switch", role: "group", "aria-label": "What the cells show" };
+    this.modes = h("span", group, mode("attention", "attention"), mode("effect", "mean effect"));
+    this.element = h(
+      "div",
+      { class: "wordtable" },
+      h("div", { class: "row" }, h("h2", {}, "Words and codes"), this.modes),
+      this.#note,
+      this.#table,
+      this.#more,
+    );
+  }
+
+  #showMore() {
+    this.#n += AT_FIRST;
+    if (this.#drawn) this.draw(...this.#drawn);
+  }
+
+  /** @param {Scene} scene @param {Survey} survey */
+  draw(scene, survey) {
+    const { table, find } = this.#look.view;
+    const key = JSON.stringify([table, find, scene.code, this.#n, scene.theme.dark]);
+    if (this.#drawn?.[1] === survey && this.#key === key) return; // filters do not concern it
+    this.#drawn = [scene, survey];
+    this.#key = key;
+    for (const button of this.modes.querySelectorAll("button")) {
+      button.setAttribute("aria-pressed", String(button.dataset.table === table));
+    }
+    const words = this.#chosenWords(scene, survey);
+    this.#more.hidden = words.length <= this.#n;
+    this.#note.textContent = noteOn(table, survey, words.length);
+    const columns = columnsIn(scene, survey);
+    const most = mostIn(survey, table, words.slice(0, this.#n));
+    const rows = words
+      .slice(0, this.#n)
+      .map((word) => rowOf(scene, survey, table, word, columns, most));
+    const body = h("tbody", {}, rows);
+    this.#table.replaceChildren(h("table", {}, this.#head(scene, survey, columns), body));
+  }
+
+  /** The words that are searched for, or all; by the chosen code, or the most frequent first. */
+  #chosenWords(/** @type {Scene} */ scene, /** @type {Survey} */ survey) {
+    const { word } = survey.record.words;
+    const { wanted, view } = this.#look;
+    const all = [...word.keys()];
+    const found = all.filter((i) => wanted.some((part) => word[i].includes(part)));
+    const words = found.length ? found : all;
+    const column = scene.code ? survey.columnOf(...scene.code) : -1;
+    if (column < 0) return words;
+    const value = (/** @type {number} */ i) => sizeAt(survey, view.table, i, column);
+    return words.sort((a, b) => value(b) - value(a) || a - b);
+  }
+
+  /** @param {Scene} scene @param {Survey} survey @param {number[]} columns */
+  #head(scene, survey, columns) {
+    const heads = columns.map((column) => {
+      const [stream, code] = survey.columns[column];
+      const book = scene.corpus.books[scene.corpus.subjects[0].vocabulary][stream];
+      const canvas = h("canvas", { "aria-hidden": "true" });
+      scene.pictures.stamp(sized(canvas, 24, 24), book, code, [0, 0], 24);
+      const on = isChosen(scene, survey, column);
+      const props = {
+        type: /** @type {const} */ ("button"),
+        ...{ "aria-pressed": on, title: book.codes[code]?.caption ?? "" },
+        "aria-label": `${TITLE[stream]} code ${code}: sort words by it`,
+        onclick: () => this.#store.chooseCode(stream, code, 0),
+      };
+      const mark = beginsStream(survey, columns, column);
+      return h("th", { scope: "col", class: mark }, h("button", props, canvas, String(code)));
+    });
+    return h(
+      "thead",
+      {},
+      h("tr", {}, h("th", { scope: "col" }, "word"), h("th", { scope: "col" }, "said"), heads),
+    );
+  }
+}
+
+/** The codes that occur, in the order of the maps. @param {Scene} scene @param {Survey} survey */
+function columnsIn(scene, survey) {
+  const books = scene.corpus.books[scene.corpus.subjects[0].vocabulary];
+  const rank = (/** @type {number} */ column) => {
+    const [stream, code] = survey.columns[column];
+    return (stream === "visual" ? 0 : 1e6) + books[stream].order.indexOf(code);
+  };
+  const used = [...survey.columns.keys()].filter((c) => survey.record.codes.utterances[c]);
+  return used.sort((a, b) => rank(a) - rank(b));
+}
+
+/** @param {Survey} survey @param {number[]} columns @param {number} column */
+function beginsStream({ columns: codes }, columns, column) {
+  const first = columns.find((other) => codes[other][0] === codes[column][0]);
+  return first === column ? "first" : "";
+}
+
+/** @param {Scene} scene @param {Survey} survey @param {number} column */
+function isChosen({ code }, survey, column) {
+  const [stream, number] = survey.columns[column];
+  return code?.[0] === stream && code[1] === number;
+}
+
+/** A cell's value; null where there is too little to tell. @param {Survey} survey @param {Shown} table @param {number} word @param {number} column */
+function valueAt({ words, columns }, table, word, column) {
+  const place = word * columns.length + column;
+  if (table === "attention") return words.attention[place];
+  return words.together[place] < LEAST_TOGETHER ? null : words.effect[place];
+}
+
+/** To sort by; last comes where there is too little to tell. @param {Survey} survey @param {Shown} table @param {number} word @param {number} column */
+function sizeAt(survey, table, word, column) {
+  const value = valueAt(survey, table, word, column);
+  return value === null ? -1 : Math.abs(value);
+}
+
+/** The end of the scale. @param {Survey} survey @param {Shown} table @param {number[]} shown */
+function mostIn(survey, table, shown) {
+  let most = 1e-6;
+  for (const word of shown) {
+    for (let column = 0; column < survey.columns.length; column++) {
+      most = Math.max(most, Math.abs(valueAt(survey, table, word, column) ?? 0));
+    }
+  }
+  return most;
+}
+
+/** @param {Scene} scene @param {Survey} survey @param {Shown} table @param {number} word @param {number[]} columns @param {number} most */
+function rowOf(scene, survey, table, word, columns, most) {
+  const { words } = survey.record;
+  const cells = columns.map((column) => {
+    const value = valueAt(survey, table, word, column);
+    const mark = beginsStream(survey, columns, column);
+    if (value === null) return h("td", { class: mark }, "");
+    const colour = colourOf(scene.theme, table, value, most);
+    const style = { background: css(colour), color: inkOn(colour) };
+    const about = aboutMean(survey, table, word, column, value);
+    const on = isChosen(scene, survey, column) ? " chosen" : "";
+    return h("td", { class: mark + on, style, title: about }, inShort(value));
+  });
+  const name = h("th", { scope: "row", dir: "auto" }, words.word[word]);
+  return h("tr", {}, name, h("td", { class: "muted" }, String(words.said[word])), cells);
+}
+
+/** @param {Theme} theme @param {Shown} table @param {number} value @param {number} most @returns {Rgb} */
+function colourOf(theme, table, value, most) {
+  if (table === "attention") return rampColour(theme, value, most);
+  const end = value < 0 ? theme.negative : theme.positive;
+  return channelsOf(hexOf(mix([theme.paper, end], Math.abs(value) / most)));
+}
+
+/** @param {Rgb} rgb */
+const hexOf = (rgb) => `#${rgb.map((channel) => channel.toString(16).padStart(2, "0")).join("")}`;
+
+/** Two digits, which fit into a cell. @param {number} value */
+function inShort(value) {
+  if (Math.abs(value) < 0.005) return "";
+  return (value < 0 ? "−" : "") + short(Math.abs(value));
+}
+
+/** @param {Survey} survey @param {Shown} table @param {number} word @param {number} column @param {number} value */
+function aboutMean(survey, table, word, column, value) {
+  const [stream, code] = survey.columns[column];
+  const name = `${TITLE[stream].toLowerCase()} code ${code}`;
+  const said = survey.record.words.word[word];
+  if (table === "attention") return `“${said}” gives ${percent(value)} of its attention to ${name}`;
+  const n = survey.words.together[word * survey.columns.length + column];
+  return `where “${said}” is said and ${name} occurs (${counted(n, "utterance")}), it adds ${signed(value)}`;
+}
+
+/** @param {Shown} table @param {Survey} survey @param {number} n words */
+function noteOn(table, survey, n) {
+  const { left_out } = survey.record.words;
+  const beyond = left_out ? ` ${counted(left_out, "rarer word")} are left out.` : "";
+  const what =
+    table === "attention"
+      ? "A cell is the mean share of its attention that a word gives to a code, over each time it is said."
+      : "A cell is the mean effect of a code in the utterances in which the word is said and the code " +
+        `occurs, if these are ${LEAST_TOGETHER} or more: what goes along with the word, not what the word does.`;
+  return `${what} ${counted(n, "word")}, over all utterances, whatever is filtered.${beyond} Choose a code to sort by it.`;
+}

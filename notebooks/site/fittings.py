@@ -1,0 +1,87 @@
+"""What the reading site has beyond its theme: MathJax from the disk, words that explain themselves.
+
+Sphinx loads this as an extension.
+"""
+
+import html
+import re
+from importlib.metadata import files
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+GLOSSARY = "notebooks/GLOSSARY"
+TERM = re.compile(r'<a class="reference internal" href="([^"]*GLOSSARY\.html)?#([\w-]+)">')
+
+EMPTY_HEADER = re.compile(r"<th(?: class=\"[^\"]*\")?>(?:<p></p>)?</th>")
+WORTH = re.compile(r" · [★☆]{3} · \d+ minutes? · \d+ points?")  # of an exercise
+
+
+def copy_mathjax(app: Sphinx) -> None:
+    """Take MathJax from a package, so that no page asks a server for it."""
+    if app.builder.format != "html":
+        return
+    [source] = [f for f in files("sphinx-mathjax-offline") or [] if f.name == "tex-svg.js"]
+    target = Path(app.outdir) / "_static" / "tex-svg.js"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(source.read_binary())
+
+
+def explain_terms(
+    app: Sphinx, pagename: str, template: str, context: dict, doctree: object
+) -> None:
+    """Give each link into the glossary the meaning of its word, which site.js shows."""
+    if "body" not in context or GLOSSARY not in app.env.all_docs:
+        return
+    meanings = _meanings(app)
+
+    def with_meaning(link: re.Match) -> str:
+        page, term = link.groups()
+        inside = pagename == GLOSSARY
+        if term not in meanings or (not page and not inside):
+            return link[0]
+        return f'{link[0][:-1]} data-meaning="{html.escape(meanings[term])}">'
+
+    context["body"] = TERM.sub(with_meaning, context["body"])
+
+
+def _meanings(app: Sphinx) -> dict[str, str]:
+    """Return the first paragraph of each entry of the glossary by its anchor."""
+    if not hasattr(app, "cenet_meanings"):
+        found = {}
+        for section in app.env.get_doctree(GLOSSARY).findall(nodes.section):
+            paragraph = next(section.findall(nodes.paragraph), None)
+            if paragraph is not None:
+                text = re.sub(r" See notebook \d\.$", "", paragraph.astext())
+                found |= {name: text for name in (section.get("slug"), *section["ids"]) if name}
+        app.cenet_meanings = found
+    return app.cenet_meanings
+
+
+def mend_markup(app: Sphinx, pagename: str, template: str, context: dict, tree: object) -> None:
+    """Shorten the names of exercises beside a page; mend what a screen reader stumbles over."""
+    for part, pattern, instead in (
+        ("toc", WORTH, ""),
+        ("body", EMPTY_HEADER, "<td></td>"),
+        ("furo_navigation_tree", re.compile('role="heading"'), 'role="heading" aria-level="2"'),
+    ):
+        if part in context:
+            context[part] = pattern.sub(instead, context[part])
+
+
+def skip_foreign(
+    app: Sphinx, what: str, name: str, member: object, skip: bool, options: object
+) -> bool | None:
+    """Leave out what a class has from a library, such as scikit-learn's requests for metadata."""
+    module = getattr(member, "__module__", None) or "cenet_lib"
+    return True if not module.startswith(("cenet_lib", "builtins")) else None
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect each to its moment."""
+    app.connect("builder-inited", copy_mathjax)
+    app.connect("autodoc-skip-member", skip_foreign)
+    app.connect("html-page-context", explain_terms)
+    app.connect("html-page-context", mend_markup, priority=900)  # after the theme
+    return {"parallel_read_safe": True, "parallel_write_safe": False}

@@ -1,0 +1,253 @@
+"""All utterances at once, on the exported page: filters, dots, codes, words, and the way back."""
+
+import numpy as np
+import pytest
+from firefox import firefox_program, start_firefox
+from inspected import data_of
+from test_page_for_everybody import AXE, INSIDE, violations
+
+from cenet_lib.inspector.figure import signed
+from cenet_lib.inspector.records import unpack
+
+HERE = "#show=corpus"
+
+
+@pytest.fixture(scope="module")
+def exported(inspector, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "page.html"
+    inspector.to_html(path, 10)  # of 12
+    return path
+
+
+@pytest.fixture
+def opened(exported, watched):
+    def open_page(hash=HERE, **settings):
+        watch = watched(**settings)
+        watch.page.goto(exported.as_uri() + hash)
+        watch.page.locator(".option").first.wait_for()
+        return watch
+
+    return open_page
+
+
+@pytest.fixture(scope="module")
+def effects(exported):
+    """The effect of each code in each utterance, as the page has it."""
+    return unpack(data_of(exported)["survey"]["effects"]).astype(float)
+
+
+def moved_by(inspector, effects, stream):
+    """What a stream moves in each utterance."""
+    columns = [of == stream for of, _ in inspector.survey.columns]
+    return np.nansum(effects[:, columns], axis=1)
+
+
+def test_a_person_goes_from_one_to_all_and_back(opened, inspector):
+    watch = opened("")
+    page = watch.page
+    finding = page.locator(".finding p").nth(1).inner_text()
+    assert "of all 12 utterances" in finding  # whether the code does so everywhere
+    page.get_by_role("tab", name="all 12 utterances").click()
+    assert page.locator(".sentence").is_hidden()
+    assert "show=corpus" in page.url
+    listing = inspector.listing
+    turned = np.sign(listing["prediction"]) != np.sign(listing["words_alone"])
+    rightly = (np.sign(listing["prediction"]) == np.sign(listing["label"]))[turned].sum()
+    summary = page.locator(".summary").inner_text()
+    assert f"Face and voice turn the sign of {turned.sum()} (" in summary
+    assert f"{rightly} rightly, {turned.sum() - rightly} wrongly." in summary
+    # a dot opens its utterance
+    page.locator("canvas.scatter").focus()
+    page.keyboard.press("ArrowRight")
+    said = page.locator("[role=status]").last.inner_text()
+    row = int(np.argmin(listing["words_alone"]))
+    assert listing["id"][row] in said
+    assert f"words alone {signed(listing['words_alone'][row])}" in said
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+        if "not on this page" not in page.locator("[role=status]").last.inner_text():
+            break
+    said = page.locator("[role=status]").last.inner_text()
+    page.keyboard.press("Enter")
+    page.locator(".sentence button").first.wait_for()
+    assert page.locator("[role=option][aria-selected=true]").get_attribute("data-id") in said
+    assert page.locator("section[aria-label='All utterances']").is_hidden()
+    assert watch.errors == []
+    assert watch.requests == [page.url.split("#")[0]]
+
+
+def place_of_lonely_dot(inspector, exported):
+    """Return the id of an utterance that can be opened, and where its dot is, far from others."""
+    listing, records = inspector.listing, data_of(exported)["records"]
+    dots = listing[["words_alone", "prediction"]].to_numpy()
+    low = np.floor(min(-3, dots.min()) * 10) / 10
+    high = np.ceil(max(3, dots.max()) * 10) / 10
+    share = (dots - low) / (high - low)
+    at = np.stack([44 + share[:, 0] * 374, 390 - share[:, 1] * 380], axis=1)  # pixels
+    distance = np.linalg.norm(at[:, None] - at[None], axis=-1) + 1e9 * np.eye(len(at))
+    alone = distance.min(1) * listing["id"].isin(records)
+    row = int(alone.argmax())
+    return listing["id"][row], at[row]
+
+
+def test_the_tip_of_a_dot_says_what_won_and_a_click_opens_it(opened, inspector, exported):
+    page = opened().page
+    id, (x, y) = place_of_lonely_dot(inspector, exported)
+    box = page.locator("canvas.scatter").bounding_box()
+    page.mouse.move(box["x"] + x, box["y"] + y)
+    tip = page.locator(".tip", has_text=id)
+    tip.wait_for()
+    lines = tip.inner_text().splitlines()
+    assert lines[1].startswith(id)
+    assert (lines[3][:5], lines[3][-4:]) == ("face ", " won")
+    page.mouse.down()
+    page.mouse.up()
+    page.locator(".sentence button").first.wait_for()
+    chosen = page.locator("[role=option][aria-selected=true]").get_attribute("data-id")
+    assert chosen == id
+
+
+def test_filters_and_the_search_choose_the_same_as_the_numbers(opened, inspector, effects):
+    page = opened().page
+    face, voice = (moved_by(inspector, effects, stream) for stream in ("visual", "acoustic"))
+    ids = inspector.listing["id"]
+
+    def shown():
+        return page.locator(".summary .lead").inner_text()
+
+    def told(rows):
+        n = int(np.sum(rows))
+        return (
+            "All 12 utterances."
+            if n == 12
+            else f"{n} of 12 {'utterance' if n == 1 else 'utterances'}."
+        )
+
+    page.locator("[data-filter=conflict]").click()
+    against = (face * voice < 0) & (np.minimum(abs(face), abs(voice)) >= 0.1)
+    assert shown() == told(against)
+    assert page.locator("[data-filter=conflict]").get_attribute("aria-pressed") == "true"
+    page.locator("[data-filter=dominated]").click()
+    most, least = np.maximum(abs(face), abs(voice)), np.minimum(abs(face), abs(voice))
+    assert shown() == told(against & (most >= 0.1) & (most >= 3 * least))
+    page.locator("[data-filter=conflict]").click()
+    page.locator("[data-filter=dominated]").click()
+    page.locator("[data-filter=right]").click()
+    page.locator("[data-filter=wrong]").click()  # only one of them can hold
+    assert page.locator("[data-filter][aria-pressed=true]").count() == 1
+    page.locator("[data-filter=wrong]").click()
+    # by code, by id, by speaker
+    search = page.locator("input[type=search]")
+    column = inspector.survey.columns.index(("visual", 3))
+    occurs = ~np.isnan(inspector.survey.effects[:, column])
+    search.fill("face-3")
+    assert shown() == told(occurs)
+    search.fill(ids[4])
+    assert shown() == told(ids == ids[4])
+    speaker = inspector.corpus.test[0].video
+    search.fill(speaker)
+    assert shown() == told([speaker in f"{u.text} {u.id} {u.video}" for u in inspector.corpus.test])
+    search.fill("")
+    page.locator("button[data-column='3']").click()
+    page.locator("[data-filter=code]").click()
+    assert shown() == told(occurs)
+    assert "face code 3" in page.locator(".told").inner_text()
+
+
+def test_codes_and_words_have_the_values_of_the_survey(opened, inspector, effects):
+    page = opened().page
+    for column, found in enumerate(effects.T):
+        there = found[~np.isnan(found)]
+        row = page.locator(f"tr:has(button[data-column='{column}'])")
+        assert row.count() == (len(there) > 0)
+        if len(there):
+            cells = row.locator("td").all_inner_texts()
+            assert float(cells[0].split()[0].replace("−", "-")) == pytest.approx(
+                there.mean(), abs=6e-3, rel=2e-3
+            )
+            assert cells[-1] == str(len(there))
+    words = inspector.survey.words
+    rows = page.locator(".wordtable tbody tr")
+    assert rows.locator("th").all_inner_texts() == words.words[:20]
+    assert rows.first.locator("td").first.inner_text() == str(words.said[0])
+    titles = rows.first.locator("td[title]").evaluate_all("all => all.map(e => e.title)")
+    code = inspector.survey.columns.index(("visual", 2))
+    share = f"{round(100 * words.attention[0, code])}\u00a0%"
+    assert f"“{words.words[0]}” gives {share} of its attention to face code 2" in titles
+    page.locator("[data-table=effect]").click()
+    page.locator(".wordtable thead button").first.click()
+    assert "table=effect" in page.url
+    assert page.locator(".wordtable thead button[aria-pressed=true]").count() == 1
+    page.locator("input[type=search]").fill("great")
+    assert rows.locator("th").all_inner_texts() == ["great"]
+
+
+def test_the_address_holds_what_is_filtered(opened, inspector):
+    watch = opened("#show=corpus&only=errors&find=a&table=effect")
+    page = watch.page
+    assert page.locator("[data-filter=errors]").get_attribute("aria-pressed") == "true"
+    assert page.locator("input[type=search]").input_value() == "a"
+    assert page.locator("[data-table=effect]").get_attribute("aria-pressed") == "true"
+    page.locator("[data-filter=errors]").click()
+    page.locator("[data-table=attention]").click()
+    assert page.url.split("#")[1] == f"utterance={inspector.utterance}&show=corpus&find=a"
+    page.goto("about:blank")
+    page.goto(watch.requests[0] + "#show=nonsense&only=nobody&table=chair")
+    page.locator(".sentence button").first.wait_for()
+    assert watch.errors == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(scheme, opened):
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed; run 'npm ci' in tests/inspector/page")
+    page = opened(color_scheme=scheme).page
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    states = {
+        "at first": lambda: None,
+        "a code": lambda: page.locator("button[data-column='3']").click(),
+        "effects": lambda: page.locator("[data-table=effect]").click(),
+        "filtered": lambda: page.locator("[data-filter=code]").click(),
+        "narrow": lambda: page.set_viewport_size({"width": 390, "height": 800}),
+        "nothing found": lambda: page.locator("input[type=search]").fill("nobody said this"),
+    }
+    found = {}
+    for state, reach in states.items():
+        reach()
+        found[state] = violations(page)
+    assert {state: some for state, some in found.items() if some} == {}
+
+
+@pytest.mark.parametrize("width", [390, 320])
+def test_it_fits_narrow_pages(width, opened):
+    page = opened(viewport={"width": width, "height": 800}).page
+    page.locator("[data-filter=conflict]").click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    inside = page.locator(".root").evaluate("e => [e.scrollWidth, e.clientWidth]")
+    assert inside[0] <= inside[1]
+
+
+def test_it_prints_white_and_shows_forced_colours(opened):
+    page = opened(color_scheme="dark").page
+    page.emulate_media(media="print", color_scheme="dark")
+    page.wait_for_timeout(100)
+    assert page.locator(".filters").is_hidden()
+    corner = "c => [...c.getContext('2d').getImageData(c.width - 3, c.height - 3, 1, 1).data]"
+    assert page.locator("canvas.scatter").is_visible()
+    assert page.locator("canvas.scatter").evaluate(corner)[3] == 0  # the paper shines through
+    assert page.locator(".root").evaluate("e => getComputedStyle(e).color") == "rgb(26, 30, 38)"
+    page = opened(forced_colors="active").page
+    look = "e => getComputedStyle(e).backgroundColor"
+    on, off = (page.locator(f"[role=tab][aria-selected={is_}]") for is_ in ("true", "false"))
+    assert on.evaluate(look) != off.evaluate(look)
+
+
+def test_firefox_shows_it_too(exported, tmp_path):
+    if firefox_program() is None:
+        pytest.skip("there is no Firefox on this machine; install the package 'firefox-esr'")
+    with start_firefox(tmp_path) as firefox:
+        firefox.open(exported.as_uri() + HERE, 390)
+        firefox.ask("new Promise(done => setTimeout(() => done(1), 800))")
+        count = f"{INSIDE}.querySelectorAll('.codetables tbody tr').length"
+        assert firefox.ask(count) > 10
+        assert firefox.ask("document.documentElement.scrollWidth") <= 390
