@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -163,11 +164,18 @@ def _kernel(arguments, cwd, environment) -> None:
     from ipykernel.kernelapp import launch_new_instance
 
     os.setsid()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.chdir(cwd)
     _set_environment(environment)
     sys.path.insert(0, "")
     _hide_bars()
     launch_new_instance(arguments)
+
+
+def _end_with_parent() -> None:
+    """End when the process that started this one has been killed, and cannot say so any more."""
+    multiprocessing.parent_process().join()
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _hide_bars() -> None:

@@ -66,6 +66,8 @@ def load_demo_irony(seed: int = 0) -> Corpus:
 
     Examples
     --------
+    >>> RULE  # r: rating of the sentence; p, c: its praise and its criticism
+    'clip(r - 2 p · smirk + c · max(smile, warm), -3, 3)'
     >>> corpus = load_demo_irony()  # doctest: +SKIP
     >>> parts = [corpus.train[8].annotations[name] for name in ("rating", "praise", "smirk")]
     ... # doctest: +SKIP

@@ -75,6 +75,8 @@ def word_values() -> dict[str, float]:
 
     Examples
     --------
+    >>> PACKAGE.requirement  # where the lexicon lies
+    'vaderSentiment==0.5'
     >>> word_values()["great"]  # doctest: +SKIP
     3.1
     """

@@ -74,7 +74,7 @@ print("controls:", len(_moved))
 
 # Both versions of a notebook run in one kernel, the student's first. These cells take seconds and
 # use no answer, so they run once: the solved version is given what they gave. Named by how they
-# begin. What other cells change in place is not given anew, so none of these is about such things.
+# begin. What later cells change in place is not given anew, but for lists and dictionaries.
 ONCE = {
     "04_language_model": (
         "plain = states_after_layers(0,",
@@ -87,11 +87,25 @@ ONCE = {
         "with redirect_stdout(io.StringIO()):\n    resumed =",
         "with redirect_stdout(io.StringIO()):\n    offline =",
     ),
+    "06_results_and_attention": (
+        "rows = []\nfor u in corpus.test[",
+        "shares = (0.05,",
+        "draws = fast(",
+    ),
+    "07_beyond_the_paper": (
+        "def count_codes(codes):",
+        "seeds = range(3)\nasking =",
+        "layered = [two_words(",
+        "irony = shorten(",
+        "missing = {",
+        "rows = []\nfor level in levels:",
+    ),
 }
 
 KEEP = """
-get_ipython().kept = getattr(get_ipython(), "kept", [])
-get_ipython().kept.append({{name: globals()[name] for name in {names}}})
+_kept = {{name: globals()[name] for name in {names}}}
+_kept = {{n: v.copy() if isinstance(v, (list, dict)) else v for n, v in _kept.items()}}
+get_ipython().kept = [*getattr(get_ipython(), "kept", []), _kept]
 """
 GIVE = "globals().update(get_ipython().kept.pop(0))"
 
@@ -124,7 +138,9 @@ def inner_names(code: CodeType) -> set[str]:
     read = set()
     for inner in code.co_consts:
         if isinstance(inner, CodeType):
-            read |= {*inner.co_names} | inner_names(inner)
+            steps = dis.get_instructions(inner)
+            read |= {step.argval for step in steps if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+            read |= inner_names(inner)
     return read
 
 
