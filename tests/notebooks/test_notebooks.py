@@ -355,7 +355,7 @@ def test_each_control_panel_has_a_picture_beside_it(path):
     for i, cell in enumerate(cells):
         if "widgets.interactive(" in cell.source:
             nearby = [c.source for c in cells[i + 1 : i + 4] if c.cell_type == "code"]
-            assert any(re.search(r"^show\(", source, re.M) for source in nearby), cell.source
+            assert any(re.search(r"^ *show\(", source, re.M) for source in nearby), cell.source
 
 
 def _documents():

@@ -163,10 +163,12 @@ export function everywhere(survey, [stream, code]) {
   const up = Number(raises[column]);
   const name = `${TITLE[stream]} code ${code}`;
   const [share, does] = up >= 0.5 ? [up, "raises"] : [1 - up, "lowers"];
-  const often = share >= CLEAR_SHARE ? "Nearly everywhere" : "Not everywhere";
+  const much = share === 1 ? "Everywhere" : "Nearly everywhere";
+  const often = share >= CLEAR_SHARE ? much : "Not everywhere";
+  const those = share === 1 ? "all" : percent(share);
   const interval = `${signed(low[column])} to ${signed(high[column])}`;
   return (
     `${often}: of all ${survey.n} utterances, ${name.toLowerCase()} occurs in ${n} and ${does} ` +
-    `${percent(share)} of them; its mean effect is ${signed(effect[column])} (95\u00a0%: ${interval}).`
+    `${those} of them; its mean effect is ${signed(effect[column])} (95\u00a0%: ${interval}).`
   );
 }
