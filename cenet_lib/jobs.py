@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
+import psutil
 from filelock import FileLock, Timeout
 from joblib import Parallel, delayed, parallel_config
 from joblib.externals.loky import ProcessPoolExecutor
@@ -137,8 +138,11 @@ def _as_its_worker(parent: int, one: Callable[[T], Outcome[T, R]], thing: T) -> 
 
 
 def _end_with(parent: int) -> None:
-    while os.getppid() == parent:  # on Windows it is so for ever
-        time.sleep(1.0)
+    """End this process when that one has ended, whoever started this one for it."""
+    with suppress(psutil.NoSuchProcess):
+        giver = psutil.Process(parent)
+        while giver.is_running() and giver.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(1.0)
     os._exit(1)
 
 

@@ -89,6 +89,7 @@ def workers_forked() -> Iterator[None]:
     with ExitStack() as settings:
         settings.enter_context(patch.object(context, "_DEFAULT_START_METHOD", "forkserver"))
         with suppress(ImportError):
+            import distributed  # noqa: F401, before: it adds its own settings when it is imported
             from dask import config
 
             own = {"multiprocessing-method": "forkserver", "preload": [first]}
