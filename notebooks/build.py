@@ -223,17 +223,39 @@ def build(source: Path) -> None:
     for path, notebook in versions(source).items():
         begin = time.perf_counter()
         path.parent.mkdir(exist_ok=True)
-        live = source.stem in site.LIVE and path.parent == HERE
-        if live:
-            page = site.SITE / "static" / f"{source.stem[:2]}.html"
-            export = f"inspector.to_html({str(page)!r}, {site.LIVE[source.stem].utterances})"
-            notebook.cells.append(nbformat.v4.new_code_cell(export))
+        export = _page_for_the_site(source.stem) if path.parent == HERE else None
+        if export is not None:
+            place = 1 + _last_that_shows_the_inspector(notebook)
+            notebook.cells.insert(place, export)
         execute(notebook, path.parent)
-        if live:
-            notebook.cells.pop()
+        if export is not None:
+            del notebook.cells[place]
+            for count, cell in enumerate(c for c in notebook.cells if c.cell_type == "code"):
+                _number(cell, count + 1)
         path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
         seconds, size = time.perf_counter() - begin, path.stat().st_size / 1e3
         print(f"{path.relative_to(HERE)}: {seconds:.0f} s, {size:.0f} kB", flush=True)
+
+
+def _page_for_the_site(stem: str) -> nbformat.NotebookNode | None:
+    """Return a cell that writes the notebook's inspector as a page of the site, if it has one."""
+    if stem not in site.LIVE:
+        return None
+    page = site.SITE / "static" / f"{stem[:2]}.html"
+    source = f"inspector.to_html({str(page)!r}, {site.LIVE[stem].utterances})"
+    return nbformat.v4.new_code_cell(source)
+
+
+def _last_that_shows_the_inspector(notebook: nbformat.NotebookNode) -> int:
+    return max(i for i, cell in enumerate(notebook.cells) if cell.source.endswith("\ninspector"))
+
+
+def _number(cell: nbformat.NotebookNode, count: int) -> None:
+    """Give an executed cell its number, as if no other cell had been run between."""
+    cell.execution_count = count
+    for output in cell.outputs:
+        if output.output_type == "execute_result":
+            output.execution_count = count
 
 
 def try_out(source: Path) -> None:
