@@ -791,7 +791,7 @@ changes.round(3)
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), layout="constrained")
 for ax, column, label in zip(axes, (0, 1), ("change of the prediction", "change of code shares")):
     lines = pd.DataFrame({how: rows[column] for how, rows in found.items()}, 100 * np.array(shares))
-    sns.lineplot(lines, markers=True, dashes=False, legend=column == 0, ax=ax)
+    sns.lineplot(lines, markers=True, dashes=False, legend=column == 1, ax=ax)
     ax.set(xlabel="frames removed, %", ylabel=f"mean {label}", ylim=(0, None))
 show(
     figure,

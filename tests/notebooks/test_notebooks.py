@@ -93,7 +93,7 @@ ONCE = {
         "draws = fast(",
     ),
     "07_beyond_the_paper": (
-        "def count_codes(codes):",
+        "blind = [accuracy(",
         "seeds = range(3)\nasking =",
         "layered = [two_words(",
         "irony = shorten(",

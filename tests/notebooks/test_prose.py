@@ -16,7 +16,7 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 # Not claims: headings, the facts at the head of a notebook, code, links, sources, exercises' names.
 _NO_CLAIM = re.compile(
     r"^#+ [^\n]*$|^ {4}[^\n]*$|`[^`]*`|\[[^\]]*\d{4}\w?\)?\]\([^)]*\)|\]\([^)]*\)|<!--.*?-->"
-    r"|\*\*(Time|Downloads|You need|Exercises)\*\*.*?(?=\n\n|\Z)",
+    r"|exercises? \d\.\d|\*\*(Time|Downloads|You need|Exercises)\*\*.*?(?=\n\n|\Z)",
     re.M | re.S,
 )
 _NUMBER = re.compile(r"(?<![\w.,/#^{])[-+−]?\d+(?:(?:,|\{,\})\d{3})*(?:\.\d+)?(?: ?%)?(?![\w/])")
@@ -113,18 +113,13 @@ ELSEWHERE = {  # by notebook: what is said and not shown there, and why it may b
         "5890": "issue 2 of the published code",
         "0.026": "an audit that REFERENCES.md names",
     },
-    "06": {"686": SIZES, "3.8": "an example of a prediction"},
-    "07": {
-        **dict.fromkeys(("4.30", "4.3", "2.26"), "Student's t for three and ten seeds"),
-        "31": SIZES,
-        "−1.3": "an example of a prediction",
-    },
+    "06": {"3.8": "an example of a prediction"},
+    "07": {"2.26": "Student's t for ten seeds", "−1.3": "an example of a prediction"},
     "08": {
         "146": "how many landmarks MediaPipe's net reads",
         "0.24": "the source that the sentence names",
-        **dict.fromkeys(("0.43", "200", "400"), ON_PAPER),
+        "400": ON_PAPER,
         "2,199": SIZES,
-        "8.3": "an exercise's number",
     },
 }
 
