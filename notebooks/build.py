@@ -53,7 +53,8 @@ from nbclient import NotebookClient
 from cenet_lib.course.handout import hand_out
 from cenet_lib.course.quiz import moodle
 from cenet_lib.errors import CENetError
-from cenet_lib.files import atomic_file
+from cenet_lib.files import atomic_file, write_json
+from cenet_lib.inspector.page import page_data
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))  # also where a test loads this file
@@ -219,31 +220,31 @@ def _tidy(notebook: nbformat.NotebookNode) -> None:
 
 
 def build(source: Path) -> None:
-    """Execute and write both notebooks of a source, and the page of its inspector for the site."""
+    """Execute and write both notebooks of a source, and its inspector's data for the site."""
     for path, notebook in versions(source).items():
         begin = time.perf_counter()
         path.parent.mkdir(exist_ok=True)
-        export = _page_for_the_site(source.stem) if path.parent == HERE else None
-        if export is not None:
-            place = 1 + _last_that_shows_the_inspector(notebook)
-            notebook.cells.insert(place, export)
-        execute(notebook, path.parent)
-        if export is not None:
-            del notebook.cells[place]
-            for count, cell in enumerate(c for c in notebook.cells if c.cell_type == "code"):
-                _number(cell, count + 1)
+        if source.stem in site.LIVE and path.parent == HERE:
+            _execute_and_keep_data(notebook, source.stem)
+        else:
+            execute(notebook, path.parent)
         path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
         seconds, size = time.perf_counter() - begin, path.stat().st_size / 1e3
         print(f"{path.relative_to(HERE)}: {seconds:.0f} s, {size:.0f} kB", flush=True)
 
 
-def _page_for_the_site(stem: str) -> nbformat.NotebookNode | None:
-    """Return a cell that writes the notebook's inspector as a page of the site, if it has one."""
-    if stem not in site.LIVE:
-        return None
-    page = site.SITE / "static" / f"{stem[:2]}.html"
-    source = f"inspector.to_html({str(page)!r}, {site.LIVE[stem].utterances})"
-    return nbformat.v4.new_code_cell(source)
+def _execute_and_keep_data(notebook: nbformat.NotebookNode, stem: str) -> None:
+    """Execute a notebook, and keep what the site's page of its inspector shows."""
+    place = 1 + _last_that_shows_the_inspector(notebook)
+    with tempfile.TemporaryDirectory(prefix="cenet-page-") as folder:
+        page = Path(folder) / "page.html"
+        export = f"inspector.to_html({str(page)!r}, {site.LIVE[stem].utterances})"
+        notebook.cells.insert(place, nbformat.v4.new_code_cell(export))
+        execute(notebook, HERE)
+        write_json(site.data_file(stem), page_data(page.read_text(encoding="utf-8")))
+    del notebook.cells[place]
+    for count, cell in enumerate(c for c in notebook.cells if c.cell_type == "code"):
+        _number(cell, count + 1)
 
 
 def _last_that_shows_the_inspector(notebook: nbformat.NotebookNode) -> int:

@@ -12,8 +12,11 @@ from small import WORDS, make_backbone
 
 from cenet_lib import Corpus, Run, TrainingSettings, train
 from cenet_lib.corpora import demo
+from cenet_lib.inspector.page import page_data
+from cenet_lib.inspector.records import Subject
 from cenet_lib.runs.folder import files_of
 from cenet_lib.runs.manifest import write_manifest
+from cenet_lib.runs.preparation import build
 
 HOSTILE = ('<img src=x onerror="window.hacked=1">', "</script><script>window.hacked=2</script>")
 IRONIC = ("that", "is", "a", "great", "film", ".")
@@ -75,9 +78,23 @@ def make_inspected_run(
 
 def data_of(path: Path) -> dict:
     """Return what an exported page holds, unpacked if it is packed."""
-    text = path.read_text(encoding="utf-8").split('id="data">')[1].split("</script>")[0]
-    data = json.loads(text)
+    data = page_data(path.read_text(encoding="utf-8"))
     if "packed" not in data:
         return data
     unpacked = gzip.decompress(base64.b64decode(data["packed"])).decode("ascii")
     return {**json.loads(unpacked), "films": data["films"]}
+
+
+def random_subject(fusion: str, corpus: Corpus, backbone: str) -> Subject:
+    """Return a model of a way of fusion, with random weights that make a difference."""
+    settings = TrainingSettings(
+        fusion=fusion, backbone=backbone, n_visual_codes=6, n_acoustic_codes=5
+    )
+    processor, model = build(corpus, settings)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for module in (model.fusion, model.head):
+            for parameter in [] if module is None else module.parameters():
+                if parameter.ndim > 1:
+                    parameter.normal_(0, 0.5)
+    return Subject(fusion, model.eval(), processor)

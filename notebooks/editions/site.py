@@ -37,7 +37,7 @@ class Live(NamedTuple):
     title: str
 
 
-LIVE = {  # the pages in site/static, which stand where a notebook has its inspector
+LIVE = {  # whose data are in site/live; their pages stand where a notebook has its inspector
     "06_results_and_attention": Live(6, "The attention inspector on sentences with the word great"),
     "08_your_own_video": Live(1, "The inspector on a filmed sentence, with the mesh of the face"),
 }
@@ -160,6 +160,11 @@ def _write(path: Path, text: str) -> None:
 
 
 # notebooks
+
+
+def data_file(stem: str) -> Path:
+    """Return where the data of a notebook's live page are kept; the page is made with the site."""
+    return SITE / "live" / f"{stem[:2]}.json"
 
 
 def adapt(

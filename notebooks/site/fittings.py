@@ -11,7 +11,11 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.application import Sphinx
 
+from cenet_lib.files import read_json
+from cenet_lib.inspector.page import page_html
+
 GLOSSARY = "notebooks/GLOSSARY"
+MEND = "build the notebook again"
 TERM = re.compile(r'<a class="reference internal" href="([^"]*GLOSSARY\.html)?#([\w-]+)">')
 
 EMPTY_HEADER = re.compile(r"<th(?: class=\"[^\"]*\")?>(?:<p></p>)?</th>")
@@ -26,6 +30,17 @@ def copy_mathjax(app: Sphinx) -> None:
     target = Path(app.outdir) / "_static" / "tex-svg.js"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(source.read_binary())
+
+
+def write_live_pages(app: Sphinx) -> None:
+    """Make the pages of inspectors from their data, with the code of the page as it is now."""
+    if app.builder.format != "html":
+        return
+    folder = Path(app.outdir) / "_static"
+    for data in sorted((Path(app.confdir) / "live").glob("*.json")):
+        (folder / f"{data.stem}.html").write_text(
+            page_html(read_json(data, MEND)), encoding="utf-8"
+        )
 
 
 def explain_terms(
@@ -81,6 +96,7 @@ def skip_foreign(
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect each to its moment."""
     app.connect("builder-inited", copy_mathjax)
+    app.connect("builder-inited", write_live_pages)
     app.connect("autodoc-skip-member", skip_foreign)
     app.connect("html-page-context", explain_terms)
     app.connect("html-page-context", mend_markup, priority=900)  # after the theme

@@ -143,6 +143,19 @@ def watched(browser):
         one.context.close()
 
 
+@pytest.fixture
+def opened(exported, watched):
+    """Open the page that a module calls ``exported``, or another one, at an utterance."""
+
+    def open_page(hash="", path=exported, **settings):
+        watch = watched(**settings)
+        watch.page.goto(path.as_uri() + hash)
+        watch.page.locator(".sentence button").first.wait_for()
+        return watch
+
+    return open_page
+
+
 @pytest.fixture(scope="session")
 def workplace(tmp_path_factory) -> Path:
     """A folder with a corpus, a trained run called ``ce``, and nothing else."""

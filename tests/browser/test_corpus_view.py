@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from axe import load_axe, skip_without_axe, violations
 from firefox import firefox_program, start_firefox
 from inspected import data_of
-from test_page_for_everybody import AXE, INSIDE, violations
+from test_page_for_everybody import INSIDE
 
 from cenet_lib.inspector.figure import signed
 from cenet_lib.inspector.records import unpack
@@ -199,10 +200,9 @@ def test_the_address_holds_what_is_filtered(opened, inspector):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(scheme, opened):
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed; run 'npm ci' in tests/inspector/page")
+    skip_without_axe()
     page = opened(color_scheme=scheme).page
-    page.evaluate(AXE.read_text(encoding="utf-8"))
+    load_axe(page)
     states = {
         "at first": lambda: None,
         "a code": lambda: page.locator("button[data-column='3']").click(),

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from axe import load_axe, skip_without_axe, violations
 from firefox import firefox_program, start_firefox
 
 from cenet_lib import AttentionInspector
 from cenet_lib.inspector.page import page_module
 from cenet_lib.inspector.records import unpack
 
-AXE = Path(__file__).parents[1] / "inspector/page/node_modules/axe-core/axe.min.js"
 INSIDE = "document.querySelector('#inspector div').shadowRoot"
 ARABIC = ("هذا", "فيلم", "رائع", "جدا", "\u200b")  # its last word is not read
 
@@ -35,30 +35,11 @@ def arabic(inspector, tmp_path_factory):
     return path
 
 
-@pytest.fixture
-def opened(exported, watched):
-    def open_page(hash="", path=exported, **settings):
-        watch = watched(**settings)
-        watch.page.goto(path.as_uri() + hash)
-        watch.page.locator(".sentence button").first.wait_for()
-        return watch
-
-    return open_page
-
-
-def violations(page):
-    """Return what axe-core complains about."""
-    run = "axe.run(document, { resultTypes: ['violations'] })"
-    found = page.evaluate(f"async () => (await {run}).violations")
-    return [(v["id"], [node["html"][:200] for node in v["nodes"]]) for v in found]
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_in_any_state(scheme, opened, arabic):
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed; run 'npm ci' in tests/inspector/page")
+    skip_without_axe()
     page = opened(color_scheme=scheme).page
-    page.evaluate(AXE.read_text(encoding="utf-8"))
+    load_axe(page)
     states = {
         "at first": lambda: None,
         "word and code": lambda: page.locator("canvas.map").first.click(position={"x": 8, "y": 8}),
@@ -74,7 +55,7 @@ def test_axe_finds_nothing_in_any_state(scheme, opened, arabic):
         reach()
         found[state] = violations(page)
     page.goto(arabic.as_uri())
-    page.evaluate(AXE.read_text(encoding="utf-8"))
+    load_axe(page)
     found["words that are not read"] = violations(page)
     assert {state: some for state, some in found.items() if some} == {}
 

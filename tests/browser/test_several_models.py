@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from axe import load_axe, skip_without_axe, violations
 from inspected import make_inspected_run
-from test_page_for_everybody import AXE, violations
 
 from cenet_lib import AttentionInspector, Corpus, Run
 from cenet_lib.inspector.records import unpack
@@ -198,12 +198,11 @@ def test_the_address_says_which_maps_and_of_which_models(opened, pages, three):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_with_several_models(scheme, opened):
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed; run 'npm ci' in tests/inspector/page")
+    skip_without_axe()
     found = {}
     for n in (2, 3):
         page = opened(n, color_scheme=scheme).page
-        page.evaluate(AXE.read_text(encoding="utf-8"))
+        load_axe(page)
         found[n, "at first"] = violations(page)
         page.locator("[data-maps=difference]").click()
         page.locator("canvas.map").first.click(position={"x": 8, "y": 8})

@@ -9,10 +9,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from axe import load_axe, skip_without_axe, violations
 from building import NOTEBOOKS, build
 
 pytest.importorskip("sphinx")
-AXE = Path(__file__).parents[1] / "inspector/page/node_modules/axe-core/axe.min.js"
 WIDTHS = (1400, 1000, 700, 390)
 CHAPTERS = sorted(path.stem for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 
@@ -173,19 +173,16 @@ def test_a_word_shows_its_meaning_under_pointer_and_keyboard(opened):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_at_four_widths(scheme, opened):
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed; run 'npm ci' in tests/inspector/page")
+    skip_without_axe()
     found = {}
     for name in ("index", "notebooks/06_results_and_attention", "reference/vocabulary", "search"):
         page = opened(f"{name}.html", color_scheme=scheme).page
-        page.evaluate(AXE.read_text(encoding="utf-8"))
+        load_axe(page)
         for width in WIDTHS if name.startswith(("index", "notebooks")) else WIDTHS[::3]:
             page.set_viewport_size({"width": width, "height": 900})
             page.wait_for_timeout(100)  # what folds away at a width does so over a moment
-            run = "axe.run(document, { resultTypes: ['violations'] })"
-            for violation in page.evaluate(f"async () => (await {run}).violations"):
-                nodes = [node["html"][:150] for node in violation["nodes"]]
-                found[name, width, violation["id"]] = nodes
+            for rule, nodes in violations(page):
+                found[name, width, rule] = nodes
     assert found == {}
 
 

@@ -2,9 +2,9 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
+from axe import load_axe, skip_without_axe, violations
 
 from cenet_lib import AttentionInspector, TrainingSettings
 from cenet_lib.inspector.figure import signed
@@ -12,7 +12,6 @@ from cenet_lib.inspector.page import page_module
 from cenet_lib.inspector.records import unpack
 from cenet_lib.runs.preparation import build
 
-AXE = Path(__file__).parents[1] / "inspector/page/node_modules/axe-core/axe.min.js"
 LIVE = """
 const state = await window.state();
 const acts = {};
@@ -35,17 +34,6 @@ def exported(inspector, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "page.html"
     inspector.to_html(path, 3)
     return path
-
-
-@pytest.fixture
-def opened(exported, watched):
-    def open_page(hash="", path=exported, **settings):
-        watch = watched(**settings)
-        watch.page.goto(path.as_uri() + hash)
-        watch.page.locator(".sentence button").first.wait_for()
-        return watch
-
-    return open_page
 
 
 @pytest.fixture
@@ -321,22 +309,15 @@ def test_the_plot_says_how_far_the_first_token_is_moved(opened, inspector):
 # for everybody
 
 
-def violations(page):
-    run = "axe.run(document, { resultTypes: ['violations'] })"
-    found = page.evaluate(f"async () => (await {run}).violations")
-    return [(v["id"], [node["html"][:200] for node in v["nodes"]]) for v in found]
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_and_nothing_overflows(scheme, inspector, live, opened):
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed; run 'npm ci' in tests/inspector/page")
+    skip_without_axe()
     found = {}
     for name, page in (
         ("live", live(inspector, color_scheme=scheme).page),
         ("exported", opened(color_scheme=scheme).page),
     ):
-        page.evaluate(AXE.read_text(encoding="utf-8"))
+        load_axe(page)
         page.locator(".whatif summary").click()
         found[name, "open"] = violations(page)
         if name == "live":

@@ -3,17 +3,14 @@
 from pathlib import Path
 
 import pytest
-import torch
-from inspected import make_inspected_run
+from inspected import make_inspected_run, random_subject
 from small import make_backbone
 from torch import nn
 
-from cenet_lib import Corpus, TrainingSettings
+from cenet_lib import Corpus
 from cenet_lib import fusion as registry
 from cenet_lib.enhancement import Enhancement
 from cenet_lib.fusion import register_fusion
-from cenet_lib.inspector.records import Subject
-from cenet_lib.runs.preparation import build
 from cenet_lib.settings import FUSION_NAMES
 
 
@@ -56,17 +53,7 @@ def subjects(corpus, tmp_path_factory):
     found = {}
     try:
         for name in FUSION_NAMES:
-            settings = TrainingSettings(
-                fusion=name, backbone=backbone, n_visual_codes=6, n_acoustic_codes=5
-            )
-            processor, model = build(corpus, settings)
-            torch.manual_seed(0)
-            with torch.no_grad():
-                for module in (model.fusion, model.head):
-                    for parameter in [] if module is None else module.parameters():
-                        if parameter.ndim > 1:
-                            parameter.normal_(0, 0.5)
-            found[name] = Subject(name, model.eval(), processor)
+            found[name] = random_subject(name, corpus, backbone)
         yield found
     finally:
         registry._FUSIONS.clear()

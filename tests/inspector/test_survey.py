@@ -6,11 +6,10 @@ import json
 
 import numpy as np
 import pytest
-import torch
-from inspected import data_of
+from inspected import data_of, random_subject
 from small import make_backbone
 
-from cenet_lib import AttentionInspector, CENetError, Run, TrainingSettings
+from cenet_lib import AttentionInspector, CENetError, Run
 from cenet_lib.inspector import fitting, page
 from cenet_lib.inspector.effects import Takeaway, headline
 from cenet_lib.inspector.first_order import first_order, first_orders
@@ -24,7 +23,6 @@ from cenet_lib.inspector.survey import (
     survey_some,
 )
 from cenet_lib.results.bootstrap import mean_interval
-from cenet_lib.runs.preparation import build
 from cenet_lib.utterance import STREAMS
 
 
@@ -42,20 +40,6 @@ def survey(subject, corpus):
 @pytest.fixture(scope="module")
 def backbone(tmp_path_factory):
     return str(make_backbone(tmp_path_factory.mktemp("survey") / "backbone"))
-
-
-def random_subject(fusion, corpus, backbone):
-    settings = TrainingSettings(
-        fusion=fusion, backbone=backbone, n_visual_codes=6, n_acoustic_codes=5
-    )
-    processor, model = build(corpus, settings)
-    torch.manual_seed(0)
-    with torch.no_grad():
-        for module in (model.fusion, model.head):
-            for parameter in [] if module is None else module.parameters():
-                if parameter.ndim > 1:
-                    parameter.normal_(0, 0.5)
-    return Subject(fusion, model.eval(), processor)
 
 
 # effects

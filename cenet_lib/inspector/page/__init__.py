@@ -75,6 +75,20 @@ def page_html(data: Mapping) -> str:
     return before + text + after.replace("@MODULE@", page_module())
 
 
+def page_data(page: str) -> dict[str, Any]:
+    """Return the data that a page of `page_html` holds; if it holds them packed, as they are.
+
+    The data give the same page again, with the code of the page as it is now.
+
+    Examples
+    --------
+    >>> page_data(page_html({"corpus": {"name": "<mine>"}}))
+    {'corpus': {'name': '<mine>'}}
+    """
+    data: dict[str, Any] = json.loads(page.split('id="data">')[1].split("</script>")[0])
+    return data
+
+
 def _packed(data: Mapping) -> str:
     """Return the same, but for the films, in a third of the room: page.html unpacks it."""
     films = data.get("films", {})
