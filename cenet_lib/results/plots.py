@@ -43,6 +43,7 @@ _DOTS: dict[str, Any] = {
     "linestyle": "none",
     "err_kws": {"linewidth": 2},
 }  # means that no line connects
+_BELOW = [(0.0, -0.5), (0.0, -1.0)]  # a mark that stands under its place, not on the mean
 # What a metric's axis says, with its unit.
 _LABELS = {
     "mae": "mean absolute error (intensity)",
@@ -297,7 +298,7 @@ def metric_by_variant(
     where = {"x": _scale(name) * runs[metric], "y": runs[by].astype(str), "orient": "h"}
     ax = ax or _new_axes()
     sns.pointplot(**where, errorbar=seed_interval, **_DOTS, ax=ax)
-    sns.stripplot(**where, jitter=False, marker="|", size=12, linewidth=1, color=GREY, ax=ax)
+    sns.stripplot(**where, jitter=False, marker=_BELOW, size=24, linewidth=1, color=GREY, ax=ax)
     ax.grid(axis="x", alpha=0.3)
     key = "● mean, 95 % interval   | seeds"
     ax.set_xlabel(f"{_LABELS.get(name, name)} on {split}\n{key}", wrap=True)
