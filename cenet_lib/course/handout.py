@@ -16,6 +16,20 @@ NOT_FOR_STUDENTS = ("INSTRUCTORS.md",)
 _PAGES = ("README.md", "CONTRIBUTING.md", "LICENSE", "NOTICE", "data/README.md")
 _FOLDERS = ("images", "class_corpus", "results")
 _KINDS = {".md", ".png", ".svg", ".csv"}  # of the files in those folders
+_ONLY_HERE = re.compile("<!-- only in the project -->.*?<!-- end -->", re.S)
+_YOURS = """\
+## Your copy
+
+This folder is yours: write into its notebooks. Begin, in the environment into which the course was
+installed (`python -m cenet_lib check` says whether it is), with
+
+    jupyter lab notebooks/01_dataset.ipynb
+
+Each notebook ends with a list of the exercises that you have solved; it is kept beside the
+notebooks, in `.cenet-progress.json`. Below, you read the page of the project. Its commands for
+installing belong into the project's folder, not into this one.
+
+"""
 _LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)")
 
 
@@ -61,6 +75,8 @@ def hand_out(folder: str | Path) -> list[str]:
             _copy(PROJECT / name, place)
         for page in place.rglob("*.md"):
             text = page.read_text(encoding="utf-8")
+            if page == place / "README.md":
+                text = text.replace("\n## ", f"\n{_YOURS}## ", 1)
             page.write_text(without_dead_links(text, page.parent), encoding="utf-8", newline="\n")
     return [path.name for path in notebooks]
 
@@ -93,6 +109,9 @@ def _copy(path: Path, place: Path) -> None:
 def without_dead_links(text: str, here: Path) -> str:
     """Leave the words of each link in a Markdown page whose target does not lie beside it.
 
+    What stands between ``<!-- only in the project -->`` and ``<!-- end -->`` speaks of things that
+    no copy has, and is left out.
+
     Parameters
     ----------
     text : str
@@ -104,6 +123,8 @@ def without_dead_links(text: str, here: Path) -> str:
     --------
     >>> without_dead_links("See [the answers](answers.md) and [here](#below).", Path())
     'See the answers and [here](#below).'
+    >>> without_dead_links("Try.<!-- only in the project --> Look.<!-- end -->", Path())
+    'Try.'
     """
 
     def keep(link: re.Match[str]) -> str:
@@ -112,4 +133,4 @@ def without_dead_links(text: str, here: Path) -> str:
         alive = not path or ":" in path or (here / path).exists()
         return link[0] if alive else words
 
-    return _LINK.sub(keep, text)
+    return _LINK.sub(keep, _ONLY_HERE.sub("", text))

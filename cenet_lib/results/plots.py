@@ -420,7 +420,7 @@ def attention_entropy(
         ``epoch``, ``<split>_visual_entropy`` and ``<split>_acoustic_entropy`` in bits. With a
         ``seed`` column, the mean, and a band from the lowest to the highest.
     n_codes : int, optional
-        If given, log₂ of it is marked as well: the entropy of attention that does not choose.
+        If given, log₂ of it is marked as well: the most that attention over so many codes can have.
 
     Examples
     --------

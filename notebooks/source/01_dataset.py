@@ -10,10 +10,142 @@
 #
 # **You need** Python with NumPy; what a mean, a median and a correlation are.
 #
-# **Time** 45 minutes with the exercises; under a minute of computing on a 2-core laptop.
+# **Time** 50 minutes with the exercises; under a minute of computing on a 2-core laptop.
 #
 # **Downloads** the demo sentences on first use (2.4 MB, from the Python package index). Nothing
 # else.
+
+# %% [markdown]
+# ## Three sentences to begin with
+#
+# Three people speak about a film. First you get their words and nothing else. How did each of them
+# mean it? Then you see the face, and the voice as a wave, and may think again.
+
+# %%
+from pathlib import Path
+
+import ipywidgets as widgets
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from IPython.display import display
+from scipy.spatial.distance import cdist
+from sklearn.linear_model import LinearRegression
+
+from cenet_lib import Corpus, load_corpus
+from cenet_lib.course.controls import slider
+from cenet_lib.course.exercises import check, mine, progress
+from cenet_lib.course.guess import guess
+from cenet_lib.course.lesson import has_truth, recorded, shorten, show
+from cenet_lib.course.portraits import Portraits
+from cenet_lib.results.plots import set_theme
+
+set_theme()
+
+# %% [markdown]
+# `load_corpus` opens any corpus that this course knows. `"demo"` needs no files of yours.
+# (`shorten` gives the corpus back as it is. Only the course's own tests make it smaller.)
+
+# %%
+demo = load_corpus("demo")
+corpus = shorten(demo)
+truth = has_truth(corpus, "rating", "delivery", "visual_states")
+chosen = ("speaker71_06", "speaker86_02", "speaker65_18") if truth else ()
+sentences = [u for name in chosen for u in demo.test if u.id == name]
+corpus
+
+# %% [markdown]
+# Read each sentence, and move its slider to how it was meant: −3 is as negative as can be, 0 is
+# neither, 3 is as positive as can be. Nobody sees what you guess, and a wrong guess teaches more
+# than a right one.
+
+# %%
+guesses = {}
+for u in sentences:
+    guesses[u.id] = guess(u.text, -3, 3)
+    display(guesses[u.id])
+
+# %% [markdown]
+# Now the three people. Choose a sentence, and press the triangle to let it play, or move the slider
+# by hand. The face is drawn from the 35 numbers that are measured in each of its moments. The wave
+# is the voice: fast for a high pitch, tall for a loud voice, thick for a tense one.
+
+
+# %%
+portraits = Portraits(demo)
+
+
+def explore_moment(sentence, time):
+    """Draw a sentence's face and voice at a time in % of its length; say what they do."""
+    u = sentences[sentence - 1]
+    said = portraits.words(u, time / 100)
+    show(portraits.at(u, time / 100), f"Sentence {sentence} at {time} %: {said}")
+    return said
+
+
+if sentences:
+    which = widgets.Dropdown(options=[1, 2, 3], description="sentence")
+    time = slider("time, % of the sentence", 0, 100, 0, step=2)
+    play = widgets.Play(min=0, max=100, step=2, interval=250)
+    widgets.jslink((play, "value"), (time, "value"))
+    display(play, widgets.interactive(explore_moment, sentence=which, time=time))
+
+# %% [markdown]
+# For those who read without a kernel: unfold a sentence to see ten of its moments.
+
+# %%
+for number, u in enumerate(sentences, start=1):
+    at = "; ".join(f"at {m} %, {portraits.words(u, m / 100)}" for m in (0, 50, 100))
+    alt = f"Sentence {number}, ten faces with the voices below: {at}"
+    show(portraits.over_time(u, 10), alt, fold=f"Sentence {number} in ten moments")
+
+# %% [markdown]
+# Would you say something else now? Then move the sliders of your guesses once more, before you run
+# the next cell.
+
+# %%
+for u in sentences:
+    print(u.text)
+    guesses[u.id].compare(round(u.label, 1))
+
+# %% [markdown]
+# Each sentence turns around. The first two speak well of a film, but they are said with frowns, a
+# smirk and sighs, in a flat or tense voice. The third finds its film less than compelling, but it
+# is said with raised brows, a smile and a bright voice.
+#
+# Others had your task before you. About twenty people read the words and nothing else; the first
+# column has their mean, on our scale. The next two are of models that you will train in notebooks 5
+# and 6: one reads the words, the other sees and hears as well.
+
+# %%
+read = recorded("predictions").set_index("id")  # two models' predictions for the test split
+rows = {
+    u.text: {
+        "people, from the words": u.annotations["rating"],
+        "model, from the words": read.loc[u.id, "none"],
+        "model, from all three": read.loc[u.id, "ce"],
+        "what was meant": u.label,
+    }
+    for u in sentences
+}
+with pd.option_context("display.max_colwidth", None):
+    display(pd.DataFrame(rows).T.round(2))
+
+# %% [markdown]
+# Two things must be said. The words and what people thought of them are real. The faces and voices
+# are **simulated**, and with them what was meant; you will see below how. And we chose these three
+# because they turn. How often does the sign of the prediction turn when a model sees and hears, and
+# how often is that right?
+
+# %%
+turned = read[read["none"] * read["ce"] < 0]
+rightly = turned[turned["ce"] * turned["label"] > 0]
+print(f"of {len(read)} test sentences, {len(turned)} turn, {len(rightly)} of them rightly")
+
+# %% [markdown]
+# So face and voice turn the prediction for every fifth sentence, and two times in three that is
+# right. What to measure in them, and how a model comes to use them, is what this course is about.
 
 # %% [markdown]
 # ## Why three streams?
@@ -28,32 +160,6 @@
 # counts; all three enter CENet, which predicts an intensity from -3 to 3.](images/data_flow.svg)
 #
 # This notebook is about the left edge of the picture: what the data look like before any model.
-
-# %%
-import ipywidgets as widgets
-import matplotlib.pyplot as plt
-import numpy as np
-import pandas as pd
-import seaborn as sns
-from IPython.display import display
-from scipy.spatial.distance import cdist
-from sklearn.linear_model import LinearRegression
-
-from cenet_lib import Corpus, load_corpus
-from cenet_lib.course.exercises import check, mine, progress
-from cenet_lib.course.guess import guess
-from cenet_lib.course.lesson import has_truth, shorten, show
-from cenet_lib.results.plots import set_theme
-
-set_theme()
-
-# %% [markdown]
-# `load_corpus` opens any corpus that this course knows. `"demo"` needs no files of yours.
-# (`shorten` gives the corpus back as it is. Only the course's own tests make it smaller.)
-
-# %%
-corpus = shorten(load_corpus("demo"))
-corpus
 
 # %% [markdown]
 # The three [splits](GLOSSARY.md#split) have jobs. We **fit** on `train`, **choose** on `valid`
@@ -184,8 +290,7 @@ def padding_share(lengths):
 check("padding_share", padding_share)
 
 # %% [markdown]
-# Before you look: make a guess, and move the slider to it. Nobody sees it, and a wrong guess
-# teaches more than a right one.
+# Before you look: make a guess, and move the slider to it.
 
 # %%
 at_random = guess("32 utterances share a batch at random. How much is padding?", 0, 100, "%")
@@ -219,17 +324,18 @@ def draw_padding(batch_size, sort):
     figure, ax = plt.subplots(figsize=(6, 0.9))
     ax.barh([0], [1 - share])
     ax.barh([0], [share], left=[1 - share], color="lightgrey")
-    ax.set(xlim=(0, 1), yticks=[], title=f"padding: {share:.0%} of the cells")
+    ax.set(xlim=(0, 1), yticks=[], title=f"padding: {share:.0%} of the cells".replace("%", " %"))
     show(figure, f"A bar, of which {share:.0%} is padding")
     return share
 
 
-widgets.interactive(
-    draw_padding, batch_size=widgets.IntSlider(32, 1, 128, continuous_update=False), sort=False
-)
+by_length = widgets.Checkbox(description="sorted by length first")
+most = min(128, len(corpus.train) // 2)
+by_size = slider("utterances in a batch", 1, most, min(32, most))
+widgets.interactive(draw_padding, batch_size=by_size, sort=by_length)
 
 # %% [markdown]
-# Without a running kernel, here is the same for every batch size.
+# For those who read without a kernel: the same for every batch size.
 
 # %%
 sizes = [1, 2, 4, 8, 16, 32, 64, 128]
@@ -238,8 +344,13 @@ shares = {name: [mean_padding(n, sort) for n in sizes] for name, sort in orders.
 figure, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
 sns.lineplot(pd.DataFrame(shares, index=sizes), markers=True, ax=ax)
 ax.semilogx(base=2)
-ax.set(xlabel="batch size", ylabel="share of padding", ylim=(0, 1))
-show(figure, "Share of padding over batch size: rising steeply at random, near zero when sorted")
+ax.set(xlabel="utterances in a batch", ylabel="share of padding", ylim=(0, 1))
+ax.set_xticks(sizes, sizes)
+show(
+    figure,
+    "Share of padding over batch size: rising steeply at random, near zero when sorted",
+    fold="The share of padding for every batch size",
+)
 
 # %%
 print(f"batches of 32: at random {mean_padding(32, False):.0%} padding, ", end="")
@@ -247,12 +358,16 @@ print(f"sorted {mean_padding(32, True):.0%}")
 at_random.compare(round(100 * mean_padding(32, False)))
 
 # %% [markdown]
-# So putting utterances of similar length together saves a good part of the work for nothing.
+# So putting utterances of similar length together saves a good part of the work, and costs nothing.
 # Notebook 5 does that, and mixes the order of the batches, so that the model still sees long and
 # short ones in turn.
 #
-# The widely used MOSI files pad *every* utterance to a fixed length, 500 frames for the face. About
-# nine tenths of such a file are zeros.
+# The files of MOSI, a corpus that this field uses much, pad *every* utterance to a fixed length:
+# 500 frames for the face. What would that be here?
+
+# %%
+to_500 = padding_of(np.append(lengths["face frames"], 500))
+print(f"with one utterance of 500 frames among them, {to_500:.0%} is padding")
 
 # %% [markdown]
 # ### Exercise 1.2 · A mean that is not fooled · ★★☆ · 5 minutes · 2 points
@@ -395,15 +510,16 @@ print(f"the constant to beat on demo: {to_beat:.2f}")
 # %% [markdown]
 # ## What is real here, and what is not
 #
-# The best-known corpora of this field, CMU-MOSI and CMU-MOSEI, are for research only and may not be
+# The best-known corpora of this field, CMU-MOSI ([Zadeh et al. 2016](REFERENCES.md#zadeh-2016)) and
+# CMU-MOSEI ([Zadeh et al. 2018](REFERENCES.md#zadeh-2018)), are for research only and may not be
 # handed on. So the course brings its own, and says openly how it was made:
 #
 # - The **words are real**. They are sentences of film reviews, each with a mean of about 20 human
 #   ratings [(Hutto and Gilbert 2014)](REFERENCES.md#hutto-2014).
 # - The **delivery is simulated**. Speakers, faces and voices are invented by a program.
 #
-# The program draws a *delivery* $d$ that agrees with the rating $r$ of the words only in part. The
-# label is what a listener would take from both:
+# The program draws a *delivery* $d$ that agrees with the rating $r$ of the words only in part; it
+# may go beyond 3, as a shout does. The label is what a listener would take from both:
 #
 # $$y = \operatorname{clip}(0.7\,r + 0.6\,d,\; -3,\; 3)$$
 
@@ -413,7 +529,6 @@ print(f"the constant to beat on demo: {to_beat:.2f}")
 # cells about them do nothing, here and in the other notebooks.)
 
 # %%
-truth = has_truth(corpus, "rating", "delivery", "visual_states")
 if truth:
     r = np.array([u.annotations["rating"] for u in corpus.train])
     d = np.array([u.annotations["delivery"] for u in corpus.train])
@@ -437,9 +552,10 @@ if truth:
 # %% [markdown]
 # ### A yardstick for the whole course
 #
-# How small can the error become? We know the two ends. A **constant** is what you computed. A
-# **perfect reader of the words** knows $r$ exactly, and draws the best straight line from $r$ to
-# the label. A perfect reader of words *and* delivery knows the formula, and is never wrong.
+# How small can the error become? We know both ends, and a mark in between. A **constant** is what
+# you computed. A **perfect reader of the words** knows $r$ exactly, and draws the best straight
+# line from $r$ to the label. A perfect reader of words *and* delivery knows the formula, and is
+# never wrong.
 
 # %%
 if truth:
@@ -456,14 +572,15 @@ if truth:
     display(pd.Series(errors, name="MAE on test").round(2).to_frame())
 
 # %% [markdown]
-# Keep the three numbers in mind. Every model of this course lies somewhere between them, and
-# notebook 6 puts them side by side. A model is not good because its error is small; it is good if
-# it comes nearer to the lower end than others that read the same.
+# Keep the three numbers in mind. The models that later notebooks train on `demo` lie between the
+# ends, and notebook 6 puts them side by side. A model is not good because its error is small; it is
+# good if it comes nearer to the lower end than others that read the same.
 
 # %% [markdown]
-# How does a delivery look? A face is a run of *states*: neutral, talking, smile, frown … Each lasts
-# 3 to 9 frames. Two runs in five are cues, whose sign follows the delivery. The others say nothing:
-# people blink and look aside whatever they mean.
+# How does a delivery look? A face goes through *states*: neutral, talking, smile, frown … Each is
+# drawn 3 to 9 frames long. (Two alike in a row look like one, and the last may be cut off.) Two
+# draws in five are cues, whose sign follows the delivery. The others say nothing: people blink and
+# look aside whatever they mean.
 #
 # Among utterances of middle length, the slider looks for the one whose delivery is nearest to what
 # you choose.
@@ -476,15 +593,16 @@ middling = [u for u in corpus.train if 60 <= len(u.visual) <= 80]
 
 
 def draw_face(ax, delivery):
-    """Draw the face states of the utterance nearest to a delivery; return its share of smiles."""
+    """Draw the face states of the utterance nearest to a delivery; return its share of green."""
     u = min(middling, key=lambda u: abs(u.annotations["delivery"] - delivery))
     states = u.annotations["visual_states"]
     ax.bar(range(len(states)), 1, width=1, color=[COLORS[cues[s]] for s in states])
     start = np.flatnonzero(np.diff(states, prepend=-1))  # where a state begins
     ax.vlines(start - 0.5, 0, 1, color="white", linewidth=2)
     for i in start[cues[states[start]] != 0]:
-        ax.text(i, 0.5, " " + names[states[i]], rotation=90, va="center", fontsize=7)
-    ax.set(yticks=[], xlim=(0, 80), ylabel=f"d = {u.annotations['delivery']:+.1f}")
+        ax.text(i + 0.2, 0.5, names[states[i]], rotation=90, va="center", fontsize=8)
+    d = f"{round(u.annotations['delivery'], 1) + 0.0:+}".replace("-", "−")  # no minus zero
+    ax.set(yticks=[], xlim=(-0.5, 80), ylabel=f"d = {d}")
     return float((cues[states] > 0).mean())
 
 
@@ -492,17 +610,18 @@ def draw_face(ax, delivery):
 def explore_delivery(delivery):
     figure, ax = plt.subplots(figsize=(9, 1.4), layout="constrained")
     share = draw_face(ax, delivery)
+    ax.set_xlabel("frame")
     show(figure, f"Face states over time for a delivery near {delivery}")
     return share
 
 
 if truth:
-    slider = widgets.FloatSlider(2, min=-3, max=3, step=0.5, continuous_update=False)
-    display(widgets.interactive(explore_delivery, delivery=slider))
+    wanted = slider("delivery, from −3 to 3", -3, 3, 2, step=0.5)
+    display(widgets.interactive(explore_delivery, delivery=wanted))
 
 # %% [markdown]
-# Here are three deliveries on paper, from negative to positive: orange is a negative cue, green a
-# positive one, grey says nothing.
+# Orange is a negative cue, green a positive one, grey says nothing. For those who read
+# without a kernel: three deliveries, from negative to positive.
 
 # %%
 if truth:
@@ -510,7 +629,11 @@ if truth:
     for ax, delivery in zip(axes, (-2.5, 0, 2.5)):
         draw_face(ax, delivery)
     axes[-1].set_xlabel("frame")
-    show(figure, "Face states of three utterances: orange cues, hardly any cues, green cues")
+    show(
+        figure,
+        "Face states of three utterances: orange cues, hardly any cues, green cues",
+        fold="Three deliveries, from negative to positive",
+    )
 
 # %% [markdown]
 # What this corpus can show: whether a method finds cues that are there. What it cannot show: how
@@ -520,7 +643,8 @@ if truth:
 # %% [markdown]
 # ## Splits and leaks
 #
-# Every utterance names its speaker in `video` (in MOSI, a video shows one speaker).
+# Every utterance names its speaker in `video`. (In MOSI a video shows one speaker, but a few people
+# made more than one, so look for them before you split.)
 
 # %%
 people = {split: {u.video for u in part} for split, part in corpus.splits.items()}
@@ -530,8 +654,8 @@ print("in two splits:", (people["train"] & people["test"]) | (people["train"] & 
 
 # %% [markdown]
 # No speaker is in two splits. Why does it matter? Because a face is recognisable, even as a table
-# of numbers. Take each utterance's mean face frame, and ask whose it is: that of the *nearest*
-# other utterance?
+# of numbers. Take each utterance's mean face frame, and look for the nearest mean frame of another
+# utterance. Is it by the same speaker?
 
 # %%
 nearest_is = guess("How often is the nearest one by the same speaker?", 0, 100, "%")
@@ -639,10 +763,8 @@ print(
 # them with a reader of its own, which accepts plain data and refuses everything else.
 
 # %%
-from cenet_lib.files import cache_folder
-
-mosi = cache_folder().parent / "mosi"
-print(load_corpus(mosi) if mosi.exists() else "no MOSI here; the course goes on with demo")
+mosi = "../data/mosi"  # as data/README.md names it, seen from the folder of the notebooks
+print(load_corpus(mosi) if Path(mosi).exists() else f"no {mosi}; the course goes on with demo")
 
 # %% [markdown]
 # A mistake in a path, or a damaged file, gives one sentence that says what to do.
@@ -660,7 +782,6 @@ except ValueError as error:
 
 # %%
 import tempfile
-from pathlib import Path
 
 with tempfile.TemporaryDirectory() as folder:
     corpus.save(Path(folder) / "demo")
@@ -691,15 +812,6 @@ progress(1)
 # beat · 1.5 split by speaker. Run the notebook again from the top; every check should start with ✓.
 #
 # **To think about** A corpus has one speaker in 40 % of its utterances. How would you split it?
-#
-# <details><summary>An answer</summary>
-#
-# Put this speaker into train, as a whole. In test, 40 % of the result would be about one person,
-# and train would have lost nearly half of its data. Then say with the result that it is about the
-# other speakers. If there is time, do it the other way round as well: how well does a model of all
-# others read this one?
-#
-# </details>
 #
 # <details><summary>An answer</summary>
 #

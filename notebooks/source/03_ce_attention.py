@@ -10,7 +10,7 @@
 #
 # **You need** notebook 2; matrix products; the softmax; a little PyTorch.
 #
-# **Time** 45 minutes with the exercises; under a minute of computing on a 2-core laptop.
+# **Time** 60 minutes with the exercises; under a minute of computing on a 2-core laptop.
 #
 # **Downloads** the demo sentences, if notebook 1 has not (2.4 MB, from the Python package index).
 
@@ -35,10 +35,11 @@ print(ironic.text, parts, "label:", ironic.label)
 assert ironic.label == round(parts["rating"] - 2 * parts["praise"] * parts["smirk"], 4)
 
 # %% [markdown]
-# Read alone, the sentence praises (its rating is that of real people). With the smirk its praise
-# turns, and what is meant is about zero. Who only averages the face knows that there was a smirk,
-# and not whom it concerns. That depends on the word, so let each word ask for what concerns it.
-# That is attention. Whether it pays is measured in notebook 7.
+# Read alone, the sentence praises: its rating is that of real people. A dictionary says how much of
+# that its words praise, and how much they criticise (*prison* sounds bad). With the smirk the
+# praise turns, and what is meant is about zero. A model that only averages the face knows that
+# there was a smirk, but not which word it concerns. So let each word ask for what concerns it. That
+# is attention. Whether it pays is measured in notebook 7.
 
 # %% [markdown]
 # ## Attention on paper
@@ -82,6 +83,7 @@ import numpy as np
 import torch
 
 from cenet_lib import CrossModalEnhancement, expand_attention
+from cenet_lib.course.controls import slider
 from cenet_lib.course.exercises import check, mine, progress
 from cenet_lib.course.guess import guess
 from cenet_lib.course.lesson import fast, show
@@ -169,7 +171,8 @@ assert torch.allclose(H[0], torch.tensor([-0.6, 0.1]))
 
 # %% [markdown]
 # Turn a query yourself. Its angle says what it asks for (0° frowns, 90° smiles), its length how
-# much. Where does the attention go, and when does it go nowhere?
+# much. Where does the attention go, and when does it go nowhere? (The arrow is drawn at a quarter
+# of its length.)
 
 
 # %%
@@ -181,10 +184,10 @@ def draw_query(axes, angle, length):
     A = attend(length * turned, keys[c], torch.eye(6), 1.0)[0].numpy()  # mixes columns of 0 and 1
     for ax_keys, name in zip(keys.tolist(), ("neutral", "frown", "smile")):
         axes[0].plot(*ax_keys, "o", color="grey")
-        axes[0].annotate(f" {name}", ax_keys)
+        axes[0].annotate(name, ax_keys, (5, -13), textcoords="offset points")
     axes[0].annotate("", length * turned[0].numpy() / 4, (0, 0), arrowprops={"color": "C0"})
     limits = {"xlim": (-1.4, 1.6), "ylim": (-1.4, 1.4), "aspect": "equal"}
-    axes[0].set(**limits, title=f"{angle}°, length {length:.1f} (drawn / 4)")
+    axes[0].set(**limits, title=f"{angle}°, length {length:.1f}".replace("-", "−"))
     axes[1].bar(range(6), A, tick_label=[("neutral", "frown", "smile")[code] for code in c])
     axes[1].set(ylim=(0, 1), title="attention")
     axes[1].tick_params(axis="x", rotation=45)
@@ -201,12 +204,12 @@ def explore_query(angle, length):
 # %%
 widgets.interactive(
     explore_query,
-    angle=widgets.IntSlider(90, -180, 180, 15, description="angle, °", continuous_update=False),
-    length=widgets.FloatSlider(1.5, min=0, max=5, step=0.5, continuous_update=False),
+    angle=slider("angle, degrees", -180, 180, 90, step=15),
+    length=slider("length, no unit", 0, 5, 1.5, step=0.5),
 )
 
 # %% [markdown]
-# Without a running kernel: towards the smile, and away from everything.
+# For those who read without a kernel: towards the smile, and away from everything.
 
 # %%
 figure, axes = plt.subplots(1, 4, figsize=(12, 3), layout="constrained")
@@ -292,8 +295,8 @@ print(f"the shift is {ratio:.2%} as long as the text states")
 #
 # With the scale $s$ the differences between scores grow. How strongly does the attention select? A
 # good measure is the number of [effective positions](GLOSSARY.md#effective-positions),
-# $e^{\text{entropy}}$: it is 30 if all of 30 frames get the same, and 1 if a single frame gets
-# everything.
+# $e^{\text{entropy}}$ (with the natural logarithm; notebook 2 counted in bits): it is 30 if all of
+# 30 frames get the same, and 1 if a single frame gets everything.
 
 # %%
 with torch.no_grad():
@@ -314,14 +317,14 @@ for name, s in (("1/√d", 768**-0.5), ("1", 1), ("8", 8), ("64", 64), ("512", 5
 
 # %% [markdown]
 # The usual scale of Transformers is $1/\sqrt{d}$. Here it would leave the attention flat. Move the
-# scale, and watch one word's attention over the thirty frames.
+# scale, and watch the attention of one word, the fourth, over the thirty frames.
 
 
 # %%
 def draw_scale(ax, s):
-    A = (s * raw).softmax(-1)  # (12, 30)
-    n = float(effective_positions(A).mean())
-    ax.bar(range(30), A[0])
+    A = (s * raw[3]).softmax(-1)  # (30,)
+    n = float(effective_positions(A))
+    ax.bar(range(30), A)
     ax.set(title=f"s = {s:.4g}: {n:.1f} effective", xlabel="frame", ylim=(0, 1))
     return n
 
@@ -329,32 +332,39 @@ def draw_scale(ax, s):
 def explore_scale(s):
     figure, ax = plt.subplots(figsize=(6, 2.6), layout="constrained")
     n = draw_scale(ax, s)
+    ax.set_ylabel("attention")
     show(figure, f"Attention of one word over 30 frames at scale {s:.4g}: {n:.1f} effective")
     return n
 
 
 # %%
-slider = widgets.FloatLogSlider(8, base=10, min=-2, max=4, step=0.25, continuous_update=False)
-widgets.interactive(explore_scale, s=slider)
+by_power = {"base": 10, "min": -2, "max": 4, "step": 0.25, "continuous_update": False}
+s = widgets.FloatLogSlider(8, description="s, no unit", **by_power)
+widgets.interactive(explore_scale, s=s)
 
 # %% [markdown]
-# On paper, from uniform to saturated:
+# For those who read without a kernel: from uniform to saturated.
 
 # %%
 figure, axes = plt.subplots(1, 4, figsize=(11, 2.6), layout="constrained", sharey=True)
 for ax, s in zip(axes, (1, 8, 64, 1024)):
     draw_scale(ax, s)
+axes[0].set_ylabel("attention")
 show(
-    figure, "Attention over 30 frames: flat at scale 1, uneven at 8, a few peaks at 64, one at 1024"
+    figure,
+    "Attention over 30 frames: flat at scale 1, uneven at 8, two equal peaks at 64 and at 1024",
+    fold="The attention at four scales",
 )
 
 # %% [markdown]
-# Even at 1024 it does not come down to 1, but to about 2. Frames of the same code have the same
-# key, so they share to the end. We shall make something of that below.
+# Even at 1024 it does not come down to 1, but to 2. Two frames have the code that this word likes
+# best. Frames of the same code have the same key, so they share to the end. We shall make something
+# of that below.
 #
-# Then why not always 1024? Because of learning. The gradient that reaches a score is proportional
-# to $A (1 - A)$. For a word with all its attention on one code that is 0, so nothing tells it that
-# another code would serve it better. We count such words: those with more than 99 % on one code.
+# Then why not always 1024? Because of learning. The gradient that reaches the score of a code is
+# proportional to $A (1 - A)$, with $A$ the attention on all frames of that code. For a word with
+# all its attention on one code that is 0, so nothing tells it that another code would serve it
+# better. We count such words: those with more than 99 % on one code.
 
 
 # %%
@@ -387,10 +397,12 @@ for s in (1, 8, 64, 512, 4096):
 # %% [markdown]
 # ## The missing mask
 #
-# Streams in a batch are padded to equal length. In the published code, the [padding
-# code](GLOSSARY.md#padding-code) $k$ is a key like any other: it has an embedding (drawn at random
-# and never trained), gets attention, and its value is mixed in. So the output depends on **how
-# far** an utterance was padded, which is to say on who else is in the batch.
+# Streams in a batch are padded to equal length. (The published data files pad all of them to one
+# fixed length.) In the published code, the [padding code](GLOSSARY.md#padding-code) $k$ is a key
+# like any other: it has an embedding (drawn at random and never trained), gets attention, and its
+# value is mixed in. So the output depends on **how far** an utterance was padded, which nobody has
+# said or shown. And where a batch is padded to its longest, as in this package, the output would
+# depend on who else is in the batch.
 #
 # See for yourself: the same utterance, padded further and further. First a guess.
 
@@ -426,6 +438,8 @@ for length in (30, 50, 200, 500):
 on_zeros.compare(round(100 * on_padding))
 
 # %% [markdown]
+# (That is one draw of random weights; another gives somewhat more or less.)
+#
 # A [mask](GLOSSARY.md#mask) mends it: what must not be seen gets the score $-\infty$ and so the
 # attention 0. The package masks by default.
 
@@ -446,25 +460,30 @@ def explore_mask(length, mask):
     on_padding, changed = padding_effect(ce if mask else published, length)
     figure, ax = plt.subplots(figsize=(6, 1.2), layout="constrained")
     ax.barh(["attention on padding", "change of the shift"], [on_padding, changed])
-    ax.set(xlim=(0, 2), title=f"30 frames, padded to {length}")
+    ax.set(xlim=(0, 2), xlabel="share", title=f"30 frames, padded to {length}")
     show(figure, f"Bars: attention on padding {on_padding:.0%}, change of the shift {changed:.0%}")
     return on_padding, changed
 
 
-length = widgets.IntSlider(100, 30, 500, 10, continuous_update=False)
-widgets.interactive(explore_mask, length=length, mask=False)
+wanted = slider("padded to, frames", 30, 500, 100, step=10)
+masked = widgets.Checkbox(description="with the mask")
+widgets.interactive(explore_mask, length=wanted, mask=masked)
 
 # %% [markdown]
-# On paper, for all lengths:
+# For those who read without a kernel: the attention on padding for all lengths.
 
 # %%
 lengths = range(30, 501, 10)
 figure, ax = plt.subplots(figsize=(5.5, 2.8), layout="constrained")
 for module, style, label in ((published, "-", "as published"), (ce, "--", "masked")):
     ax.plot(lengths, [padding_effect(module, n)[0] for n in lengths], style, label=label)
-ax.set(xlabel="padded to", ylabel="attention on padding", ylim=(-0.03, 1))
+ax.set(xlabel="padded to, frames", ylabel="attention on padding", ylim=(-0.03, 1))
 ax.legend()
-show(figure, "Attention on padding over padded length: rising to most of it without a mask, 0 with")
+show(
+    figure,
+    "Attention on padding over padded length: rising to most of it without a mask, 0 with",
+    fold="The attention on padding for all lengths",
+)
 
 # %% [markdown]
 # ### Exercise 3.3 · A softmax with a mask · ★★☆ · 5 minutes · 2 points
@@ -628,8 +647,7 @@ print("attention over frames:", tuple(spread_out.shape))
 # ### How much faster?
 #
 # We time forward and backward of both forms for streams of different lengths. (The figures depend
-# on the computer and on what else it does, so they are only in the picture. `tests/benchmarks`
-# measures with more care.)
+# on the computer and on what else it does, so they are only in the picture.)
 
 # %%
 B, T, d = 16, 30, 256
@@ -665,6 +683,10 @@ ax.loglog(frames, times[:, 0], "o-", label="over positions")
 ax.loglog(frames, times[:, 1], "s--", label="from counts")
 ax.minorticks_off()
 ax.set_xticks(frames, frames)
+ticks = [
+    ms for ms in (1, 2, 5, 10, 20, 50, 100, 200, 500) if times.min() / 2 < ms < 2 * times.max()
+]
+ax.set_yticks(ticks, ticks)
 ax.set(xlabel="frames in each stream", ylabel="milliseconds")
 ax.legend()
 show(
@@ -778,7 +800,7 @@ with torch.no_grad():
 x0 = torch.randn(1, 3, 4, dtype=torch.float64, requires_grad=True)
 n0 = torch.tensor([[4, 1, 2, 0, 3, 6]])
 by_steps = mine("numerical_gradient", numerical_gradient)(
-    lambda x: small(x, n0, n0).states.square().sum(), x0.detach(), 1e-4
+    lambda x: small(x, n0, n0).states.square().sum().detach(), x0.detach(), 1e-4
 )
 by_torch = torch.autograd.grad(small(x0, n0, n0).states.square().sum(), x0)[0]
 assert torch.allclose(by_steps, by_torch, atol=1e-5)

@@ -16,6 +16,14 @@
 # language model comes with the installed requirements.
 
 # %% [markdown]
+# ## A word that is not in the list
+#
+# The first sentence of `train` speaks of a film *"hiding behind cutesy film references"*. The
+# language model that is to read it has no entry for *cutesy*. The dictionary that is to help says
+# that *cutesy* is praise. And the head, which gives the answer, looks at none of the words at all.
+# How can such a model understand the sentence, and by which way does a frown reach its answer?
+
+# %% [markdown]
 # ## From words to pieces
 #
 # CENet's text part is a language model that others have trained on a very large amount of text. It
@@ -32,11 +40,12 @@ import seaborn as sns
 import torch
 
 from cenet_lib import CENet, CENetError, CENetProcessor, load_corpus
+from cenet_lib.course.controls import slider
 from cenet_lib.course.exercises import check, mine, progress
 from cenet_lib.course.guess import guess
 from cenet_lib.course.lesson import recorded, shorten, show
 from cenet_lib.language.sentiwordnet import gloss_weights
-from cenet_lib.results.plots import metric_by_variant, set_theme
+from cenet_lib.results.plots import metric_by_variant, seed_interval, set_theme
 from cenet_lib.runs.preparation import freeze
 
 set_theme()
@@ -57,8 +66,8 @@ print(pieces)
 # %% [markdown]
 # Nine words have become twelve *tokens*: one word was cut in two, and two special tokens came in.
 # `[SEP]` ends the sentence. `[CLS]` begins it, and stands for no word at all. It is there to
-# collect what the sentence as a whole says. CENet's head will read this **first token** and
-# nothing else.
+# collect what the sentence as a whole says: that is how BERT is trained. CENet's head will read
+# this **first token** and nothing else.
 #
 # Each token is now a number. `word_index` remembers which word it came from, −1 for none.
 
@@ -98,9 +107,9 @@ table["part of speech"], table["polarity"] = encoded["pos_ids"], encoded["polari
 table.T
 
 # %% [markdown]
-# Read the last two rows. "hiding" is a verb with a bad sound. "cutesy" counts as a *positive*
-# noun, and "references" as a neutral one. So the dictionary is quick, and often wrong: it knows
-# words, not what they do in a sentence. Neither does it know negation. In "not good", "good"
+# Read the last two rows. "hiding" is a verb, and counts as negative. "cutesy" counts as a
+# *positive* noun, and "references" as a neutral one. So the dictionary is quick, and may be wrong:
+# it knows words, not what they do in a sentence. Nor does it know negation. In "not good", "good"
 # stays positive. Undoing that is the language model's task; the ids are only a hint.
 #
 # Both pieces of "cutesy" carry the ids of their word. Special tokens get "other" and "neutral".
@@ -334,9 +343,10 @@ print(f"without it, by {abs(no_mask - alone):.0e}")
 # token.](images/architecture.svg)
 #
 # Why not at the end? Because the words would have no time left to make something of it. In the
-# layers after CE, words exchange what they took: "great" learns that "film" saw a frown. Why not
-# at the very start? There a word's state is little more than its embedding, so it can hardly ask
-# a good question. The paper takes $i = 1$, counting from 0.
+# layers after CE, words exchange what they took: "great" learns that "film" saw a frown. Why not at
+# the very start? There a word's state is little more than its embedding, so it can hardly ask a
+# good question. Such are the reasons; whether they carry weight is measured below. The paper takes
+# $i = 1$, counting from 0.
 
 # %% [markdown]
 # ### Exercise 4.3 · Inject · ★★☆ · 5 minutes · 2 points
@@ -392,14 +402,22 @@ except CENetError as error:
 
 
 # %%
-def states_after_layers(injection_layer, fusion="ce"):
-    """Return the states after each layer, (6, T, d)."""
+def states_after_layers(injection_layer, fusion="ce", tokens=slice(None)):
+    """Return the states after each layer, (6, T, d); CE shifts these tokens only."""
     settings = {"injection_layer": injection_layer, "first_token_only": False}
     model = CENet.from_backbone("minilm", fusion=fusion, **settings).eval()
     torch.manual_seed(0)
     for name, weight in model.named_parameters():
         if name.startswith("fusion."):
             torch.nn.init.normal_(weight, 0, 0.05)
+
+    def shift_some(module, inputs, output):
+        some = inputs[0].clone()
+        some[:, tokens] = output.states[:, tokens]
+        return output._replace(states=some)
+
+    if model.fusion is not None:
+        model.fusion.register_forward_hook(shift_some)
     states = []
     for layer in model.backbone.encoder.layer:
         layer.register_forward_hook(lambda m, i, output: states.append(output[0]))
@@ -415,6 +433,16 @@ first_token = np.stack([share[:, 0].numpy() for share in shares])  # (injection 
 of_words = np.stack([share[:, 1:-1].mean(1).numpy() for share in shares])
 for changes in (first_token, of_words):
     assert np.allclose(np.tril(changes, -1), 0, atol=1e-6)  # nothing changes before CE
+
+
+def change_at_the_end(i, tokens):
+    """Return the first token's change after the last layer, if CE before i shifts some tokens."""
+    end = states_after_layers(i, tokens=tokens)[-1, 0]
+    return float((end - plain[-1, 0]).norm() / plain[-1, 0].norm())
+
+
+ways = {"the first token only": slice(1), "all others only": slice(1, None)}
+shifted = {f"CE before {i}": [change_at_the_end(i, t) for t in ways.values()] for i in (1, 3, 5)}
 
 # %% [markdown]
 # For a picture we want one long table: a row for each place of CE, each layer, and each state.
@@ -447,10 +475,10 @@ def explore_injection(i):
     return first_token[i].round(4).tolist()
 
 
-widgets.interactive(explore_injection, i=widgets.IntSlider(1, 0, 5, continuous_update=False))
+widgets.interactive(explore_injection, i=slider("CE before layer", 0, 5, 1))
 
 # %% [markdown]
-# On paper, for all six:
+# For those who read without a kernel: CE before each of the six layers.
 
 # %%
 figure, axes = plt.subplots(2, 3, figsize=(10, 4.4), layout="constrained", sharex=True, sharey=True)
@@ -460,7 +488,8 @@ for i, ax in enumerate(axes.flat):
 show(
     figure,
     "Six bar charts, CE before layers 0 to 5: nothing changes before CE; the words keep their "
-    "change in all layers after it, the first token shows little of it until the last layer",
+    "change in all layers after it; the first token shows little of an early CE until the last layer",
+    fold="The change of the states for each of the six places",
 )
 
 # %% [markdown]
@@ -468,17 +497,25 @@ show(
 # layer adds its own result to what came in (a *residual* connection), so a change is carried on.
 #
 # The first token is different. If CE comes early, hardly anything of it shows there in the layers
-# between. In the *last* layer it gathers from the words, and the change arrives with them. So
-# what CE gives reaches the head by way of the words. (Here the weights of CE are random. What the
-# layers make of a change, training decides.)
+# between, and only the *last* layer brings it back. From where? CE shifts the first token as well
+# as the words, so there are two ways to the head. Let CE shift the first token only, or all others
+# only, and see how much of the change arrives.
+
+# %%
+pd.DataFrame(shifted, index=list(ways)).map("{:.0%}".format)
+
+# %% [markdown]
+# With CE before layer 1 the larger part comes by way of the words: the first token gathers it from
+# them in the last layer. With CE before the last layer the larger part is the first token's own.
+# (Here the weights of CE are random. What the layers make of a change, training decides.)
 
 # %% [markdown]
 # ### Which layer is best?
 #
-# That takes trained models: four layers, three seeds each. It lasts about twenty minutes, so it was
-# done beforehand:
+# That takes forty trained models. On a laptop they would take more than an hour, so it was done
+# beforehand, on a GPU:
 #
-#     python -m cenet_lib compare --injection-layer 0 1 3 5 --seed 0 1 2 --out runs/demo
+#     python -m cenet_lib compare --injection-layer 0 1 3 5 --seed 0 1 2 3 4 5 6 7 8 9 --out runs/demo
 
 # %%
 sweep = recorded("layer")
@@ -488,14 +525,14 @@ spread
 # %%
 figure, ax = plt.subplots(figsize=(6, 2.6), layout="constrained")
 metric_by_variant(sweep, ax=ax, by="injection_layer")
-show(figure, "MAE on test for CE before layers 0, 1, 3 and 5, three seeds each, with intervals")
+show(figure, "MAE on test for CE before layers 0, 1, 3 and 5, ten seeds each, with intervals")
 
 # %% [markdown]
-# The paper's layer 1 is not the best here, and none is much better than another: a few
-# hundredths, hardly more than the seeds differ. Even before the *last* layer CE does its work. On
-# `demo` that is no surprise: the label follows the amount of cues in the whole utterance, so
-# words need not exchange what they took. On data where a frown belongs to *one* word, it may be
-# otherwise.
+# The four means lie within a hundredth of each other, and the seeds of one layer differ by more.
+# (Is there still a difference? Notebook 7 shows how to ask, and finds none that can be proven.)
+# Even before the *last* layer CE does its work. On `demo` that is no surprise: the label follows
+# the amount of cues in the whole utterance, so words need not exchange what they took. On data
+# where a frown belongs to *one* word, it may be otherwise.
 #
 # And mind what this table may be used for. It shows test. To *choose* a layer, look at valid.
 
@@ -555,8 +592,8 @@ show(
 #
 # Write it for any size: `n_words` rows of words, `n_positions` rows of positions, one row of
 # token types, a layer norm after their sum, and `n_layers` layers of width `d` with a
-# feed-forward network of width `f`. Return the number of parameters. There is no head and no
-# pooler.
+# feed-forward network of width `f`. Return the number of parameters. There is no head, and no
+# *pooler*, a map for the first token that some models have behind their layers.
 #
 # RoBERTa-base, on which SentiLARE is built, has 50,265 words, 514 positions, 12 layers, $d = 768$
 # and $f = 3072$. What do you expect?
@@ -592,11 +629,13 @@ print(f"MiniLM, embeddings and layers: {whole:,}")
 # ## Freezing
 #
 # Training a weight costs more than keeping it. Beside the weight itself there is its gradient,
-# and AdamW keeps two more numbers for it (running means of the gradient and of its square). That
+# and AdamW, which makes the steps (notebook 5), keeps two more numbers for it: running means of the
+# gradient and of its square. That
 # is four numbers of 4 bytes, 16 bytes a parameter, where a *frozen* one takes 4.
 #
-# [Freezing](GLOSSARY.md#freezing) the embeddings and the lowest layers is therefore the first
-# thing to try when memory is short. `freeze_layers` is a setting of every run.
+# [Freezing](GLOSSARY.md#freezing) the embeddings and the lowest layers therefore saves memory.
+# (Training also keeps what the layers computed, for the way back. That grows with the batch, is
+# often more than all of this, and is not counted here.) `freeze_layers` is a setting of every run.
 
 # %%
 rows = []
@@ -612,19 +651,31 @@ pd.DataFrame(rows, columns=columns).map("{:,}".format)
 # With one layer frozen the embeddings are frozen too, and more than half of all parameters rest.
 # With six only CE and the head learn.
 #
-# And what does it cost? Three seeds each, made beforehand:
+# And what does it cost? Ten seeds each, made beforehand on a GPU:
 #
-#     python -m cenet_lib compare --freeze-layers 0 3 6 --seed 0 1 2 --out runs/demo
+#     python -m cenet_lib compare --freeze-layers 0 3 6 --seed 0 1 2 3 4 5 6 7 8 9 --out runs/demo
 
 # %%
 frozen_runs = recorded("freeze")
 frozen_runs.groupby("freeze_layers")[["test_mae", "test_corr"]].agg(["mean", "std"]).round(3)
 
 # %% [markdown]
-# With half of the layers frozen nothing is lost that could be told from the spread of the seeds.
-# With all six frozen much is lost: the words no longer learn what a film review means by them.
-# Still it is far better than a model with words only (0.98, all layers trained), for what CE
-# mixes in reaches the head even through layers that do not learn.
+# Each seed has trained all three, so we may take the differences seed by seed, and an interval for
+# their mean (notebooks 6 and 7 say what that is):
+
+# %%
+words_only = recorded("fusions").query("fusion == 'none'")["test_mae"]
+print(f"words only, no layer frozen: MAE {words_only.mean():.2f}")
+by_seed = frozen_runs.pivot(index="seed", columns="freeze_layers", values="test_mae")
+for n in (3, 6):
+    low, high = seed_interval(by_seed[n] - by_seed[0])
+    print(f"{n} layers frozen: the MAE grows by {low:.3f} to {high:.3f}")
+
+# %% [markdown]
+# With half of the layers frozen a little is lost, some two hundredths, and ten seeds are enough to
+# be sure of it: the interval does not contain 0. With all six frozen much is lost: the words no
+# longer learn what a film review means by them. Still, 0.79 is far better than a model with words
+# only, for what CE mixes in reaches the head even through layers that do not learn.
 
 # %% [markdown]
 # ## The last layer, for one token only
@@ -662,9 +713,14 @@ progress(4)
 # ## What you did
 #
 # You followed a sentence from words to pieces, ids and vectors, and wrote its embedding as a sum.
-# You computed a word's polarity from its senses, and saw how much a dictionary gets wrong. You
+# You computed a word's polarity from its senses, and saw a dictionary take mockery for praise. You
 # showed that a mask makes padding harmless, put CE in front of every layer, counted all
 # parameters, and know what freezing saves.
+#
+# **The word that is not in the list** comes as two pieces, `cute` and `##sy`. What the dictionary
+# says of it is no more than a summand of their vectors, which the layers after it may overrule. And
+# a frown reaches the head in two ways: the first token takes from it itself, and it gathers from
+# the words what they took.
 #
 # **Exercises** 4.1 ids for pieces · 4.2 the polarity of a word · 4.3 inject · 4.4 count a RoBERTa.
 #

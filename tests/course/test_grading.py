@@ -18,6 +18,7 @@ if importlib.util.find_spec("nbgrader") is None:
     pytest.skip("nbgrader is not installed", allow_module_level=True)
 
 ASSIGNMENT = "01_dataset"
+DUE = "2026-01-15"
 POINTS = {  # of each exercise in that notebook
     "padding_share": 1,
     "masked_mean": 2,
@@ -32,6 +33,7 @@ def course(tmp_path):
     """Return a course folder that build.py laid out, with an exchange of its own."""
     folder = tmp_path / "course"
     assert build.main([ASSIGNMENT, "--nbgrader", str(folder)]) == 0
+    assert os.name == "nt" or (folder / "grading.key").stat().st_mode & 0o077 == 0
     with (folder / "nbgrader_config.py").open("a") as file:
         file.write(f"c.Exchange.root = {str(folder.parent / 'exchange')!r}\n")
     return folder
@@ -88,7 +90,8 @@ def test_hand_out_collect_and_grade(course, mend):
     assert [c.source for c in released.cells] == [c.source for c in student.cells]
     assert (course / "release" / ASSIGNMENT / "images" / "data_flow.svg").is_file()
 
-    # Ada gets hers through the exchange: two right answers, a wrong one, two not tried.
+    # Ada gets hers through the exchange, late: two right answers, a wrong one, two not tried.
+    nbgrader(course, "db", "assignment", "add", ASSIGNMENT, f"--duedate={DUE} 12:00 UTC")
     nbgrader(course, "release_assignment", ASSIGNMENT)
     desk = course.parent / "desk"
     desk.mkdir()
@@ -109,8 +112,15 @@ def test_hand_out_collect_and_grade(course, mend):
     )
     nbgrader(desk, "submit", ASSIGNMENT)
     nbgrader(course, "collect", ASSIGNMENT)
-    [collected] = (course / "submitted").iterdir()
-    collected.rename(course / "submitted" / "ada")
+    ada = next((course / "submitted").iterdir()).name  # whoever runs the tests
+    # She hands in once more; what was collected is only replaced if the instructor says so.
+    (desk / ASSIGNMENT / "note.txt").write_text("the second time")
+    nbgrader(desk, "submit", ASSIGNMENT)
+    nbgrader(course, "collect", ASSIGNMENT)
+    note = course / "submitted" / ada / ASSIGNMENT / "note.txt"
+    assert not note.exists()
+    nbgrader(course, "collect", ASSIGNMENT, "--update")
+    assert note.exists()
 
     # Bob mails the notebook of the project itself, untouched; Cleo sends all solutions, and has
     # tried to make the locked test cells easier.
@@ -144,13 +154,19 @@ def test_hand_out_collect_and_grade(course, mend):
     everything = sum(POINTS.values())
     assert exported(course) == {
         "abe": everything,
-        "ada": POINTS["padding_share"] + POINTS["constant_baseline"],
+        ada: POINTS["padding_share"] + POINTS["constant_baseline"],
         "bob": 0,
         "cleo": everything - POINTS["split_by_speaker"],
         "mallory": 0,
     }
+    with (course / "grades.csv").open() as file:  # late work can be told by its dates
+        late = {row["student_id"] for row in csv.DictReader(file) if row["timestamp"] > DUE}
+    assert late == {ada}
     nbgrader(course, "generate_feedback", ASSIGNMENT)
-    feedback = course / "feedback" / "ada" / ASSIGNMENT / f"{ASSIGNMENT}.html"
+    # The others did not come through the exchange, and nbgrader would stop at the first of them.
+    nbgrader(course, "release_feedback", ASSIGNMENT, "--student", ada)
+    nbgrader(desk, "fetch_feedback", ASSIGNMENT)
+    [feedback] = (desk / ASSIGNMENT / "feedback").rglob("*.html")
     text = feedback.read_text(encoding="utf-8")
     assert text.count("✓ right") == 2  # her points
     assert text.count("✗ not tried") == 2

@@ -71,6 +71,20 @@ def test_a_copy_has_no_answers(copy):
     assert not [question for question in questions if question in everything]
 
 
+def test_a_copy_begins_with_how_to_open_it(copy):
+    page = (copy / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## (.+)$", page, re.M)[:2] == ["Your copy", "Two commands"]
+    [command] = re.findall(r"^    jupyter lab (\S+)$", page.partition("## Two")[0], re.M)
+    assert (copy / command).is_file()
+
+
+def test_a_copy_speaks_of_nothing_that_it_lacks(copy):
+    page = (copy / "README.md").read_text(encoding="utf-8")
+    assert not re.search("INSTRUCTORS|[Ss]olutions|tests/benchmarks|only in the project", page)
+    assert "37 exercises with checks that\nanswer. Minutes are" in page
+    assert "PROJECT.md](notebooks/PROJECT.md)" in page
+
+
 def test_links_of_a_copy_hold(copy):
     broken = []
     for path in [*copy.rglob("*.ipynb"), *copy.rglob("*.md")]:

@@ -33,7 +33,7 @@ def split(size: int, first: int, generator: np.random.Generator) -> dict:
 @pytest.fixture(scope="module")
 def mosi(tmp_path_factory):
     generator = np.random.default_rng(0)
-    sizes = {"train": (138, 0), "valid": (24, 300), "test": (48, 600)}
+    sizes = {"train": (66, 0), "valid": (18, 300), "test": (36, 600)}
     data = {name: split(*size, generator) for name, size in sizes.items()}
     return write_pickle(tmp_path_factory.mktemp("mosi") / "unaligned_50.pkl", data)
 

@@ -93,8 +93,7 @@ ON_PAPER = "computed on paper"
 SIZES = "a size of demo, which notebook 1 shows"
 ELSEWHERE = {  # by notebook: what is said and not shown there, and why it may be
     "01": {
-        **dict.fromkeys(("0.25", "1.33", "0.2"), ON_PAPER),
-        "500": "the length to which MMSA's file of MOSI pads",
+        **dict.fromkeys(("0.25", "1.33"), ON_PAPER),
     },
     "02": {"2143": "an example of an entry's number"},
     "03": {
@@ -104,22 +103,19 @@ ELSEWHERE = {  # by notebook: what is said and not shown there, and why it may b
     "04": {
         **dict.fromkeys(("0.125", "0.375", "591{,}360"), ON_PAPER),
         **dict.fromkeys(("30,522", "50,265", "514", "768", "3072"), "the shape of a known model"),
-        "0.98": "notebook 5's table of seeds",
     },
     "05": {
         **dict.fromkeys(("1,284", "41"), SIZES),
         **dict.fromkeys(("55", "99", "20"), ON_PAPER),
         **dict.fromkeys(("24", "1.2345", "1.234375", "1.0078125"), "how bf16 is defined"),
         "5890": "issue 2 of the published code",
-        "0.026": "an audit that REFERENCES.md names",
     },
     "06": {"3.8": "an example of a prediction"},
-    "07": {"2.26": "Student's t for ten seeds", "−1.3": "an example of a prediction"},
+    "07": {"−1.3": "an example of a prediction"},
     "08": {
         "146": "how many landmarks MediaPipe's net reads",
         "0.24": "the source that the sentence names",
         "400": ON_PAPER,
-        "2,199": SIZES,
     },
 }
 

@@ -220,6 +220,7 @@ def _constant_baseline(answer, rng):
             "That is the mean SQUARED error; take absolute values.": ((test - guess) ** 2).mean(),
             "That is the error on train; measure it on test.": np.abs(train - guess).mean(),
             "Without absolute values, errors up and down cancel.": (test - guess).mean(),
+            "That is the constant itself; return its mean absolute error on test.": guess,
         },
         what="The error",
     )
@@ -256,9 +257,29 @@ def _split_by_speaker(answer, rng):
     for speakers, share in _split_by_speaker_cases(rng):
         _split(answer, speakers, share)
     for share in (0.25, 0.4):
-        train, test = _split(answer, _many_speakers(rng), share)
+        speakers = _many_speakers(rng)
+        for order in (sorted(speakers), speakers):  # as files are listed, and mixed
+            train, test = _split(answer, order, share)
+            _split_is_of_size(order, test, share)
+            _split_is_not_by_name(order, test)
+    _split_by_number(answer, rng)
     n = len(train) + len(test)
     return f"Test got {len(test) / n:.0%} of the utterances where 40 % were asked for."
+
+
+def _split_by_number(answer, rng):
+    """Refuse to count speakers in place of utterances, where ten speak much and ten hardly."""
+    names = np.array([f"speaker{i:02d}" for i in range(20)])
+    for _ in range(8):
+        speakers = np.repeat(rng.permutation(names), [30] * 10 + [1] * 10)
+        order = rng.permutation(speakers).tolist()
+        _, test = _split(answer, order, 0.4)
+        got = len(test) / len(order)
+        if abs(got - 0.4) > 0.1:
+            raise Wrong(
+                f"Ten speak much here and ten hardly; test got {got:.0%} of the utterances, asked "
+                "were 40%. Count utterances, not speakers."
+            )
 
 
 def _many_speakers(rng):
@@ -290,13 +311,11 @@ def _split(answer, speakers, share):
             f"{shown}{min(leaked)} is in train AND in test. Split the list of different "
             "speakers first; then send each utterance where its speaker went."
         )
-    if len(speakers) >= 20:
-        _split_is_fair(speakers, train, test, share)
     return train, test
 
 
-def _split_is_fair(speakers, train, test, asked):
-    """Refuse a split of the wrong size, or one by name."""
+def _split_is_of_size(speakers, test, asked):
+    """Refuse a test split that is too large or too small."""
     share = len(test) / len(speakers)
     if abs(1 - share - asked) <= 0.1 < abs(share - asked):
         raise Wrong(
@@ -307,6 +326,10 @@ def _split_is_fair(speakers, train, test, asked):
             f"Test got {share:.0%} of the utterances; asked were {asked:.0%}, give or take 10 "
             "points. Count utterances, not speakers: some speak more than others."
         )
+
+
+def _split_is_not_by_name(speakers, test):
+    """Refuse a test split of a piece of the alphabet, or of every so many names."""
     chosen = {speakers[i] for i in test}
     for key in (str, lambda name: name[::-1]):
         in_order = sorted(set(speakers), key=key)

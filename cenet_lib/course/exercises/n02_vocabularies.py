@@ -146,10 +146,13 @@ def _standardize(answer, rng):
     train = rng.normal([100, 0.1, 5], [30, 0.02, 1], (40, 3))
     other = rng.normal([130, 0.2, 5], [30, 0.02, 1], (6, 3))
     want = (other - train.mean(0)) / train.std(0)
+    both = np.vstack([train, other])
     expect(
         answer(train, other),
         want,
         {
+            "You use the statistics of train AND `other`. That is a leak: use those of train "
+            "alone.": (other - both.mean(0)) / both.std(0),
             "You use the statistics of `other`. That is a leak: use those of train.": (
                 (other - other.mean(0)) / other.std(0)
             ),
@@ -311,6 +314,7 @@ def _running_statistics(answer, rng):
         what="The mean",
     )
     _running_deviation(deviation, chunks)
+    _deviation_of_equal_frames(answer)
     _keeps_nothing(answer, rng)
     return "With it, any number of frames fits into memory."
 
@@ -337,8 +341,21 @@ def _running_deviation(deviation, chunks):
     )
 
 
+def _deviation_of_equal_frames(answer):
+    for value in (0.1, 1.7):
+        chunks = [np.full((3, 1), value), np.full((7, 1), value)]
+        _, deviation = parts(answer(_Once(chunks)), 2, "Return two arrays.")
+        try:
+            expect(deviation, np.zeros(1), atol=1e-5)
+        except Wrong:
+            raise Wrong(
+                "If all frames are alike, the mean of the squares and the square of the mean "
+                "nearly cancel. Compute in float64, and take no root of less than 0."
+            ) from None
+
+
 class _Once:
-    """An iterator that remembers being read; a second reading finds nothing."""
+    """An iterator that remembers being read, and refuses a second reading, which finds nothing."""
 
     def __init__(self, chunks):
         self.chunks = chunks
@@ -349,6 +366,11 @@ class _Once:
         return f"iter({said(self.chunks)})"
 
     def __iter__(self):
+        if self.position == len(self.chunks):
+            raise Wrong(
+                "You go through `chunks` a second time, and an iterator is empty then. Gather all "
+                "that you need in one loop."
+            )
         return self
 
     def __next__(self):

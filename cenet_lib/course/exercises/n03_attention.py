@@ -79,6 +79,10 @@ def _attention(answer, rng):
         },
         what="The result",
     )
+    return (
+        "PyTorch's softmax takes the row's largest score off first, which changes nothing but "
+        "keeps e to the power of 100 from overflowing."
+    )
 
 
 def _masked_softmax_solved(scores, visible):
@@ -117,12 +121,15 @@ def _masked_softmax(answer, rng):
             "You set hidden SCORES to 0. But e⁰ = 1, so they still get attention; set them to "
             "−∞.": _softmax(scores * visible),
             "You set hidden weights to 0 after the softmax, so the rows no longer sum to 1. Mask "
-            "before the softmax, or divide by the new sum.": full * visible,
+            "the scores, before the softmax.": full * visible,
             "The mask is upside down: True means that the frame is there.": (
                 _softmax(np.where(visible, -inf, scores))
             ),
             "You ignore the mask.": full,
             "The hidden columns are missing; keep them, with 0.": _softmax(scores[:, visible]),
+            "The softmax goes over the words. The weights of each WORD must sum to 1.": (
+                _softmax(scores.T).T * visible
+            ),
         },
         what="The attention",
     )

@@ -40,6 +40,12 @@ def _ids_of_pieces(answer, rng):
                 inside
             ],
             "That is one id per word. Repeat it over the word's pieces.": word_ids,
+            "The first word gets the filler. Its number is 0; only −1 means that there is none.": (
+                np.where(word_index > 0, last_word, filler)
+            ),
+            "Special tokens get 4. Give them `filler`, whatever it is.": np.where(
+                word_index < 0, 4, last_word
+            ),
             "Those are the numbers of the words; look their ids up in `word_ids`.": np.where(
                 word_index < 0, filler, word_index
             ),
@@ -101,13 +107,14 @@ def _word_polarity(answer, rng):
             raise Wrong("That is the sign. The ids are 0 negative, 1 positive, 2 neutral.")
         if want != 2 and got == 1 - want and _is_swapped(answer):
             raise Wrong("Positive and negative are swapped: 0 is negative, 1 is positive.")
-        raise Wrong(f"For cosines {cosines} and ranks {ranks} it says {got:g}: {hint}.")
+        raise Wrong(f"For cosines {cosines} and ranks {ranks} it says {got:g}: {hint}")
 
 
 # How else one may weigh a sense of cosine c and rank r.
 _OTHER_WEIGHTS = {
     "The 2 is missing: a is (cos + 1) / (2 r).": lambda c, r: np.exp((c + 1) / r),
     "The 1 is missing: a is (cos + 1) / (2 r).": lambda c, r: np.exp(c / (2 * r)),
+    "The 1 and the 2 are missing: a is (cos + 1) / (2 r).": lambda c, r: np.exp(c / r),
     "Multiply 2 and r before you divide: (cos + 1) / (2 * r).": lambda c, r: np.exp(
         (c + 1) / 2 * r
     ),
@@ -144,7 +151,7 @@ def _cases_of_polarity(rng):
     """
     a_little = float(rng.uniform(0.5, 0.55))  # not always the same numbers
     return [
-        ([0.0, 1.0], [1, 2], [0.25, 0], [0, 0.75], "the example on paper is negative"),
+        ([0.0, 1.0], [1, 2], [0.25, 0], [0, 0.75], "the example on paper is negative."),
         (
             [0.0, 0.0, 0.0],
             [1, 2, 3],
@@ -157,7 +164,7 @@ def _cases_of_polarity(rng):
             [1, 1],
             [a_little, 0],
             [0, 0.9],
-            "cosines count: the sense that resembles the sentence weighs more",
+            "cosines count: the sense that resembles the sentence weighs more.",
         ),
         (
             [1.0, -1.0],
@@ -165,9 +172,9 @@ def _cases_of_polarity(rng):
             [0.2, 0],
             [0, 0.6],
             "the weights are a softmax: e to the power of a_j. With a_j itself as the weight, a "
-            "sense with a cosine of −1 would count for nothing",
+            "sense with a cosine of −1 would count for nothing.",
         ),
-        ([0.5, -0.2], [1, 2], [0, 0], [0, 0], "a score of exactly 0 gives the id 2"),
+        ([0.5, -0.2], [1, 2], [0, 0], [0, 0], "a score of exactly 0 gives the id 2."),
     ]
 
 
@@ -223,7 +230,7 @@ def _inject(answer, rng):
 
     layers = [layer(number) for number in range(4)]
     x = rng.normal(0, 1, (3, 2))
-    for i in (1, 0, 3):
+    for i in (2, 1, 0, 3):
         want = _enhanced_before({i}, layers, enhance, x)
         mistakes = _wrong_injections(layers, enhance, i, x)
         expect(answer(layers, enhance, i, x), want, mistakes, what=f"With i = {i}, the result")
@@ -247,6 +254,8 @@ def _wrong_injections(layers, enhance, i, x):
         "You stop at layer i. The layers after it must run too.": _up_to(layers, enhance, i, x),
     }
     if i:
+        if i > 1:
+            mistakes["It comes before layer 0, whatever i is."] = before({0})
         mistakes |= {
             "It comes one layer too early: layers are counted from 0.": before({i - 1}),
             "enhance gets the input of layer 0, not what enters layer i.": _of_the_input(
@@ -316,6 +325,8 @@ def _count_parameters(answer, rng):
         "the way back of the feed-forward network, f to d": n_layers * d * f,
         "the output map of the attention: there are four maps, not three": n_layers * (d * d + d),
         "all biases and layer norms": n_layers * (9 * d + f) + 2 * d,
+        "all biases": n_layers * (5 * d + f),
+        "the shift of every layer norm: each has a scale AND a shift of d": n_layers * 2 * d + d,
     }
     if n_layers * 4 * d == n_layers * (f + d):  # then a hint could name the wrong one
         del forgotten["the biases of the feed-forward network"]
@@ -323,6 +334,7 @@ def _count_parameters(answer, rng):
     mistakes |= {
         "That is the embeddings and ONE layer.": embeddings + layer,
         "Those are the layers alone; the embeddings are missing.": n_layers * layer,
+        "You counted a pooler; there is none here.": total + d * d + d,
     }
     expect(answer(n_words, n_positions, n_layers, d, f), total, mistakes, rtol=0, atol=0.5)
     base = int(np.asarray(answer(50_265, 514, 12, 768, 3072)).item())

@@ -50,7 +50,10 @@ def _schedule(answer, rng):
         },
         what="The share at steps 0, 1, 2, …",
     )
-    one = answer(0, n_steps, 0)
+    try:
+        one = answer(0, n_steps, 0)
+    except ZeroDivisionError:
+        raise Wrong("There may be no warm-up (n_warmup = 0): do not divide by 0.") from None
     if abs(float(np.asarray(one).reshape(())) - 1) > 1e-6:
         raise Wrong("Without any warm-up (n_warmup = 0), step 0 has the full rate, 1.")
 
@@ -97,6 +100,7 @@ def _adamw_step(answer, rng):
             "The decay went into the gradient, and so into m. That is Adam with L2; AdamW takes it "
             "from the weight itself.": b1 * m + (1 - b1) * (g + decay * w),
             "m has not moved: it takes in a little of g.": m,
+            "m goes with β₁; you took β₂.": b2 * m + (1 - b2) * g,
         },
         what="m",
     )
@@ -118,7 +122,7 @@ def _adamw_weight(got, w, before, after):
     """Compare the new weight; ``before`` and ``after`` are m and v around the step."""
     t, lr, decay, b1, b2, eps = _STEP
 
-    def step(m, v, *, correct=True, root=True, inside=False, eps=eps):
+    def step(m, v, *, t=t, correct=True, root=True, inside=False, eps=eps):
         m_hat = m / (1 - b1**t) if correct else m
         v_hat = v / (1 - b2**t) if correct else v
         size = np.sqrt(v_hat + eps) if inside else (np.sqrt(v_hat) if root else v_hat) + eps
@@ -139,6 +143,12 @@ def _adamw_weight(got, w, before, after):
             "The weight decay is missing.": w - lr * step(*after),
             "The decay must be scaled by the learning rate: η λ w.": (
                 w - decay * w - lr * step(*after)
+            ),
+            "The decay takes the OLD w; you took it from the new one.": (
+                (w - lr * step(*after)) * (1 - lr * decay)
+            ),
+            "Steps are counted from 1, so 1 − βᵗ takes t itself, not t + 1.": (
+                kept - lr * step(*after, t=t + 1)
             ),
             "ε is missing.": kept - lr * step(*after, eps=0),
             "You used m and v of before this step.": kept - lr * step(*before),
@@ -220,6 +230,17 @@ def _taken_after_all(errors, patience):
     return _stopped(errors, patience)[0], int(np.argmin(errors)) + 1
 
 
+def _better_than_the_last(errors, patience):
+    """Return what comes out if an epoch counts as best that is better than the one before it."""
+    best = 0
+    for epoch, error in enumerate(errors):
+        if epoch and error < errors[epoch - 1]:
+            best = epoch
+        if epoch - best >= patience:
+            break
+    return epoch + 1, best + 1
+
+
 # What typical wrong answers say, under the hint to print.
 _OTHER_RULES = {
     "count epochs from 1.": lambda e, p: tuple(n - 1 for n in _stopped(e, p)),
@@ -239,6 +260,9 @@ _OTHER_RULES = {
     ),
     "compare with the BEST error so far, not with the one before.": lambda e, p: _stopped(
         e, p, last=True
+    ),
+    "an epoch is the best if it beats the BEST so far, not only the one before.": (
+        _better_than_the_last
     ),
 }
 

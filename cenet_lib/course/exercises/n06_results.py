@@ -59,6 +59,11 @@ def _acc2_twice(answer, rng):
                 has0,
                 (((y_hat > 0) == (y > 0)) & some).sum() / len(y),
             ],
+            "Those are percentages; return shares, from 0 to 1.": [100 * has0, 100 * non0],
+            "A product of 0 has no sign: where ŷ is 0, it does not say what ŷ ≥ 0 and ŷ > 0 say.": [
+                (y * y_hat >= 0).mean(),
+                (y * y_hat > 0)[some].mean(),
+            ],
             "np.sign has three values, and zero is a class of its own there.": [
                 (np.sign(y_hat) == np.sign(y)).mean(),
                 (np.sign(y_hat) == np.sign(y))[some].mean(),
@@ -118,6 +123,9 @@ def _acc7(answer, rng):
         a, b = (np.clip(v, -bound, bound) if clip else v for v in (y, y_hat))
         return (round_(a) == round_(b)).mean()
 
+    alone = [answer(np.array([a]), np.array([b])) for a, b in ((1.4, 1.6), (0.8, 1.4), (0.9, 1.1))]
+    if [float(np.asarray(one).reshape(-1)[0]) for one in alone] == [1, 0, 1]:
+        raise Wrong("Round both to a class: 1.4 and 1.6 are near, and of two classes.")
     expect(
         answer(y, y_hat),
         share(np.round),
@@ -200,6 +208,15 @@ def _paired_bootstrap(answer, rng):
             "The ends are swapped: low first.": [mean, high, low],
             "The ends are quantiles of the DIFFERENCES between utterances. Take those of the MEAN "
             "over each resample.": [mean, *_ends(a - b)],
+            "`np.percentile` counts to 100, so the ends are at 2.5 and 97.5.": [
+                mean,
+                *np.quantile(resampled, [0.00025, 0.00975]),
+            ],
+            "The difference is the mean of a − b itself, not of the resamples.": [
+                resampled.mean(),
+                low,
+                high,
+            ],
             "That is an interval of 90 %: cut 2.5 % at each end.": [mean, *_ends(resampled, 0.05)],
             "You took the mean ± two standard deviations. Close, but take the quantiles.": (
                 mean + std * np.array([0, -2, 2])

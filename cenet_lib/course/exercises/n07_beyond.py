@@ -27,7 +27,8 @@ def _is_it_better_cases(rng):
 
 @exercise("is_it_better", solve=_is_it_better_solved, cases=_is_it_better_cases)
 def _is_it_better(answer, rng):
-    shared = rng.normal(0.7, 0.2, 5)  # what a seed does to both
+    shared = rng.normal(0.7, 0.2, 10)  # what a seed does to both
+    even = np.linspace(-1, 1, 10) / np.linspace(-1, 1, 10).std(ddof=1)
     cases = [  # differences, t
         (np.array([-0.1, -0.2, -0.3]), 4.3),  # on paper: not proven
         (np.array([0.05, 0.06, 0.055, 0.052, 0.058]), 2.78),
@@ -36,6 +37,9 @@ def _is_it_better(answer, rng):
         (np.array([0.1, 0.02, 0.09, 0.01, 0.08]), 2.78),  # only with √n, and only paired
         (np.array([0.1, 0.19, 0.28]), 4.0),  # only with ddof=0
         (np.array([0.3, 0.25, -0.02]), 4.3),  # only without t, though the signs differ
+        (np.array([0.5, 0.4, 0.3, 0.1, -0.1]), 2.78),  # only with 1.96 for t, or with n for √n
+        (0.1 * (even + 0.27), 2.26),  # only with n for √n
+        (0.1 * (even + 0.4), 2.26),  # that, or without t
     ]
     said, believed = [], []
     for difference, t in cases:
@@ -82,6 +86,8 @@ def _believed(a, b, difference, t):
         "The difference may be positive too; compare its size.": mean < -half,
         "In s, divide by n − 1: ddof=1.": abs(mean) > t * difference.std() / root,
         "The factor t is missing.": abs(mean) > s / root,
+        "1.96 is for many; for few seeds take the t that is given.": abs(mean) > 1.96 * s / root,
+        "Divide s by √n, not by n.": abs(mean) > t * s / len(difference),
         "That all differences have one sign is not enough; compare with t · s / √n.": (
             abs(np.sign(difference).sum()) == len(difference)
         ),
@@ -168,6 +174,7 @@ def _bigram_counts(answer, rng):
     codes[10:12] = k  # a gap
     codes[-1] = 2
     codes[-6:-3] = k
+    codes[1:][(codes[:-1] == k - 1) & (codes[1:] == k - 1)] = 0  # so the last pair does not occur
     first, second = codes[:-1], codes[1:]
     real = (first < k) & (second < k)
 
@@ -186,6 +193,11 @@ def _bigram_counts(answer, rng):
             "neighbours. Pair first.": count(kept[:-1], kept[1:]),
             "Pairs with padding must not count; here they take numbers of other pairs.": (
                 np.bincount(k * first + second, minlength=k * k)
+            ),
+            "Pairs with padding must not count. To cut the result does not help: here they take "
+            "numbers of other pairs.": np.bincount(k * first + second)[: k * k],
+            "Without `minlength` the counts end with the last pair that occurs.": (
+                np.trim_zeros(want, "b")
             ),
             "The pairs are the wrong way round: a then b is number k·a + b.": count(
                 second[real], first[real]

@@ -33,6 +33,7 @@ def _nearest_frames(answer, rng):
     distance = np.abs(face[:, None] - voice)  # (40, 180)
     want = distance.argmin(1)
     after = np.searchsorted(voice, face)
+    stretched = np.linspace(0, len(voice) - 1, 40)
     expect(
         answer(face, voice),
         want,
@@ -40,11 +41,18 @@ def _nearest_frames(answer, rng):
             "Those are the frames after each picture; the one before may be nearer.": np.minimum(
                 after, len(voice) - 1
             ),
+            "`searchsorted` finds the frame AFTER each picture; that before may be nearer.": after,
             "Those are the frames before each picture; the one after may be nearer.": np.maximum(
                 after - 1, 0
             ),
             "You stretched one sequence over the other. Pictures come at uneven times, with gaps: "
             "compare the times.": np.arange(40) * len(voice) // 40,
+            "You stretched one sequence over the other. Pictures come at uneven times: compare the "
+            "times.": stretched.round(),
+            "You stretched one sequence over the other. Pictures come unevenly: compare the "
+            "times.": np.floor(stretched),
+            "The voice has 100 frames a second, but may begin later than the film. Compare the "
+            "times.": np.rint(100 * face),
             "Time 0 is the film's, not the voice's: its first frame may come later. Compare the "
             "times.": np.clip(np.rint(face / 0.01), 0, len(voice) - 1),
             "Those are times; return the numbers of the frames.": voice[want],
@@ -81,8 +89,14 @@ def _rise(answer, rng):
         places = np.sort(rng.permutation(np.arange(5, 85))[:60])  # ends with a pause
         f0[places] = pitch
         last, middle = pitch[-10:].mean(), np.median(pitch)
+        found = answer(f0)
+        if np.isnan(np.asarray(found, float)).any():
+            raise Wrong(
+                "It says NaN, for frames without a pitch are NaN. Leave those out first, and then "
+                "take the last ten."
+            )
         expect(
-            answer(f0),
+            found,
             12 * np.log2(last / middle),
             {
                 "That is in Hz; semitones are 12 · log₂ of the ratio.": last - middle,
@@ -95,6 +109,9 @@ def _rise(answer, rng):
                 * np.log2(last / pitch.mean()),
                 "Take the last ten frames that HAVE a pitch, not the last one.": 12
                 * np.log2(pitch[-1] / middle),
+                "Take the mean of the ten in Hz first, and then the semitones of that.": (
+                    12 * np.log2(pitch[-10:] / middle)
+                ).mean(),
                 "Take the mean of the last ten frames with a pitch, not their median.": 12
                 * np.log2(np.median(pitch[-10:]) / middle),
             },
@@ -210,11 +227,11 @@ def _divided(by_mean, deviation):
 
 @exercise("may_be_claimed")
 def _may_be_claimed(answer, rng):
-    chosen = {str(letter).strip().upper() for letter in answer()}
+    chosen = {sign for part in answer() for sign in str(part).upper() if sign not in " ,;.\n"}
     if not chosen <= set("ABCDE"):
         raise Wrong("Return the letters of the sentences, for example 'AE'.")
     hints = {
-        "A": "A: she plays in a film that somebody staged. No channel measures what she feels.",
+        "A": "A: no channel measures what she feels; perhaps she plays.",
         "C": "C: one other person, two recordings. What would you say of a coin thrown twice?",
         "E": "E: the codes differ first of all from person to person, whatever they feel.",
     }

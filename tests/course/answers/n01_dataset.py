@@ -68,6 +68,21 @@ def split_at_random(speakers, share):
     return order[n:], order[:n]
 
 
+def split_as_they_come(speakers, share):
+    test = []
+    for name in dict.fromkeys(speakers):  # not shuffled
+        if len(test) < share * len(speakers):
+            test += [i for i, s in enumerate(speakers) if s == name]
+    return [i for i in range(len(speakers)) if i not in test], test
+
+
+def split_by_number(speakers, share):
+    different = np.random.default_rng(0).permutation(sorted(set(speakers)))
+    chosen = set(different[: round(share * len(different))])
+    test = [i for i, s in enumerate(speakers) if s in chosen]
+    return [i for i, s in enumerate(speakers) if s not in chosen], test
+
+
 def split_and_forget(speakers, share):
     train, test = split_greedily(speakers, share)
     return train[:-5], test
@@ -150,7 +165,6 @@ EQUIVALENT = {
         "order = np.random.permutation(len(different))": "any shuffle will do",
         "order = np.random.default_rng().permutation(len(different))": "any shuffle will do",
         "order = np.random.default_rng(1).permutation(len(different))": "any seed will do",
-        "before = np.cumsum(counts[order]) + counts[order]": "a speaker fewer is near enough",
         "before = np.cumsum(counts[order])": "a speaker fewer is near enough",
         "before = np.cumsum(counts[order]) - counts": "a few utterances more or less will do",
         "test_speakers = different[order[before < share * len(speakers)]]": "`in` knows arrays",
@@ -216,6 +230,7 @@ WRONG = {
         (lambda train, test: np.abs(test - np.mean(train)).mean(), "mean of train"),
         (lambda train, test: np.abs(test).mean(), "predict 0"),
         (lambda train, test: ((test - np.median(train)) ** 2).mean(), "SQUARED"),
+        (lambda train, test: np.median(train), "the constant itself"),
     ],
     "split_by_speaker": [
         (split_at_random, "in train AND in test"),
@@ -223,6 +238,8 @@ WRONG = {
         (lambda s, share: split_greedily(s, share, shuffle=False), "alphabet"),
         (split_every_fourth, "alphabet"),
         (split_by_last_letter, "alphabet"),
+        (split_as_they_come, "alphabet"),
+        (split_by_number, "Count utterances, not speakers"),
         (lambda s, share: split_sets(s, 0.5), "asked were"),
         (split_and_forget, "Every utterance"),
         (lambda s, share: 0.25, "two lists"),

@@ -60,6 +60,12 @@ def standardize_naive(train, other):
         return (other - train.mean(0)) / train.std(0)
 
 
+def standardize_pooled(train, other):
+    both = np.vstack([train, other])
+    scale = both.std(0)
+    return (other - both.mean(0)) / np.where(scale == 0, 1, scale)
+
+
 def purity_loop(codes, states):
     right = 0
     for j in set(codes.tolist()):
@@ -153,6 +159,15 @@ def statistics_copied(chunks):
 def read_twice(chunks):
     n = sum(len(c) for c in chunks)
     return sum(c.sum(0) for c in chunks) / n, 1.0
+
+
+def statistics_in_float32(chunks):
+    n, total, squares = 0, np.float32(0), np.float32(0)
+    for chunk in chunks:
+        chunk = np.asarray(chunk, dtype=np.float32)
+        n, total, squares = n + len(chunk), total + chunk.sum(0), squares + (chunk**2).sum(0)
+    mean = total / np.float32(n)
+    return mean, np.sqrt(squares / np.float32(n) - mean**2)
 
 
 def variance(chunks):
@@ -261,6 +276,7 @@ WRONG = {
     "standardize": [
         (lambda train, other: (other - other.mean(0)) / other.std(0), "leak"),
         (lambda train, other: (other - train.mean()) / train.std(), "per channel"),
+        (standardize_pooled, "train AND `other`"),
         (lambda train, other: (other - train.mean(0)) / train.var(0), "variance"),
         (standardize_naive, "0/0"),
         (lambda train, other: np.nan_to_num(standardize_naive(train, other), posinf=0), "need not"),
@@ -281,7 +297,8 @@ WRONG = {
     "running_statistics": [
         (means_of_means, "short chunk"),
         (variance_within, "variances inside"),
-        (read_twice, "The mean"),
+        (read_twice, "a second time"),
+        (statistics_in_float32, "Compute in float64"),
         (variance, "square root"),
         (statistics_torch, "keep the frames"),
         (statistics_listed, "keep the frames"),

@@ -32,6 +32,16 @@ def masked_loop(scores, visible):
     return result
 
 
+def gradient_floats(f, x, eps):
+    slopes = []
+    for i in range(x.numel()):
+        up, down = x.clone(), x.clone()
+        up.view(-1)[i] += eps
+        down.view(-1)[i] -= eps
+        slopes.append((float(f(up)) - float(f(down))) / (2 * eps))
+    return torch.tensor(slopes, dtype=x.dtype).reshape(x.shape)
+
+
 def masked_product(scores, visible):
     weights = scores.exp() * visible
     return weights / weights.sum(-1, keepdim=True).clamp(min=1e-30)
@@ -200,6 +210,7 @@ RIGHT = {
         gradient_numpy,
         gradient_basis,
         gradient_both_sides,
+        gradient_floats,
     ],
 }
 
@@ -223,6 +234,7 @@ WRONG = {
         (lambda s, seen: s.masked_fill(seen, -INFINITY).softmax(-1), "upside down"),
         (lambda s, seen: s.masked_fill(~seen, -INFINITY).softmax(-1), "0/0"),
         (masked_large_negative, "uniform"),
+        (lambda s, seen: s.softmax(0) * seen, "of each WORD"),
     ],
     "count_softmax": [
         (lambda s, n: (s * n).softmax(-1), "multiply the SCORES"),

@@ -54,6 +54,8 @@ def adamw(change):
         fix = change != "correction"
         m_hat, v_hat = (m / (1 - beta1**t), v / (1 - beta2**t)) if fix else (m, v)
         size = (v_hat + eps) ** 0.5 if change == "inside" else v_hat**0.5 + eps
+        if change == "new":
+            return (w - lr * m_hat / size) * (1 - lr * decay), m, v
         decayed = 0 if change == "decay" else (1 if change == "rate" else lr) * decay * w
         return w - decayed - lr * m_hat / size, m, v
 
@@ -74,6 +76,16 @@ def stop_numpy(errors, patience):
     over = np.flatnonzero(np.arange(len(errors)) - firsts >= patience)
     last = over[0] if len(over) else len(errors) - 1
     return np.array([last + 1, firsts[last] + 1])
+
+
+def stop_beats_the_last(errors, patience):
+    best = 0
+    for epoch in range(1, len(errors)):
+        if errors[epoch] < errors[epoch - 1]:
+            best = epoch
+        if epoch - best >= patience:
+            return epoch + 1, best + 1
+    return len(errors), best + 1
 
 
 def stop_compares_with_the_last(errors, patience):
@@ -174,6 +186,7 @@ WRONG = {
         (lambda s, n, w: s / w if s < w else 1 - s / (n - w), "since the warm-up ended"),
         (lambda s, n, w: 1 - s / n, "from the first step"),
         (lambda s, n, w: s / w if s < w else (n - s) / (n - w) if w else 0.5, "Without any"),
+        (lambda s, n, w: s / w if s <= w else (n - s) / (n - w), "do not divide by 0"),
     ],
     "adamw_step": [
         (adamw("L2"), "Adam with L2"),
@@ -183,6 +196,14 @@ WRONG = {
         (adamw("inside"), "inside the square root"),
         (adamw("decay"), "weight decay is missing"),
         (adamw("rate"), "scaled by the learning rate"),
+        (adamw("new"), "takes the OLD w"),
+        (lambda w, g, m, v, t, *rest: adamw(None)(w, g, m, v, t + 1, *rest), "not t + 1"),
+        (
+            lambda w, g, m, v, t, lr, decay, b1=0.9, b2=0.999, eps=1e-8: adamw(None)(
+                w, g, m, v, t, lr, decay, b2, b1, eps
+            ),
+            "you took β₂",
+        ),
         (lambda w, *rest: w, "three things"),
     ],
     "early_stop": [
@@ -193,6 +214,7 @@ WRONG = {
         (lambda e, p: (len(e), e.index(min(e)) + 1), "never stops early"),
         (lambda e, p: (stop_from_front(e, p)[0], e.index(min(e)) + 1), "did not reach"),
         (stop_compares_with_the_last, "BEST error so far"),
+        (stop_beats_the_last, "not only the one before"),
         (stop_never_reset, "begins the waiting anew"),
         (stop_where_equal_is_better, "equal to the best is no better"),
         (lambda e, p: 3, "two numbers"),

@@ -152,10 +152,13 @@ WRONG = {
         (lambda y, p: (((p > 0) == (y > 0)).mean(), non0(y, p)), "≥, not >"),
         (lambda y, p: (has0(y, p), ((p > 0) == (y > 0)).mean()), "kept them in"),
         (lambda y, p: (has0(y, p), ((p > 0) == (y > 0))[p != 0].mean()), "LABEL"),
+        (lambda y, p: (100 * has0(y, p), 100 * non0(y, p)), "percentages"),
+        (lambda y, p: ((y * p >= 0).mean(), (y * p > 0)[y != 0].mean()), "A product of 0"),
         (lambda y, p: has0(y, p), "two numbers"),
     ],
     "acc7": [
         (lambda y, p: (np.round(y) == np.round(p)).mean(), "Clip"),
+        (lambda y, p: (np.abs(y - p) < 0.5).mean(), "of two classes"),
         (lambda y, p: (y.clip(-3, 3).astype(int) == p.clip(-3, 3).astype(int)).mean(), "cut"),
         (lambda y, p: (np.round(y.clip(-2, 2)) == np.round(p.clip(-2, 2))).mean(), "Acc-5"),
         (
@@ -187,6 +190,20 @@ WRONG = {
                 *(quantiles(a[draws].mean(1)) - quantiles(b[draws].mean(1))),
             ),
             "pair first",
+        ),
+        (
+            lambda a, b, draws: (
+                (a - b).mean(),
+                *np.percentile((a - b)[draws].mean(1), [0.025, 0.975]),
+            ),
+            "counts to 100",
+        ),
+        (
+            lambda a, b, draws: (
+                (a - b)[draws].mean(),
+                *quantiles((a - b)[draws].mean(1)),
+            ),
+            "not of the resamples",
         ),
         (lambda a, b, draws: (a - b).mean(), "three numbers"),
     ],

@@ -54,6 +54,11 @@ def pairs_loop(codes, k):
     return counts
 
 
+def pairs_without_minlength(codes, k):
+    real = (codes[:-1] < k) & (codes[1:] < k)
+    return np.bincount(k * codes[:-1][real] + codes[1:][real])
+
+
 def pairs_counter(codes, k):
     found = collections.Counter(zip(codes[:-1].tolist(), codes[1:].tolist()))
     return [found[a, b] for a in range(k) for b in range(k)]
@@ -181,7 +186,9 @@ WRONG = {
         (better(lambda a, b, d, t, root: d.mean() > t * d.std(ddof=1) / root), "negative too"),
         (better(lambda a, b, d, t, root: abs(d.mean()) > t * d.std() / root), "ddof=1"),
         (better(lambda a, b, d, t, root: abs(d.mean()) > d.std(ddof=1) / root), "factor t"),
-        (better(lambda a, b, d, t, root: abs(d.mean()) > t * d.std(ddof=1)), "√n"),
+        (better(lambda a, b, d, t, root: abs(d.mean()) > t * d.std(ddof=1)), "√n is missing"),
+        (better(lambda a, b, d, t, root: abs(d.mean()) > t * d.std(ddof=1) / len(d)), "not by n"),
+        (better(lambda a, b, d, t, root: abs(d.mean()) > 1.96 * d.std(ddof=1) / root), "1.96"),
         (
             better(
                 lambda a, b, d, t, root: (
@@ -213,6 +220,11 @@ WRONG = {
             lambda codes, k: np.bincount(k * codes[:-1] + codes[1:], minlength=k * k),
             "with padding must not count",
         ),
+        (
+            lambda codes, k: np.bincount(k * codes[:-1] + codes[1:])[: k * k],
+            "To cut the result does not help",
+        ),
+        (pairs_without_minlength, "minlength"),
         (lambda codes, k: np.reshape(pairs_loop(codes, k), (k, k)), "in one row"),
     ],
     "worst_group": [

@@ -140,7 +140,13 @@ RIGHT = {
         scaled(lambda x: (x - x.mean(0)) / deviation(x)),
         scaled_torch,
     ],
-    "may_be_claimed": [lambda: "BD", lambda: ["d", "b"], lambda: {"B", "D"}, lambda: ("D ", "b")],
+    "may_be_claimed": [
+        lambda: "BD",
+        lambda: ["d", "b"],
+        lambda: {"B", "D"},
+        lambda: ("D ", "b"),
+        lambda: "D, B",
+    ],
 }
 
 WRONG = {
@@ -152,6 +158,13 @@ WRONG = {
             lambda face, voice: np.rint(face / 0.01).clip(0, len(voice) - 1),
             "Time 0 is the film's",
         ),
+        (lambda face, voice: np.searchsorted(voice, face), "frame AFTER"),
+        (lambda face, voice: np.round(100 * face), "may begin later"),
+        (lambda face, voice: np.linspace(0, len(voice) - 1, len(face)).round(), "stretched"),
+        (
+            lambda face, voice: np.linspace(0, len(voice) - 1, len(face)).astype(int),
+            "come unevenly",
+        ),
         (lambda face, voice: voice[nearest_matrix(face, voice)], "Those are times"),
         (lambda face, voice: nearest_matrix(voice, face), "other way round"),
     ],
@@ -162,7 +175,8 @@ WRONG = {
         (risen(lambda last, middle, pitch: 12 * np.log(last / middle)), "base 2"),
         (risen(lambda last, middle, pitch: 12 * np.log2(last / pitch.mean())), "not their mean"),
         (risen(lambda last, middle, pitch: 12 * np.log2(pitch[-1] / middle)), "HAVE a pitch"),
-        (lambda f0: 12 * np.log2(f0[-10:].mean() / np.median(f0)), "NaN"),
+        (lambda f0: 12 * np.log2(f0[-10:].mean() / np.median(f0)), "Leave those out first"),
+        (risen(lambda last, middle, pitch: (12 * np.log2(pitch[-10:] / middle)).mean()), "in Hz"),
     ],
     "two_scales": [
         (lambda: ([-1.4, -0.2, 0.2, 1.4], [-1, 1, -1, 1]), "swapped"),
@@ -183,7 +197,7 @@ WRONG = {
         ),
     ],
     "may_be_claimed": [
-        (lambda: "ABD", "A: she plays"),
+        (lambda: "ABD", "A: no channel"),
         (lambda: "BCD", "coin"),
         (lambda: "BDE", "person to person"),
         (lambda: "D", "what a channel showed"),
