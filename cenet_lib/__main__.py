@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options = _parser().parse_args(arguments)
         if os.environ.get("RANK", "0") != "0":  # of several processes, one speaks
-            sys.stdout = open(os.devnull, "w")  # noqa: SIM115, for the rest of the process
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, for the rest of the process
         with printable_output():
             _import_plugins(getattr(options, "plugin", None) or ())
             command = import_module(f".commands.{options.command}", "cenet_lib")

@@ -285,6 +285,34 @@ def _as_meant(name: Any, value: Any) -> Any:
     return value
 
 
+def given_settings(settings: object) -> TrainingSettings:
+    """Return the settings that a caller gave; for ``None``, the default ones.
+
+    Raises
+    ------
+    CENetError
+        If it gave anything else.
+
+    Examples
+    --------
+    >>> given_settings({"epochs": 5})
+    Traceback (most recent call last):
+    cenet_lib.errors.CENetError: settings: a dict is no TrainingSettings; write \
+TrainingSettings(**settings)
+    >>> given_settings(None) == TrainingSettings()
+    True
+    """
+    if settings is None:
+        return TrainingSettings()
+    if not isinstance(settings, TrainingSettings):
+        mend = "write TrainingSettings(**settings)"
+        if not isinstance(settings, Mapping):
+            mend = "give it as TrainingSettings(backbone=..., epochs=...)"
+        kind = type(settings).__name__
+        raise CENetError(f"settings: a {kind} is no TrainingSettings; {mend}")
+    return settings
+
+
 def checked_settings(values: Mapping[Any, Any], where: str | Path) -> TrainingSettings:
     """Return the settings that a file gives by name, or say what is wrong with it.
 

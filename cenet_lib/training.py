@@ -44,7 +44,7 @@ from .runs.outcome import describe_run, write_outcome
 from .runs.preparation import Training, prepare
 from .runs.stopping import StopSignals
 from .runs.tracking import WandbTracker
-from .settings import TrainingSettings, checked_settings
+from .settings import TrainingSettings, checked_settings, given_settings
 from .terminal import as_argument
 
 _MOST_SUMMARISED = 256  # valid utterances whose attention is looked at after each epoch
@@ -98,7 +98,7 @@ def train(
     1
     """
     began = time.monotonic()
-    folder, settings = Path(folder).resolve(), settings or TrainingSettings()
+    folder, settings = Path(folder).resolve(), given_settings(settings)
     if not resuming:
         refuse_existing(folder)
     training = prepare(corpus, settings, progress=True)

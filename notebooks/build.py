@@ -6,11 +6,16 @@
     python notebooks/build.py --fast           try them on little data; write nothing
     python notebooks/build.py --site [FOLDER]  make the reading site (build/site), also in another
                                                language: --language zh_CN
+    python notebooks/build.py --pdf FILE       print the course: all chapters in one file
     python notebooks/build.py --catalogues FOLDER
-                                               write the sentences of the site for translators
+                                               write the sentences of the site for translators;
+                                               with --language, also what is translated so far
     python notebooks/build.py --quiz FOLDER    write the quizzes as Moodle imports them
     python notebooks/build.py --slides FOLDER  make the slides of the two lectures
     python notebooks/build.py --course FOLDER  what students get: no sources, solutions, answers
+    python notebooks/build.py --links          write links to Binder and Colab into the README, as
+                                               site/elsewhere.toml says
+    python notebooks/build.py --colab FOLDER   chapters that install the course by themselves
     python notebooks/build.py --nbgrader FOLDER
                                                lay out a course folder for nbgrader
     python notebooks/build.py --mend-submissions COURSE
@@ -36,6 +41,7 @@ for everybody. ``--mend-submissions`` takes the marks off all copies but one, in
 """
 
 import argparse
+import functools
 import hashlib
 import os
 import re
@@ -44,6 +50,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import jupytext
@@ -59,7 +66,7 @@ from cenet_lib.inspector.page import page_data
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))  # also where a test loads this file
 
-from editions import site, slides
+from editions import elsewhere, paper, site, slides
 
 SOURCES = HERE / "source"
 SOLUTIONS = HERE / "solutions"
@@ -68,12 +75,16 @@ HEADING = re.compile(
     r"^### Exercise (\d\.\d) · .+ · ([★☆]{3}) · (\d+) minutes? · (\d+) points?$", re.M
 )
 SOLUTION = re.compile(r"^( *)### BEGIN SOLUTION\n.*?^ *### END SOLUTION$", re.M | re.S)
+TOOLS = shutil.ignore_patterns("*.py", "*.json", "thumbnail_*")  # among the pictures
 LANGUAGE = {"file_extension": ".py", "name": "python"}
 LINK = re.compile(r"(\]\()(?!https?:|#|\d\d_\w+\.ipynb)")  # a solution links to solutions
 
 
 class BuildError(Exception):
     """A source breaks a rule; the message says where."""
+
+
+KNOWN = (BuildError, CENetError, elsewhere.ElsewhereError, site.SiteError, slides.SlidesError)
 
 
 def read_source(path: Path) -> nbformat.NotebookNode:
@@ -228,7 +239,7 @@ def build(source: Path) -> None:
             _execute_and_keep_data(notebook, source.stem)
         else:
             execute(notebook, path.parent)
-        path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+        path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
         seconds, size = time.perf_counter() - begin, path.stat().st_size / 1e3
         print(f"{path.relative_to(HERE)}: {seconds:.0f} s, {size:.0f} kB", flush=True)
 
@@ -298,12 +309,13 @@ def lay_out_course(sources: list[Path], folder: Path) -> None:
     shutil.copy(HERE / "nbgrader_config.py", folder)
     key = folder / "grading.key"
     if not key.exists():  # grades that were given must stay as they are
+        key.touch(mode=0o600)  # students may have accounts on the same machine
         key.write_text(secrets.token_hex(16) + "\n", encoding="ascii")
     for source in sources:
         assignment = folder / "source" / source.stem
         assignment.mkdir(parents=True, exist_ok=True)
         nbformat.write(read_source(source), assignment / f"{source.stem}.ipynb")
-        shutil.copytree(HERE / "images", assignment / "images", dirs_exist_ok=True)
+        shutil.copytree(HERE / "images", assignment / "images", ignore=TOOLS, dirs_exist_ok=True)
         for page in HERE.glob("*.md"):
             if page.name not in ("INSTRUCTORS.md", "CLASS_CORPUS.md"):
                 shutil.copy(page, assignment)
@@ -317,6 +329,27 @@ def write_quizzes(sources: list[Path], folder: Path) -> None:
         with atomic_file(folder / f"{source.stem}.xml") as temporary:
             temporary.write_text(moodle(source.stem), encoding="utf-8")
     print(f"{len(sources)} files for Moodle: question bank, import, Moodle XML format")
+
+
+def write_course(folder: Path) -> None:
+    """Write what students get."""
+    print(f"{folder}: {len(hand_out(folder))} notebooks for students")
+
+
+def write_colab(sources: list[Path], folder: Path) -> None:
+    """Write the chapters as Google Colab opens them, if that is switched on."""
+    stored = {
+        source.stem: nbformat.read(HERE / f"{source.stem}.ipynb", as_version=4)
+        for source in sources
+    }
+    written = elsewhere.write_colab(folder, stored)
+    print(f"{folder}: {len(written)} chapters" if written else "Colab is off: nothing to write")
+
+
+def write_links(sources: list[Path]) -> None:
+    """Write the README's links to places where a chapter can be opened."""
+    changed = elsewhere.write_into_readme([source.stem for source in sources])
+    print("README.md: its links are new" if changed else "README.md: its links are as they were")
 
 
 def mend_submissions(course: Path) -> tuple[list[str], list[str]]:
@@ -379,22 +412,7 @@ def _last_answer(cells: list[nbformat.NotebookNode]) -> nbformat.NotebookNode:
 
 def main(arguments: list[str] | None = None) -> int:
     """Build, check, try or lay out; return the exit status."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("names", nargs="*", help="beginnings of names; all if left out")
-    parser.add_argument("--check", action="store_true", help="say what is out of date")
-    parser.add_argument("--fast", action="store_true", help="try on little data, write nothing")
-    parser.add_argument(
-        "--site", type=Path, nargs="?", const=site.DEST, metavar="FOLDER", help="make the site"
-    )
-    parser.add_argument("--language", default="en", help="of the site; catalogues in site/locale")
-    parser.add_argument("--catalogues", type=Path, metavar="FOLDER", help="for translators")
-    parser.add_argument("--quiz", type=Path, metavar="FOLDER", help="write Moodle's XML")
-    parser.add_argument("--slides", type=Path, metavar="FOLDER", help="of the two lectures")
-    parser.add_argument("--course", type=Path, metavar="FOLDER", help="what students get")
-    parser.add_argument("--nbgrader", type=Path, metavar="FOLDER", help="lay out for nbgrader")
-    parser.add_argument("--mend-submissions", type=Path, metavar="COURSE", help="see above")
+    parser = _parser()
     options = parser.parse_args(arguments)
     if options.mend_submissions:
         mended, broken = mend_submissions(options.mend_submissions)
@@ -404,24 +422,7 @@ def main(arguments: list[str] | None = None) -> int:
     sources = [p for p in sorted(SOURCES.glob("*.py")) if not wanted or p.stem.startswith(wanted)]
     if not sources:
         parser.error(f"no source begins with {' or '.join(wanted)}")
-    if options.site or options.catalogues:
-        solved = {source.stem: read_source(source) for source in sources}
-        if options.site:
-            site.build(options.site, solved, options.language)
-        if options.catalogues:
-            site.extract(options.catalogues, solved)
-        return 0
-    if options.quiz:
-        write_quizzes(sources, options.quiz)
-        return 0
-    if options.slides:
-        slides.build(options.slides)
-        return 0
-    if options.course:
-        print(f"{options.course}: {len(hand_out(options.course))} notebooks for students")
-        return 0
-    if options.nbgrader:
-        lay_out_course(sources, options.nbgrader)
+    if _write_editions(sources, options):
         return 0
     if options.check:
         found = [line for source in sources for line in drift(source)]
@@ -435,8 +436,55 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", help="beginnings of names; all if left out")
+    parser.add_argument("--check", action="store_true", help="say what is out of date")
+    parser.add_argument("--fast", action="store_true", help="try on little data, write nothing")
+    parser.add_argument(
+        "--site", type=Path, nargs="?", const=site.DEST, metavar="FOLDER", help="make the site"
+    )
+    parser.add_argument("--language", default="en", help="of the site; catalogues in site/locale")
+    parser.add_argument("--pdf", type=Path, metavar="FILE", help="all chapters on paper")
+    parser.add_argument("--catalogues", type=Path, metavar="FOLDER", help="for translators")
+    parser.add_argument("--quiz", type=Path, metavar="FOLDER", help="write Moodle's XML")
+    parser.add_argument("--slides", type=Path, metavar="FOLDER", help="of the two lectures")
+    parser.add_argument("--course", type=Path, metavar="FOLDER", help="what students get")
+    parser.add_argument("--colab", type=Path, metavar="FOLDER", help="chapters for Colab, if on")
+    parser.add_argument("--links", action="store_true", help="write the README's to Binder, Colab")
+    parser.add_argument("--nbgrader", type=Path, metavar="FOLDER", help="lay out for nbgrader")
+    parser.add_argument("--mend-submissions", type=Path, metavar="COURSE", help="see above")
+    return parser
+
+
+def _write_editions(sources: list[Path], options: argparse.Namespace) -> bool:
+    """Write what was asked for beside the notebooks; tell whether anything was."""
+
+    @functools.cache
+    def solved() -> dict[str, nbformat.NotebookNode]:
+        return {source.stem: read_source(source) for source in sources}
+
+    writers: dict[str, Callable[[Path], None]] = {
+        "site": lambda folder: site.build(folder, solved(), options.language),
+        "pdf": lambda file: paper.build(file, solved()),
+        "catalogues": lambda folder: site.extract(folder, solved(), options.language),
+        "quiz": lambda folder: write_quizzes(sources, folder),
+        "slides": slides.build,
+        "course": write_course,
+        "colab": lambda folder: write_colab(sources, folder),
+        "links": lambda _: write_links(sources),
+        "nbgrader": lambda folder: lay_out_course(sources, folder),
+    }
+    wanted = [name for name in writers if getattr(options, name)]
+    for name in wanted:
+        writers[name](getattr(options, name))
+    return bool(wanted)
+
+
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (BuildError, CENetError, site.SiteError, slides.SlidesError) as error:
+    except KNOWN as error:
         sys.exit(f"error: {error}")

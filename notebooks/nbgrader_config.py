@@ -25,7 +25,8 @@ class ExecuteAndGrade(Execute):
     def preprocess_cell(self, cell, resources, index):
         executed, resources = super().preprocess_cell(cell, resources, index)
         if cell.metadata.get("nbgrader", {}).get("grade") and CHECK.search(cell.source):
-            complaint = grade_remotely(cell.source, self._ask, KEY.read_text().strip())
+            key = KEY.read_text(encoding="ascii").strip()
+            complaint = grade_remotely(cell.source, self._ask, key)
             executed.outputs = [_verdict(complaint)]  # whatever the kernel said about it
         return executed, resources
 

@@ -10,6 +10,9 @@ from figures import spared
 # Two test processes on two cores: more threads would only wait for each other. Set before torch
 # and BLAS are imported, here and in the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Each process that tests start would compile the package again: two seconds of the five.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # To wait for the disk changes no result. Tests of what is synced put their own in place.
 os.fsync = lambda handle: None
 

@@ -81,8 +81,15 @@ def data_of(path: Path) -> dict:
     data = page_data(path.read_text(encoding="utf-8"))
     if "packed" not in data:
         return data
-    unpacked = gzip.decompress(base64.b64decode(data["packed"])).decode("ascii")
-    return {**json.loads(unpacked), "films": data["films"]}
+    first, rest = (
+        gzip.decompress(base64.b64decode(data[part])).decode("ascii") for part in ("packed", "rest")
+    )
+    whole = {**json.loads(first), "films": data["films"]}
+    for id, line in zip(whole.pop("others"), rest.split("\n"), strict=False):
+        for part, one in zip(("records", "effects", "what_ifs"), json.loads(line), strict=True):
+            if one is not None:
+                whole[part][id] = one
+    return whole
 
 
 def random_subject(fusion: str, corpus: Corpus, backbone: str) -> Subject:

@@ -124,7 +124,10 @@ def _join(server: dict) -> None:
 
 
 class Kernel:
-    """A notebook's kernel, with what `jupyter_client` asks of a process that it started."""
+    """A notebook's kernel, with what `jupyter_client` asks of a process that it started.
+
+    Runs that are trained in it draw no figures.
+    """
 
     def __init__(self, command: list[str], env: Mapping[str, str], cwd: str | None = None, **_):
         place = cwd or os.getcwd()
@@ -170,7 +173,7 @@ def _kernel(arguments, cwd, environment) -> None:
     _set_environment(environment)
     sys.path.insert(0, "")
     _hide_bars()
-    launch_new_instance(arguments)
+    _without_figures(launch_new_instance, arguments)
 
 
 def _end_with_parent() -> None:

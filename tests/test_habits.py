@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from building import build
 
 from cenet_lib import fusion
 from cenet_lib.__main__ import main
@@ -72,12 +73,27 @@ def test_changelog_begins_with_what_is_unreleased_and_then_todays_version():
 
 
 def test_continuous_integration_calls_the_script_in_the_repository():
-    [job] = of_yaml(".github/workflows/ci.yml")["jobs"].values()
+    job = of_yaml(".github/workflows/ci.yml")["jobs"]["test"]
     assert job["steps"][-1]["run"] == "bash .ci/run"
     assert (ROOT / ".ci" / "run").is_file()
     chosen = {key: value for step in job["steps"] for key, value in step.get("with", {}).items()}
     assert chosen == {"python-version": "3.11", "node-version": "20"}
     assert PROJECT["project"]["requires-python"] == f">={chosen['python-version']}"
+
+
+def test_continuous_integration_keeps_what_readers_get_and_publishes_it_only_if_told():
+    jobs = of_yaml(".github/workflows/ci.yml")["jobs"]
+    steps = jobs["editions"]["steps"]
+    [command] = [shlex.split(s["run"]) for s in steps if "build.py" in s.get("run", "")]
+    assert command[:2] == ["python", "notebooks/build.py"]
+    built = vars(build._parser().parse_args(command[2:]))
+    folders = {name: str(built[name]) for name in ("site", "pdf", "slides", "course", "quiz")}
+    [kept] = [step["with"]["path"] for step in steps if "upload-artifact" in step.get("uses", "")]
+    assert {Path(folder).parts[0] for folder in folders.values()} == {kept}
+    for name, condition in (("pages", "vars.PAGES == 'on'"), ("colab", "outputs.colab == 'true'")):
+        assert condition in jobs[name]["if"]
+        assert "refs/heads/main" in jobs[name]["if"]
+        assert set(jobs[name]["needs"]) == {"test", "editions"}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs bash")

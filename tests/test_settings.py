@@ -6,7 +6,7 @@ from dataclasses import fields
 import pytest
 import yaml
 
-from cenet_lib import CENetError, TrainingSettings, load_recipe
+from cenet_lib import CENetError, TrainingSettings, load_recipe, train
 from cenet_lib.settings import _AT_LEAST_ONE, RECIPES
 
 
@@ -168,3 +168,10 @@ def test_a_recipe_that_would_never_end_is_refused(tmp_path):
 
 def test_a_seed_of_32_bits_is_good():
     assert TrainingSettings(seed=2**32 - 1).seed == 2**32 - 1
+
+
+@pytest.mark.parametrize("settings", [{"epochs": 1}, {}, "demo", [("epochs", 1)], TrainingSettings])
+def test_what_is_no_settings_is_one_error_before_anything_is_written(settings, tmp_path):
+    with pytest.raises(CENetError, match=r"^settings: a \w+ is no TrainingSettings; "):
+        train(None, tmp_path / "run", settings)
+    assert not (tmp_path / "run").exists()

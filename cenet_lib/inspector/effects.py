@@ -76,6 +76,13 @@ class Takeaway:
             gone[stream].append(code)
         return self.keeping({s: ~np.isin(self.codes[s], gone[s]) for s in STREAMS})
 
+    def of_sets(self, sets: np.ndarray) -> list[dict[str, Any]]:
+        """Return what the model reads of sets of the players (m, n), True where one is there."""
+        return [
+            self.without(p for p, there in zip(self.players, row, strict=True) if not there)
+            for row in sets
+        ]
+
     def keeping(self, kept: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """Return what the model reads of some frames, which are True in (n,) of each stream."""
         features = dict(self.features)

@@ -21,7 +21,9 @@ TITLES = {"visual": "Face", "acoustic": "Voice"}
 _INK, _MUTED, _LINE = "#1a1e26", "#59616e", "#d8dce3"
 _POSITIVE, _NEGATIVE, _ACCENT = "#0063a6", "#b14300", "#5a2ca0"
 _RAMP = ("#ffffff", "#ded3f4", "#ab8ddf", "#6a3bbd", "#2c0d66")  # as in colours.js
+_SIDES = ("#00441b", "#2f9150", "#bfe3bd", "#ffffff", "#dccdec", "#9067bd", "#43106e")
 _ROW, _CELL, _GAP = 15, 26, 30  # points
+_CAPTION = 144  # the width of the line under a map, which may be wider than a map of few codes
 _MOST_BESIDE = 2  # models whose maps stand beside each other; of more, there is their mean
 _MOST_VALUES = 4  # predictions in one line
 
@@ -32,6 +34,7 @@ def draw_record(
     effects: Mapping,
     word: int | None = None,
     code: tuple[str, int] | None = None,
+    difference: tuple[int, int] | None = None,
 ) -> Figure:
     """Draw sentence, predictions, and a map per stream (and model) under its codes' pictures.
 
@@ -41,6 +44,8 @@ def draw_record(
         As the widget has them, see `inspection`.
     word, code
         What to mark, as the widget's traits.
+    difference : (int, int), optional
+        Draw the maps of the first of these models minus those of the second.
 
     Returns
     -------
@@ -58,14 +63,17 @@ def draw_record(
     names = [*record["words"], corpus["first_token"]]
     names = [name if len(name) <= 18 else name[:17] + "…" for name in names]
     n_subjects = len(record["subjects"])
+    places = list(range(n_subjects if n_subjects <= _MOST_BESIDE else 1))
     panels = [
         panel
-        for subject in range(n_subjects if n_subjects <= _MOST_BESIDE else 1)
+        for subject in (places if difference is None else difference[:1])
         for stream in STREAMS
         if (panel := _panel(corpus, record, effects, subject, stream)) is not None
     ]
+    if difference is not None:
+        panels = [_minus(panel, corpus, record, difference) for panel in panels]
     label = 34 + 5.6 * max(len(name) for name in names)
-    width = max(660, label + sum(p["width"] + _GAP for p in panels))
+    width = max(660, label + sum(_room(panel) for panel in panels))
     sentence = textwrap.wrap(" ".join(record["words"]), int(width / 7.4))
     predictions = 34 + 18 * len(sentence)
     maps = predictions + 100 + 24 + 74
@@ -84,11 +92,11 @@ def draw_record(
         _write(ax, 16, height - 24, about, 9, _MUTED)
         return figure
 
-    most = max(float(np.nanmax(p["values"], initial=0)) for p in panels) or 1.0
+    most = max(float(np.nanmax(np.abs(p["values"]), initial=0)) for p in panels) or 1.0
     x = label
     for panel in panels:
         _draw_map(ax, panel, x, maps, most, code)
-        x += panel["width"] + _GAP
+        x += _room(panel)
     chosen = len(names) - 1 if word == FIRST_TOKEN else word
     _write(ax, label - 8, maps - 27, "code", 7.5, _MUTED, ha="right")
     _write(ax, label - 8, maps - 12, "adds to prediction", 7.5, _MUTED, ha="right")
@@ -126,26 +134,50 @@ def _panel(corpus: Mapping, record: Mapping, effects: Mapping, subject: int, str
         "values": attention[:, columns].astype(float),
         "effects": told,
         "width": _CELL * len(columns),
+        "signed": False,
     }
+
+
+def _minus(panel: Mapping, corpus: Mapping, record: Mapping, pair: tuple[int, int]) -> dict:
+    """Return a map of the difference of two models, in the codes of the first."""
+    stream, (first, second) = panel["stream"], pair
+    width = unpack(record["subjects"][first][stream]["attention"]).shape[1]
+    one, other = (_in_codes_of(first, record, place, stream, width) for place in pair)
+    names = [corpus["subjects"][place]["name"] for place in (first, second)]
+    return {
+        **panel,
+        "title": f"{TITLES[stream]} {' − '.join(names)}",
+        "values": (one - other)[:, panel["columns"]],
+        "effects": {},
+        "signed": True,
+    }
+
+
+def _room(panel: Mapping) -> float:
+    """Return how far the next map begins to the right of this one."""
+    return max(panel["width"], _CAPTION) + _GAP
 
 
 def _mean_attention(record: Mapping, stream: str, width: int) -> np.ndarray:
     """Return the mean over the models of attention (n_words + 1, k+1), in the first one's codes."""
-    columns = unpack(record["subjects"][0][stream]["codes"]).astype(int)  # (n,)
-    total = np.zeros((len(record["words"]) + 1, width))
-    for subject in record["subjects"]:
-        raw = subject[stream]
-        attention = unpack(raw["attention"]).astype(float)  # (n_words + 1, k+1)
-        codes = unpack(raw["codes"]).astype(int)
-        counts = np.bincount(codes, minlength=attention.shape[1])
-        frames = (attention / np.maximum(counts, 1))[:, codes]  # (n_words + 1, n)
-        if raw["by_frame"] is not None:
-            frames = unpack(raw["by_frame"]).astype(float)
-        in_first = np.zeros((len(frames), width))
-        np.add.at(in_first.T, columns, frames.T)
-        in_first[:, -1] = attention[:, -1]  # padding
-        total += in_first / len(record["subjects"])
-    return total
+    places = range(len(record["subjects"]))
+    return np.mean([_in_codes_of(0, record, place, stream, width) for place in places], axis=0)
+
+
+def _in_codes_of(first: int, record: Mapping, place: int, stream: str, width: int) -> np.ndarray:
+    """Return a model's attention (n_words + 1, k+1) on the frames of each code of another model."""
+    columns = unpack(record["subjects"][first][stream]["codes"]).astype(int)  # (n,)
+    raw = record["subjects"][place][stream]
+    attention = unpack(raw["attention"]).astype(float)  # (n_words + 1, k+1)
+    codes = unpack(raw["codes"]).astype(int)
+    counts = np.bincount(codes, minlength=attention.shape[1])
+    frames = (attention / np.maximum(counts, 1))[:, codes]  # (n_words + 1, n)
+    if raw["by_frame"] is not None:
+        frames = unpack(raw["by_frame"]).astype(float)
+    in_first = np.zeros((len(frames), width))
+    np.add.at(in_first.T, columns, frames.T)
+    in_first[:, -1] = attention[:, -1]  # padding
+    return in_first
 
 
 def _draw_map(ax: Axes, panel: Mapping, x: float, y: float, most: float, code) -> None:
@@ -175,8 +207,8 @@ def _draw_map(ax: Axes, panel: Mapping, x: float, y: float, most: float, code) -
         x + _CELL * np.arange(len(panel["columns"]) + 1),
         y + _ROW * np.arange(len(values) + 1),
         np.ma.masked_invalid(values),
-        cmap=LinearSegmentedColormap.from_list("attention", _RAMP),
-        vmin=0,
+        cmap=LinearSegmentedColormap.from_list("cells", _SIDES if panel["signed"] else _RAMP),
+        vmin=-most if panel["signed"] else 0,
         vmax=most,
         edgecolors="white",
         linewidth=0.5,
@@ -184,9 +216,12 @@ def _draw_map(ax: Axes, panel: Mapping, x: float, y: float, most: float, code) -
     frame = Rectangle((x, y), panel["width"], _ROW * len(values), fill=False, edgecolor=_LINE)
     ax.add_patch(frame)
     read = values[:-1][~np.isnan(values[:-1]).any(axis=1)]
-    if len(read):
-        top = f"top code: {100 * read.max(axis=1).mean():.0f} % of a word's attention"
-        _write(ax, x, y + _ROW * len(values) + 13, top, 8, _MUTED)
+    about = ""
+    if panel["signed"]:
+        about = f"violet: more, green: less; at most {most:.2f}"
+    elif len(read):
+        about = f"top code: {100 * read.max(axis=1).mean():.0f} % of a word's attention"
+    _write(ax, x, y + _ROW * len(values) + 13, about, 8, _MUTED)
 
 
 def _draw_predictions(ax: Axes, record: Mapping, label_range, x: float, y: float) -> None:
@@ -202,7 +237,8 @@ def _draw_predictions(ax: Axes, record: Mapping, label_range, x: float, y: float
     bottom = y + step * len(rows)
     for tick in range(int(np.ceil(low)), int(np.floor(high)) + 1):
         ax.plot([at(tick)] * 2, [y, bottom], color=_LINE, lw=0.7, zorder=0)
-        _write(ax, at(tick), bottom + 8, f"{tick:+d}" if tick else "0", 7.5, _MUTED, ha="center")
+        number = f"{tick:+d}".replace("-", "−") if tick else "0"
+        _write(ax, at(tick), bottom + 8, number, 7.5, _MUTED, ha="center")
     if record["label"] is not None:
         true = at(record["label"])
         ax.plot([true] * 2, [y - 4, bottom], color=_ACCENT, lw=1.4, ls=(0, (4, 2)))

@@ -1,19 +1,25 @@
 """An exported page stays small: what it leaves out where there are many utterances.
 
 What goes first is what can be missed most easily, and utterances *in full* keep it longest: those
-of which more was computed than of the rest.
+of which more was computed than of the rest. The page is not built to measure it: its parts are
+measured, each once, and again only when something was left out of them.
 """
 
+import gzip
 from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..utterance import STREAMS
-from .page import page_html
+from . import page
+from .page import first_part, line_of, others_of, page_html
 from .records import pack, unpack
 
 LARGEST_PAGE = 4_000_000  # bytes, films aside
+_GROUP = 64  # utterances that are compressed together, to be measured
+_BASE64 = 4 / 3  # characters to a byte
+_CLOSE = 1.06
 
 
 def make_fit(data: dict[str, Any], full: Collection[str], moved: Mapping[str, float]) -> None:
@@ -41,17 +47,67 @@ def make_fit(data: dict[str, Any], full: Collection[str], moved: Mapping[str, fl
     rest = [id for id in data["records"] if id not in full]
     _without_looks(data, rest)
     _without_estimates(data, rest)
+    sizes = Sizes(data)
     steps = (_with_coarse_maps, _without_looks, _without_estimates, _without_what_ifs)
     for lighten in steps:
         some = rest if lighten is _with_coarse_maps else full
-        if _size(data) > LARGEST_PAGE:
+        if sizes.page > LARGEST_PAGE:
             lighten(data, some)
-    while (size := _size(data)) > LARGEST_PAGE and len(data["records"]) > 1:
+            sizes.measure(some)
+    while (size := sizes.page) > LARGEST_PAGE and len(data["records"]) > 1:
         _keep_records(data, max(int(len(data["records"]) * 0.98 * LARGEST_PAGE / size), 1), moved)
 
 
-def _size(data: Mapping[str, Any]) -> int:
-    return len(page_html(data).encode())
+class Sizes:
+    """How large a page is, from what is known of its parts.
+
+    Parameters
+    ----------
+    data : mapping
+        See `cenet_lib.inspector.page.page_html`.
+
+    Examples
+    --------
+    >>> data = {"records": {"a": {"n": 1}}, "effects": {}, "what_ifs": {}, "state": {}}
+    >>> abs(Sizes(data).page - len(page_html(data).encode())) < 100
+    True
+    """
+
+    def __init__(self, data: Mapping[str, Any]):
+        self._data = data
+        self._code = len(page_html({}).encode())  # the page without data
+        self._lines: dict[str, tuple[int, float]] = {}  # by id: as text, and compressed
+        self.measure(data["records"])
+
+    def measure(self, some: Collection[str]) -> None:
+        """Measure some utterances anew, and what the page shows first."""
+        first = first_part(self._data)
+        self._first = len(first), _compressed_size(first)
+        ids = list(some)
+        for at in range(0, len(ids), _GROUP):
+            group = {id: line_of(self._data, id) for id in ids[at : at + _GROUP]}
+            share = _compressed_size("\n".join(group.values())) / sum(map(len, group.values()))
+            for id, line in group.items():
+                self._lines[id] = (len(line) + 3 * len(id), share * len(line))
+
+    @property
+    def page(self) -> int:
+        """The bytes of the page, to a few in a hundred, and rather more than less.
+
+        Where that decides whether there is room, the page is built after all.
+        """
+        known = [self._lines[id] for id in others_of(self._data)]
+        text = self._first[0] + sum(size for size, _ in known)
+        if text <= page.LARGE:
+            return self._code + text
+        about = self._code + int(_BASE64 * (self._first[1] + sum(size for _, size in known)))
+        if LARGEST_PAGE < about < _CLOSE * LARGEST_PAGE:
+            return len(page_html(self._data).encode())
+        return about
+
+
+def _compressed_size(text: str) -> int:
+    return len(gzip.compress(text.encode("ascii"), mtime=0))
 
 
 def _with_coarse_maps(data: Mapping[str, Any], some: Collection[str]) -> None:

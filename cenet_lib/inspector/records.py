@@ -522,9 +522,18 @@ def measure_effects(
 
 
 def code_effects(
-    subject: Subject, utterance: Utterance, corpus: Corpus, evaluations: int = _EVALUATIONS
+    subject: Subject,
+    utterance: Utterance,
+    corpus: Corpus,
+    evaluations: int = _EVALUATIONS,
+    reached: np.ndarray | None = None,
 ) -> dict:
     """Return what each code of an utterance does to the prediction, see `.effects`.
+
+    Parameters
+    ----------
+    reached : (2ⁿ,), optional
+        The prediction from each set of the codes, if it is known; then nothing is sampled.
 
     Returns
     -------
@@ -552,16 +561,20 @@ def code_effects(
     """
     taken = Takeaway(subject.processor, utterance)
     players = taken.players if subject.model.fusion is not None else []
+    most = evaluations if reached is None else len(reached)
 
     def game(sets: np.ndarray) -> np.ndarray:
-        gone = [[p for p, there in zip(players, row, strict=True) if not there] for row in sets]
-        return subject.predict([taken.without(codes) for codes in gone], utterance)
+        if reached is not None:
+            return reached
+        if not players:  # words only
+            return subject.predict([taken.features] * len(sets), utterance)
+        return subject.predict(taken.of_sets(sets), utterance)
 
     rough = None
     if players:
         with scaled(subject.model, subject.attention_scale):
             rough = first_order(subject.model, taken)
-    found = shares(game, len(players), evaluations, rough)
+    found = shares(game, len(players), most, rough)
     effects = dict(zip(players, found.values.tolist(), strict=True))
     without = _without_groups(subject, taken, corpus, effects) if players else {}
     return effects_entry(players, found, rough, without)

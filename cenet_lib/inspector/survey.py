@@ -372,8 +372,7 @@ def _squares(subject: Subject, utterance: Utterance, effects: dict[Code, float])
     taken = Takeaway(subject.processor, utterance)
 
     def game(sets: np.ndarray) -> np.ndarray:
-        gone = [[p for p, there in zip(effects, row, strict=True) if not there] for row in sets]
-        return subject.predict([taken.without(codes) for codes in gone], utterance)
+        return subject.predict(taken.of_sets(sets), utterance)
 
     if effects:
         sampled = shares(game, len(effects), _SAMPLES).values

@@ -31,6 +31,7 @@ from ..runs.folder import Run
 from ..utterance import SPLITS, STREAMS, Utterance
 from .counterfactuals import Changes, what_if
 from .effects import Takeaway
+from .exact import Exact
 from .face import FACE
 from .figure import FIRST_TOKEN, draw_record
 from .film import describe_film
@@ -54,6 +55,7 @@ MAPS = ("each", "difference", "spread")
 _MOST_LISTED = 500
 _IN_FULL = 50  # utterances of a page of which effects are sampled, and pictures are frame by frame
 _PIECE = 1_000_000  # bytes of a film in one message
+_EXACT_SETS = 4096  # of codes, which are looked at for the exact effects on a page
 
 
 # Styles of an output that is not trusted are dropped, so nothing is shown twice.
@@ -212,7 +214,7 @@ class AttentionInspector(anywidget.AnyWidget):
             utterance=first,
             _corpus=description,
             _record=self._describe(self._listed[first], has_pictures=first in self._films),
-            _effects=measure_effects(self.subjects, self._listed[first], corpus, listed),
+            _effects=self._measure(self._listed[first]),
             maps=self._maps_at_first(strict=isinstance(compare, list)),
         )
         self.on_msg(self._hear)
@@ -369,7 +371,21 @@ class AttentionInspector(anywidget.AnyWidget):
         if self._is_watched:  # a page asks for better ones, if it stays with this utterance
             self._effects = self._quick_effects(utterance)
         else:
-            self._effects = measure_effects(self.subjects, utterance, self.corpus, self._all())
+            self._effects = self._measure(utterance)
+
+    def _measure(self, utterance: Utterance) -> dict:
+        """Return effects; if they are sampled and could be exact, a page asks for that."""
+        effects = measure_effects(self.subjects, utterance, self.corpus, self._all())
+        self._exact = Exact(self.subjects, utterance, effects)
+        return {**effects, "sampled": True} if self._exact.of else effects
+
+    def _go_on(self, id: str) -> None:
+        """Look at some more sets of codes, while the page stays with an utterance."""
+        self._exact.step()
+        if self._exact.done < self._exact.of:
+            self.send({"kind": "exact", "id": id})
+        else:
+            self._effects = self._exact.effects(self.corpus)
 
     def _describe(self, utterance: Utterance, has_pictures: bool, dtype: str = "f4") -> dict:
         record = describe_utterance(self.subjects, utterance, self.corpus, dtype)
@@ -464,8 +480,9 @@ class AttentionInspector(anywidget.AnyWidget):
         if kind == "survey":
             self._answer_survey()
         if kind == "refine" and id == self.utterance:
-            utterance = self._listed[id]
-            self._effects = measure_effects(self.subjects, utterance, self.corpus, self._all())
+            self._effects = self._measure(self._listed[id])
+        if kind == "exact" and id == self.utterance and self._effects.get("sampled"):
+            self._go_on(id)
         if kind == "without" and id in self._listed:
             codes = [(str(stream), int(code)) for stream, code in message["codes"]]
             prediction = self.prediction_without(codes, id, subject=int(message["subject"]))
@@ -648,11 +665,18 @@ class AttentionInspector(anywidget.AnyWidget):
         start = self.utterance if self.utterance in ids else ids[0]
         full = set(ids) if len(ids) <= _IN_FULL else {start, *self._most_moved(_IN_FULL - 1, ids)}
         survey = self.survey if self._reads_streams else None
+        room = _EXACT_SETS
         for id in tqdm(ids, desc="export", leave=False, disable=not self._progress):
             utterance = self._listed[id]
             records[id] = self._describe(utterance, has_pictures=id in films, dtype="f2")
             if id in full or survey is None:
                 effects[id] = measure_effects(self.subjects, utterance, self.corpus, self._all())
+                exact = Exact(self.subjects, utterance, effects[id])
+                if 0 < exact.of <= room:
+                    room -= exact.of
+                    effects[id] = exact.all_effects(self.corpus)
+                    if id == self.utterance:
+                        self._effects = effects[id]  # a page says what the widget says
                 what_ifs[id] = measure_what_ifs(self.subjects, utterance, effects[id], books)
             else:
                 effects[id] = self._quick_effects(utterance)
@@ -687,8 +711,13 @@ class AttentionInspector(anywidget.AnyWidget):
         self._save_figure(path, "svg", 72)
 
     def figure(self):
-        """Draw the chosen utterance as a static matplotlib Figure."""
-        return draw_record(self._corpus, self._record, self._effects, self.word, self.code)
+        """Draw the chosen utterance as a static matplotlib Figure.
+
+        Of several models, it has the maps of their difference if these are shown.
+        """
+        difference = self.pair if self.maps == "difference" else None
+        shown = (self._corpus, self._record, self._effects)
+        return draw_record(*shown, self.word, self.code, difference)
 
     def _save_figure(self, path: str | Path, format: str, dpi: int) -> None:
         with atomic_file(path) as temporary:

@@ -30,7 +30,7 @@ from ..model import CENet
 from ..processor import NOTHING, CENetProcessor
 from ..progress import bar, quiet_transformers
 from ..published import published_optimizer
-from ..settings import TrainingSettings
+from ..settings import TrainingSettings, given_settings
 from ..utterance import SPLITS, STREAMS, Utterance
 from .batches import LengthGroupedBatches
 from .checkpoints import share_plain_weights
@@ -119,6 +119,7 @@ def prepare(corpus: Corpus, settings: TrainingSettings, *, progress: bool = Fals
     >>> list(training.encoded), training.plain_model.config.n_visual_codes
     (['train', 'valid'], 3)
     """
+    settings = given_settings(settings)
     needed = ("train", "valid", "test") if settings.watch_test else ("train", "valid")
     _check_labels(corpus, needed)
     backbone_folder(settings.backbone)  # before what takes long

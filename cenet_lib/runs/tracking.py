@@ -58,14 +58,14 @@ class WandbTracker:
         """Begin a W&B run, or go on with that of a training that was stopped."""
         id_file = folder / ".wandb_id"
         if not id_file.is_file():  # else training goes on, and so does its W&B run
-            id_file.write_text(uuid.uuid4().hex[:8])
+            id_file.write_text(uuid.uuid4().hex[:8], encoding="ascii")
         if self.mode == "online" and not self._wandb.login(prompt=False):
             print("W&B: no login found, so logging offline; later: wandb login")
             self.mode = "offline"
         options: dict[str, Any] = {
             "project": PROJECT,
             "name": folder.name,
-            "id": id_file.read_text().strip(),
+            "id": id_file.read_text(encoding="ascii").strip(),
             "config": config,
             "dir": str(folder),
             "settings": self._wandb.Settings(silent=True, init_timeout=30),

@@ -38,7 +38,7 @@ class Rows:
         self._n = 0
 
     def add(self, rows: np.ndarray) -> None:
-        """Keep some more: (n, *shape)."""
+        """Keep some more: ``(n, *shape)``."""
         n = self._n + len(rows)
         if n > len(self._room):
             room = np.empty((max(n, 2 * len(self._room)), *self._room.shape[1:]), self._room.dtype)
@@ -49,5 +49,5 @@ class Rows:
 
     @property
     def array(self) -> np.ndarray:
-        """All rows so far, without a copy: (n, *shape)."""
+        """All rows so far, without a copy: ``(n, *shape)``."""
         return self._room[: self._n]

@@ -13,17 +13,20 @@ import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import nbformat
 
 import cenet_lib
 from cenet_lib.course.handout import NOT_FOR_STUDENTS, without_dead_links
 
+from . import elsewhere, words
+
 HERE = Path(__file__).resolve().parent
 NOTEBOOKS = HERE.parent
 ROOT = NOTEBOOKS.parent
 SITE = NOTEBOOKS / "site"
+LOCALE = SITE / "locale"
 DEST = ROOT / "build" / "site"
 PROJECT = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "data/README.md")
 ANCHOR = re.compile(r'^<a id="[\w-]+"></a>\n\n', re.M)  # JupyterLab needs it, a site has its own
@@ -76,20 +79,54 @@ def build(dest: Path, solved: Solved, language: str = "en") -> None:
         leads nowhere.
     """
     _refuse_foreign(dest)
+    if language != "en" and not (LOCALE / language).is_dir():
+        there = ", ".join(sorted(path.name for path in LOCALE.iterdir()))
+        raise SiteError(f"{LOCALE}: has no folder {language!r}; there is {there}")
     with tempfile.TemporaryDirectory(prefix="cenet-site-") as folder:
         pages = Path(folder) / "pages"
-        stage(pages, solved)
-        _run_sphinx(pages, dest, Path(folder) / "read", "html", language)
+        stage(pages, solved, language)
+        run_sphinx(pages, dest, Path(folder) / "read", "html", language=language)
     (dest / ".nojekyll").touch()  # GitHub's pages would leave out folders that begin with _
     print(f"{dest / 'index.html'}: open it, or serve the folder as it is")
 
 
-def extract(dest: Path, solved: Solved) -> None:
-    """Write a catalogue of each page's sentences, for translators: gettext's ``.pot`` files."""
+def extract(dest: Path, solved: Solved, language: str = "en") -> list[str]:
+    """Write a catalogue of each page's sentences, for translators: gettext's ``.pot`` files.
+
+    In a language, also what is translated so far, as ``.po`` files to go on with.
+
+    Returns
+    -------
+    list of str
+        The translations that are out of date: page, and beginning of the sentence that is gone.
+    """
     with tempfile.TemporaryDirectory(prefix="cenet-site-") as folder:
         stage(Path(folder) / "pages", solved)
-        _run_sphinx(Path(folder) / "pages", dest, Path(folder) / "read", "gettext", "en")
+        run_sphinx(Path(folder) / "pages", dest, Path(folder) / "read", "gettext")
+    for stem, notebook in solved.items():
+        stored = nbformat.read(NOTEBOOKS / f"{stem}.ipynb", as_version=4)
+        found = words.messages(adapt(stored, notebook, stem))
+        words.add(dest / "notebooks" / f"{stem}.pot", found)
+    words.add(dest / f"{words.NAME_OF_LABELS}.pot", words.LABELS)
     print(f"{dest}: {len(list(dest.rglob('*.pot')))} catalogues")
+    return [] if language == "en" else _merge(dest, language)
+
+
+def _merge(dest: Path, language: str) -> list[str]:
+    """Write a language's catalogues beside the fresh ones; say how far it has come."""
+    outdated, n_messages, n_done = [], 0, 0
+    for template in sorted(dest.rglob("*.pot")):
+        name = template.relative_to(dest).with_suffix(".po")
+        total, done, gone = words.merge(template, catalogue(language, name), dest / name)
+        n_messages, n_done = n_messages + total, n_done + done
+        outdated += [f"{name.as_posix()}: is no more in the course: {text[:70]!r}" for text in gone]
+    print(f"{language}: {n_done:,} of {n_messages:,} sentences are translated", *outdated, sep="\n")
+    return outdated
+
+
+def catalogue(language: str, name: str | Path) -> Path:
+    """Return where the translations of a page are kept."""
+    return LOCALE / language / "LC_MESSAGES" / name
 
 
 def _refuse_foreign(dest: Path) -> None:
@@ -101,12 +138,19 @@ def _is_site(folder: Path) -> bool:
     return (folder / ".buildinfo").is_file() and (folder / "searchindex.js").is_file()
 
 
-def _run_sphinx(pages: Path, dest: Path, read: Path, form: str, language: str) -> None:
+def run_sphinx(pages: Path, dest: Path, read: Path, form: str, **settings: Any) -> None:
+    """Let Sphinx make a form of staged pages, with settings beside those of ``site/conf.py``.
+
+    Raises
+    ------
+    SiteError
+        If Sphinx complains of anything.
+    """
     from sphinx.application import Sphinx  # heavy, and only for the site
     from sphinx.util.docutils import docutils_namespace, patch_docutils  # the same
 
     complaints = io.StringIO()
-    shutil.copytree(SITE / "locale", pages.parent / "locale")  # Sphinx writes beside them
+    shutil.copytree(LOCALE, pages.parent / "locale")  # Sphinx writes beside them
     with patch_docutils(str(SITE)), docutils_namespace(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what libraries say about each other
         app = Sphinx(
@@ -115,7 +159,7 @@ def _run_sphinx(pages: Path, dest: Path, read: Path, form: str, language: str) -
             outdir=dest,
             doctreedir=read,
             buildername=form,
-            confoverrides={"language": language, "locale_dirs": [str(pages.parent / "locale")]},
+            confoverrides={"locale_dirs": [str(pages.parent / "locale")], **settings},
             status=None,
             warning=complaints,
         )
@@ -125,38 +169,42 @@ def _run_sphinx(pages: Path, dest: Path, read: Path, form: str, language: str) -
         raise SiteError(f"the site has faults:\n{found}")
 
 
-def stage(folder: Path, solved: Solved) -> None:
+def stage(folder: Path, solved: Solved, language: str = "en") -> None:
     """Write the folder that Sphinx reads; with a part of the notebooks, without the reference."""
     shown = {}
     for stem, notebook in solved.items():
         stored = nbformat.read(NOTEBOOKS / f"{stem}.ipynb", as_version=4)
         shown[folder / "notebooks" / f"{stem}.ipynb"] = adapt(stored, notebook, stem)
-        _write(folder / "notebooks" / f"{stem}.ipynb", "")  # so that links to it hold
+        write(folder / "notebooks" / f"{stem}.ipynb", "")  # so that links to it hold
     for part in ("images", "class_corpus"):
         shutil.copytree(NOTEBOOKS / part, folder / "notebooks" / part)
     for path in (*NOTEBOOKS.glob("*.md"), *(ROOT / name for name in PROJECT)):
         if path.name not in NOT_FOR_STUDENTS:
             text = path.read_text(encoding="utf-8")
-            _write(folder / path.relative_to(ROOT), ANCHOR.sub("", text))
+            write(folder / path.relative_to(ROOT), ANCHOR.sub("", text))
     front = _front(list(solved))
     if len(solved) == len(list((NOTEBOOKS / "source").glob("*.py"))):
         _write_reference(folder / "reference")
     else:
         front = front.replace("reference/index\n", "")
-    _write(folder / "index.md", front)
+    write(folder / "index.md", front)
     for page in folder.rglob("*.md"):
         text = page.read_text(encoding="utf-8")
         page.write_text(without_dead_links(text, page.parent), encoding="utf-8")
     for path, notebook in shown.items():
+        elsewhere.put_under_title(notebook, path.stem)
+        known = words.read(catalogue(language, f"notebooks/{path.stem}.po"))
+        words.translate(notebook, known)
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
                 cell.source = without_dead_links(cell.source, path.parent)
-        _write(path, nbformat.writes(notebook))
+        write(path, nbformat.writes(notebook))
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
+    """Write a page, and the folder for it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8", newline="\n")
 
 
 # notebooks
@@ -202,11 +250,15 @@ def _show_live(cell: nbformat.NotebookNode, stem: str) -> None:
 
 def _fold(solution: str) -> str:
     """Return a solution under a line that unfolds."""
-    code = MARKS.sub("", solution + "\n").strip("\n")
     return (
         '<details class="solution"><summary>A solution</summary>\n\n'
-        f"```python\n{code}\n```\n\n</details>"
+        f"```python\n{without_marks(solution)}\n```\n\n</details>"
     )
+
+
+def without_marks(solution: str) -> str:
+    """Return the code of a solution as a reader sees it."""
+    return MARKS.sub("", solution + "\n").strip("\n")
 
 
 # pages
@@ -235,13 +287,13 @@ def _write_reference(folder: Path) -> None:
     present = {module.name for module in iter_modules([str(package)]) if not module.ispkg}
     hall = [name for name in order if name in present]
     for name in hall:
-        _write(folder / f"{name}.rst", _page(name, [f"cenet_lib.{name}"]))
+        write(folder / f"{name}.rst", _page(name, [f"cenet_lib.{name}"]))
     for room, title in ROOMS.items():
         modules = [m.name for m in iter_modules([str(package / room)]) if not m.ispkg]
-        _write(folder / f"{room}.rst", _page(title, [f"cenet_lib.{room}.{m}" for m in modules]))
+        write(folder / f"{room}.rst", _page(title, [f"cenet_lib.{room}.{m}" for m in modules]))
     listed = "\n".join(hall), "\n".join(ROOMS)
     text = (SITE / "reference.md").read_text(encoding="utf-8")
-    _write(folder / "index.md", text.replace("@HALL@", listed[0]).replace("@ROOMS@", listed[1]))
+    write(folder / "index.md", text.replace("@HALL@", listed[0]).replace("@ROOMS@", listed[1]))
 
 
 def _page(title: str, modules: list[str]) -> str:

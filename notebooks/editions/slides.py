@@ -106,8 +106,9 @@ def _column(cells: list[nbformat.NotebookNode]) -> str:
     first, rest = _first_words(text)
     notes = "\n\n".join([rest, *(c.source for c in cells[1:] if c.cell_type == "markdown")])
     slides = [_slide(markdown2html(f"{heading}\n\n{first}"), markdown2html(notes))]
+    title = f'<p class="section">{html.escape(heading.lstrip("# "))}</p>'
     slides += [
-        _slide(f'<figure class="shown">{shown}</figure>')
+        _slide(f'{title}<figure class="shown">{shown}</figure>')
         for cell in cells
         if cell.cell_type == "code"
         for shown in _shown(cell)
@@ -116,11 +117,15 @@ def _column(cells: list[nbformat.NotebookNode]) -> str:
 
 
 def _first_words(text: str) -> tuple[str, str]:
-    """Split a text after the paragraphs that fit on a slide, and at least one of them."""
+    """Split a text after the paragraphs that fit on a slide, and at least one of them.
+
+    What a colon announces, such as a formula, comes with it.
+    """
     paragraphs = [part for part in re.split(r"\n{2,}", text.strip()) if part]
     kept = paragraphs[:1]
     for paragraph in paragraphs[1:]:
-        if len(" ".join([*kept, paragraph]).split()) > FIRST_WORDS:
+        is_announced = kept[-1].endswith(":")
+        if not is_announced and len(" ".join([*kept, paragraph]).split()) > FIRST_WORDS:
             break
         kept.append(paragraph)
     return "\n\n".join(kept), "\n\n".join(paragraphs[len(kept) :])
@@ -133,9 +138,15 @@ def _shown(cell: nbformat.NotebookNode) -> Iterator[str]:
         picture = IMAGE.search(page)
         if picture:  # also one behind a fold: a slide shows it
             [tag] = re.findall("<img[^>]*>", page)
-            yield f"{tag}<figcaption>{picture[1].split(':')[0]}</figcaption>"
+            yield f"{tag}<figcaption>{_caption(picture[1])}</figcaption>"
         elif "<table" in page:
             yield page
+
+
+def _caption(alt: str) -> str:
+    """Return what a picture shows; what is to be seen on it is left to the lecturer."""
+    shows, _, _ = alt.partition(":")
+    return shows if len(shows.split()) > 2 else alt  # not "Left"
 
 
 def _slide(content: str, notes: str = "") -> str:

@@ -9,6 +9,7 @@ from importlib.metadata import files
 from pathlib import Path
 
 from docutils import nodes
+from editions import words
 from sphinx.application import Sphinx
 
 from cenet_lib.files import read_json
@@ -34,7 +35,7 @@ def copy_mathjax(app: Sphinx) -> None:
 
 def write_live_pages(app: Sphinx) -> None:
     """Make the pages of inspectors from their data, with the code of the page as it is now."""
-    if app.builder.format != "html":
+    if app.builder.name != "html":
         return
     folder = Path(app.outdir) / "_static"
     for data in sorted((Path(app.confdir) / "live").glob("*.json")):
@@ -74,6 +75,28 @@ def _meanings(app: Sphinx) -> dict[str, str]:
     return app.cenet_meanings
 
 
+def end_exercises(app: Sphinx, doctree: nodes.document) -> None:
+    """Let an exercise end with its check and its solution: the story goes on outside of it."""
+    for section in list(doctree.findall(nodes.section)):
+        end = _end_of_exercise(section)
+        if end is not None:
+            rest = section.children[end:]
+            del section.children[end:]
+            section.parent.insert(section.parent.index(section) + 1, rest)
+
+
+def _end_of_exercise(section: nodes.section) -> int | None:
+    """Return which of its parts is the first outside of it; None for other sections."""
+    starts = [part.astext().lstrip() for part in section.children]
+    ends = [i for i, text in enumerate(starts) if text.startswith('check("')]
+    if not ends:
+        return None
+    end = ends[-1] + 1
+    if starts[end : end + 1] and starts[end].startswith('<details class="solution">'):
+        return 1 + starts.index("</details>", end)
+    return end
+
+
 def mend_markup(app: Sphinx, pagename: str, template: str, context: dict, tree: object) -> None:
     """Shorten the names of exercises beside a page; mend what a screen reader stumbles over."""
     for part, pattern, instead in (
@@ -93,11 +116,25 @@ def skip_foreign(
     return True if not module.startswith(("cenet_lib", "builtins")) else None
 
 
+def label_pages(app: Sphinx, fault: Exception | None) -> None:
+    """Name the drawers of each page, and translate the labels of the theme."""
+    if app.builder.name != "html" or fault:
+        return
+    folder = Path(app.config.locale_dirs[0]) / app.config.language / "LC_MESSAGES"
+    known = words.read(folder / f"{words.NAME_OF_LABELS}.po")
+    for path in Path(app.outdir).rglob("*.html"):
+        if "_static" not in path.parts:
+            page = words.relabel(path.read_text(encoding="utf-8"), known)
+            path.write_text(page, encoding="utf-8")
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect each to its moment."""
     app.connect("builder-inited", copy_mathjax)
     app.connect("builder-inited", write_live_pages)
     app.connect("autodoc-skip-member", skip_foreign)
+    app.connect("doctree-read", end_exercises)
     app.connect("html-page-context", explain_terms)
+    app.connect("build-finished", label_pages)
     app.connect("html-page-context", mend_markup, priority=900)  # after the theme
     return {"parallel_read_safe": True, "parallel_write_safe": False}

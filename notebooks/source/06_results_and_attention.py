@@ -886,7 +886,7 @@ def without_frames(utterance, reading, share, how, rng):
 
 # %%
 shares = (0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
-subset = corpus.test[: fast(100, 20)]
+subset = corpus.test[: fast(100, 10)]
 readings = model.read(subset)
 base = np.array([r.prediction for r in readings])
 

@@ -5,7 +5,8 @@
 Prints, as the median and the slowest of several tries:
 
 1. On an exported page, for 50 words × 1,000 frames and × 5,000 (random attention): from a click
-   on a word or a code to the next picture on the screen, by codes and by frames, and zooming.
+   on a word or a code to the next picture on the screen, by codes and by frames, and zooming; and
+   from frame to frame with the pointer and a key.
 2. On an exported page of 2,199 utterances of 20 words (random attention): its size; from opening
    it to the view of all utterances; from a click on a filter, on a code and on a dot's utterance.
 3. In JupyterLab with a run of the demo corpus (default: runs/demo-ce): from a click on another
@@ -48,6 +49,27 @@ CLICK = """async (element) => {
   const handled = performance.now() - start;
   await next();
   return [handled, performance.now() - start];
+}"""
+
+
+# The pointer goes along frames, or a key does, a step per frame of the screen.
+ALONG = """async (canvas, key) => {
+  const next = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  const { left, top, width } = canvas.getBoundingClientRect();
+  const times = [];
+  await next();
+  for (let i = 0; i < 60; i++) {
+    const at = { clientX: left + (width * i) / 60, clientY: top + 10 };
+    const start = performance.now();
+    canvas.dispatchEvent(
+      key
+        ? new KeyboardEvent("keydown", { key, bubbles: true, composed: true })
+        : new PointerEvent("pointermove", { ...at, bubbles: true, composed: true }),
+    );
+    await next();
+    times.push(performance.now() - start);
+  }
+  return times;
 }"""
 
 
@@ -207,6 +229,9 @@ def measure_page(browser, folder: Path, n_frames: int) -> None:
                 times.append(handle.evaluate(CLICK))
             report(f"  by {view}: click on a {name}, handler alone", [t[0] for t in times[1:]])
             report(f"  by {view}: click on a {name}, until it is shown", [t[1] for t in times[1:]])
+    strip = page.locator("canvas.strip").first.element_handle()
+    for what, key in (("pointer", ""), ("arrow key", "ArrowRight")):
+        report(f"  by frames: a step of the {what}", strip.evaluate(ALONG, key)[1:])
     page.close()
 
 
@@ -242,7 +267,10 @@ def measure_corpus(browser, folder: Path, rounds: int = 10) -> None:
         ("filter", "[data-filter=conflict]"),
         ("code", "button[data-column='3']"),
         ("kind of cell", "[data-table]:not([aria-pressed=true])"),
+        ("code above the words", ".wordtable thead button >> nth=5"),
     ):
+        page.locator(selector).first.scroll_into_view_if_needed()
+        page.wait_for_timeout(200)  # until the page knows what is in sight
         clicks = [page.locator(selector).element_handle().evaluate(CLICK) for _ in range(11)]
         report(f"  click on a {what}, until it is shown", [click[1] for click in clicks[1:]])
     page.locator("[role=tab]").first.click()

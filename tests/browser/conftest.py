@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.request
 import wave
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from socket import socket
 from urllib.parse import urlsplit
@@ -100,12 +100,19 @@ def write_microphone(path, rate=48_000, pitch=220.0):
         file.writeframes(samples.astype("<i2").tobytes())
 
 
+LOOKS = {  # what an open page can be given anew
+    "color_scheme": "light",
+    "forced_colors": "none",
+    "reduced_motion": "no-preference",
+}
+VIEWPORT = {"width": 1500, "height": 1000}
+
+
 class Watched:
     """A page, with everything that went wrong on it and every request that it made."""
 
     def __init__(self, browser, **settings):
-        settings = {"viewport": {"width": 1500, "height": 1000}, **settings}
-        self.context = browser.new_context(**settings)
+        self.context = browser.new_context(**{"viewport": VIEWPORT, **settings})
         self.context.set_default_timeout(60_000)  # a busy machine takes its time
         self.page = self.context.new_page()
         self.requests: list[str] = []
@@ -119,6 +126,30 @@ class Watched:
         if message.type == "error":
             self.errors.append(f"{message.text} ({message.location.get('url', '')})")
 
+    def begin(self, viewport=VIEWPORT, **looks):
+        """Begin as a new page with these settings would."""
+        self.requests.clear()
+        self.errors.clear()
+        self.page.set_default_timeout(60_000)
+        self.page.set_viewport_size(viewport)
+        self.page.emulate_media(media="null", **{**LOOKS, **looks})
+
+    def end(self) -> bool:
+        """Forget what was done on the page; tell whether another test can have it."""
+        if len(self.context.pages) != 1 or self.page.is_closed():
+            return False
+        from playwright.sync_api import Error  # may be missing, as above
+
+        with suppress(Error):
+            self.page.mouse.up()
+            self.page.mouse.move(-10, -10)
+            self.page.evaluate("try { localStorage.clear(); sessionStorage.clear() } catch {}")
+            self.page.unroute_all()
+            self.context.unroute_all()
+            self.page.goto("about:blank")
+            return True
+        return False
+
     def left_the_machine(self) -> list[str]:
         """Return the requests to anything but this machine and the page itself."""
         here = ("127.0.0.1", "localhost")
@@ -130,16 +161,33 @@ class Watched:
         ]
 
 
-@pytest.fixture
-def watched(browser):
-    opened = []
+@pytest.fixture(scope="session")
+def rested():
+    """The pages that no test has at the moment: to open one takes a second of the processor."""
+    return []
 
-    def open_page(**settings) -> Watched:
-        opened.append(Watched(browser, **settings))
-        return opened[-1]
+
+@pytest.fixture
+def watched(browser, rested):
+    """Open a page; if it is not to be its own, one on which nothing of the tests before is left.
+
+    A page of its own can be given what cannot be taken away again: scripts, functions, unsaved
+    changes.
+    """
+    shared, own = [], []
+
+    def open_page(*, its_own=False, **settings) -> Watched:
+        if its_own or not settings.keys() <= {*LOOKS, "viewport"}:
+            own.append(Watched(browser, **settings))
+            return own[-1]
+        shared.append(rested.pop() if rested else Watched(browser))
+        shared[-1].begin(**settings)
+        return shared[-1]
 
     yield open_page
-    for one in opened:
+    for one in shared:
+        (rested if one.end() else own).append(one)
+    for one in own:
         one.context.close()
 
 
@@ -174,6 +222,12 @@ def jupyter(browser, workplace, tmp_path_factory):
     """The address of a Jupyter server in that folder, which serves Lab and Notebook 7."""
     with start_jupyter(workplace, tmp_path_factory.mktemp("jupyter")) as address:
         yield address
+
+
+@pytest.fixture
+def serve():
+    """Return what starts a server in another folder."""
+    return start_jupyter
 
 
 @contextmanager

@@ -1,12 +1,14 @@
 """All utterances at once, on the exported page: filters, dots, codes, words, and the way back."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from axe import load_axe, skip_without_axe, violations
 from firefox import firefox_program, start_firefox
 from inspected import data_of
 from test_page_for_everybody import INSIDE
 
+from cenet_lib.inspector import page as package_of_page
 from cenet_lib.inspector.figure import signed
 from cenet_lib.inspector.records import unpack
 
@@ -22,9 +24,9 @@ def exported(inspector, tmp_path_factory):
 
 @pytest.fixture
 def opened(exported, watched):
-    def open_page(hash=HERE, **settings):
+    def open_page(hash=HERE, path=exported, **settings):
         watch = watched(**settings)
-        watch.page.goto(exported.as_uri() + hash)
+        watch.page.goto(path.as_uri() + hash)
         watch.page.locator(".option").first.wait_for()
         return watch
 
@@ -50,7 +52,7 @@ def test_a_person_goes_from_one_to_all_and_back(opened, inspector):
     assert "of all 12 utterances" in finding  # whether the code does so everywhere
     page.get_by_role("tab", name="all 12 utterances").click()
     assert page.locator(".sentence").is_hidden()
-    assert "show=corpus" in page.url
+    page.wait_for_url("**show=corpus*")
     listing = inspector.listing
     turned = np.sign(listing["prediction"]) != np.sign(listing["words_alone"])
     rightly = (np.sign(listing["prediction"]) == np.sign(listing["label"]))[turned].sum()
@@ -177,10 +179,100 @@ def test_codes_and_words_have_the_values_of_the_survey(opened, inspector, effect
     assert f"“{words.words[0]}” gives {share} of its attention to face code 2" in titles
     page.locator("[data-table=effect]").click()
     page.locator(".wordtable thead button").first.click()
-    assert "table=effect" in page.url
+    page.wait_for_url("**table=effect*")
     assert page.locator(".wordtable thead button[aria-pressed=true]").count() == 1
     page.locator("input[type=search]").fill("great")
     assert rows.locator("th").all_inner_texts() == ["great"]
+
+
+def table_of(page, what):
+    """Return what a button saves as CSV."""
+    with page.expect_download() as download:
+        page.get_by_label(f"save {what} as CSV").click()
+    assert download.value.suggested_filename.endswith(f"_{what}.csv")
+    return pd.read_csv(download.value.path(), keep_default_na=False, na_values=[""])
+
+
+def test_tables_of_all_utterances_are_saved(opened, inspector, effects):
+    page = opened().page
+    survey, listing = inspector.survey, inspector.listing
+    names = [f"{'face' if s == 'visual' else 'voice'}-{c}" for s, c in survey.columns]
+    used = ~np.isnan(effects).all(0)
+
+    table = table_of(page, "utterances")
+    assert table["id"].tolist() == listing["id"].tolist()
+    for column, expected in (
+        ("true", listing["label"]),
+        ("predicted", listing["prediction"]),
+        ("words_alone", listing["words_alone"]),
+        ("face", moved_by(inspector, effects, "visual")),
+        ("voice", moved_by(inspector, effects, "acoustic")),
+    ):
+        np.testing.assert_allclose(table[column], expected, atol=1e-3)
+    assert table.columns[-used.sum() :].tolist() == list(np.array(names)[used])
+    found = table[table.columns[-used.sum() :]].to_numpy(float)
+    np.testing.assert_allclose(found, effects[:, used], atol=1e-5)
+
+    page.locator("[data-filter=conflict]").click()
+    face, voice = (moved_by(inspector, effects, stream) for stream in ("visual", "acoustic"))
+    passing = (face * voice < 0) & (np.minimum(abs(face), abs(voice)) >= 0.1)
+    assert table_of(page, "utterances")["id"].tolist() == listing["id"][passing].tolist()
+    table = table_of(page, "codes")
+    assert (table["stream"] + "-" + table["code"].astype(str)).tolist() == table_names(names, used)
+    np.testing.assert_allclose(table["effect"], np.nanmean(effects[:, used], axis=0), atol=2e-3)
+    assert (table["low"] <= table["effect"]).all()
+    assert (table["effect"] <= table["high"]).all()
+    raises = (effects[:, used] > 0).sum(0) / table["utterances"]
+    np.testing.assert_allclose(table["raises"], raises, atol=1e-4)
+    some = effects[passing][:, used]
+    assert table["filtered_utterances"].tolist() == (~np.isnan(some)).sum(0).tolist()
+    there = (table["filtered_utterances"] > 0).to_numpy()
+    filtered = np.nanmean(some[:, there], axis=0)
+    np.testing.assert_allclose(table["filtered_effect"][there], filtered, atol=1e-4)
+    assert table["filtered_effect"][~there].isna().all()
+
+    table = table_of(page, "words")
+    words = survey.words
+    assert len(table) == len(words.words) * used.sum()
+    by_word = table["attention"].to_numpy().reshape(len(words.words), -1)
+    np.testing.assert_allclose(by_word, words.attention[:, used], rtol=2e-3, atol=1e-5)
+    together = table["utterances_with_code"].to_numpy().reshape(len(words.words), -1)
+    assert together.tolist() == words.together[:, used].tolist()
+    assert table["said"].tolist() == np.repeat(words.said, used.sum()).tolist()
+    assert table["effect"].isna().tolist() == (together.ravel() == 0).tolist()
+
+
+def table_names(names, used):
+    return [name for name, there in zip(names, used, strict=True) if there]
+
+
+def test_a_large_page_opens_before_all_of_it_is_unpacked(inspector, tmp_path, monkeypatch, opened):
+    monkeypatch.setattr(package_of_page, "LARGE", 10)
+    inspector.to_html(tmp_path / "page.html", 10)
+    data = data_of(tmp_path / "page.html")
+    others = [id for id in data["records"] if id != inspector.utterance]
+    watch = opened(path=tmp_path / "page.html")
+    page = watch.page
+    assert page.locator(".codetables tbody tr").count() > 10
+    page.get_by_role("tab", name="one utterance").click()
+    for id in others[:2]:
+        page.locator("input[type=search]").fill(id)
+        page.locator(f"[data-id='{id}']").click()
+        page.wait_for_url(f"**utterance={id}&find*")
+        words = data["records"][id]["words"]
+        page.locator(".sentence button", has_text=words[-1]).first.wait_for()
+        assert page.locator(".sentence button").all_inner_texts() == words
+    page.locator(".whatif summary").click()
+    in_full = bool(data["what_ifs"].get(others[1]))
+    assert (page.locator(".asking button").count() > 0) == in_full
+    # an address that names one of those that are unpacked later, at the start and afterwards
+    page = opened(f"#utterance={others[2]}&word=1", path=tmp_path / "page.html").page
+    assert page.locator(".sentence button").all_inner_texts() == data["records"][others[2]]["words"]
+    assert page.locator(".sentence button[aria-pressed=true]").count() == 1
+    page.evaluate(f"location.hash = '#utterance={others[3]}'")
+    last = data["records"][others[3]]["words"][-1]
+    page.locator(".sentence button", has_text=last).first.wait_for()
+    assert watch.errors == []
 
 
 def test_the_address_holds_what_is_filtered(opened, inspector):
@@ -191,7 +283,7 @@ def test_the_address_holds_what_is_filtered(opened, inspector):
     assert page.locator("[data-table=effect]").get_attribute("aria-pressed") == "true"
     page.locator("[data-filter=errors]").click()
     page.locator("[data-table=attention]").click()
-    assert page.url.split("#")[1] == f"utterance={inspector.utterance}&show=corpus&find=a"
+    page.wait_for_url(f"**#utterance={inspector.utterance}&show=corpus&find=a")
     page.goto("about:blank")
     page.goto(watch.requests[0] + "#show=nonsense&only=nobody&table=chair")
     page.locator(".sentence button").first.wait_for()

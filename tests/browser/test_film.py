@@ -328,7 +328,7 @@ def test_in_a_notebook_the_film_comes_by_messages_and_is_not_saved(
     (workplace / "film.webm").write_bytes(film)
     source = OPEN.format(tests=str(Path(__file__).parents[1]))
     write_notebook(workplace / "film.ipynb", [source, "print([inspector.code])"])
-    watch = watched()
+    watch = watched(its_own=True)
     notebook = Notebook(watch.page, f"{jupyter}/lab/tree/film.ipynb")
     notebook.run(0)
     cell = notebook.cell(0)

@@ -35,7 +35,7 @@ def lesson():
 def test_texts_of_pictures_and_links_to_the_glossary_in_jupyterlab(jupyter, workplace, watched):
     nbformat.write(lesson(), workplace / "lesson.ipynb")
     (workplace / "GLOSSARY.md").write_bytes((NOTEBOOKS / "GLOSSARY.md").read_bytes())
-    page = watched().page
+    page = watched(its_own=True).page
     page.goto(f"{jupyter}/lab/tree/lesson.ipynb?reset")
     picture = page.locator(".jp-OutputArea img")
     picture.wait_for()

@@ -20,6 +20,15 @@ inspector.word, inspector.code, inspector.view = 1, ("acoustic", 2), "codes"
 inspector.to_html("page.html", 4)
 print("[]")"""
 
+SEVERAL = [
+    """from cenet_lib import AttentionInspector
+inspector = AttentionInspector.from_run("ce", compare=1.0)
+inspector""",
+    "print([inspector.maps, inspector.pair])",
+    """inspector.pair = (0, 1)
+print([])""",
+]
+
 
 def write_notebook(path, cells):
     notebook = nbformat.v4.new_notebook(
@@ -61,7 +70,7 @@ class Notebook:
 def test_a_person_looks_into_the_attention(where, jupyter, watched, workplace):
     name = f"look_{where[:3]}.ipynb"
     write_notebook(workplace / name, [OPEN, READ, SET, READ])
-    watch = watched()
+    watch = watched(its_own=True)
     page = watch.page
     notebook = Notebook(page, f"{jupyter}/{where}/{name}")
     before = len(watch.errors)  # Notebook 7 complains to itself while it starts
@@ -142,9 +151,31 @@ def test_a_person_looks_into_the_attention(where, jupyter, watched, workplace):
     assert watch.left_the_machine() == []
 
 
+def test_maps_of_several_models_are_chosen_here_and_read_there(jupyter, watched, workplace):
+    write_notebook(workplace / "several.ipynb", SEVERAL)
+    watch = watched()
+    notebook = Notebook(watch.page, f"{jupyter}/lab/tree/several.ipynb")
+    before = len(watch.errors)
+    notebook.run(0)
+    inspector = notebook.cell(0)
+    heads = inspector.locator(".band h2")
+    heads.first.wait_for()
+    assert heads.all_inner_texts()[:2] == ["Face, scale 400", "Face, scale 1"]
+    inspector.locator("[data-maps=difference]").click()
+    inspector.locator(".band h2", has_text="Face, scale 400 − scale 1").wait_for()
+    inspector.get_by_label("run whose codes are shown").select_option("1")
+    inspector.locator(".band h2", has_text="Face, scale 1 − scale 400").wait_for()
+    assert notebook.printed(1) == ["difference", (1, 0)]
+    assert notebook.printed(2) == []  # Python sets, the page follows
+    inspector.locator(".band h2", has_text="Face, scale 400 − scale 1").wait_for()
+    inspector.locator("[data-maps=each]").click()
+    assert notebook.printed(1) == ["each", (0, 1)]
+    assert watch.errors[before:] == []
+
+
 def test_keys_meant_for_the_inspector_leave_the_cells_alone(jupyter, watched, workplace):
     write_notebook(workplace / "keys.ipynb", [OPEN, READ])
-    notebook = Notebook(watched().page, f"{jupyter}/lab/tree/keys.ipynb")
+    notebook = Notebook(watched(its_own=True).page, f"{jupyter}/lab/tree/keys.ipynb")
     notebook.run(0)
     inspector = notebook.cell(0)
     inspector.locator(".sentence button").first.wait_for()
@@ -169,7 +200,7 @@ def test_a_notebook_from_elsewhere_shows_a_picture(jupyter, watched, workplace, 
     )
     client.execute()
     nbformat.write(notebook, workplace / "sent.ipynb")
-    watch = watched()
+    watch = watched(its_own=True)
     watch.page.goto(f"{jupyter}/lab/tree/sent.ipynb")
     picture = watch.page.locator(".jp-OutputArea-output img")
     picture.wait_for()
@@ -180,7 +211,7 @@ def test_a_notebook_from_elsewhere_shows_a_picture(jupyter, watched, workplace, 
 def test_ones_own_notebook_opened_again_shows_a_picture(jupyter, watched, workplace):
     """Saved here and trusted, and then its kernel has gone: the widget has no model any more."""
     write_notebook(workplace / "again.ipynb", [OPEN])
-    watch = watched()
+    watch = watched(its_own=True)
     page = watch.page
     notebook = Notebook(page, f"{jupyter}/lab/tree/again.ipynb")
     notebook.run(0)

@@ -19,6 +19,8 @@ from cenet_lib.utterance import STREAMS
 # Three digits are shown of what a page keeps in float16: 0.1495 may become 0.150.
 THREE_DIGITS = 5e-3 + 5e-4
 
+NAMES = ("face", "voice")
+
 
 @pytest.fixture(scope="module")
 def exported(inspector, tmp_path_factory):
@@ -67,6 +69,9 @@ def test_a_person_finds_the_code_that_lowers_great(opened, inspector):
     stream, code = entry["headline"]["code"]
     assert page.locator(".finding p").first.inner_text() == sentence_of(inspector)
     assert f"together {signed(entry['moved'])}" in page.locator(".finding .note").inner_text()
+    sums = {name: sum(entry[s]["effects"].values()) for s, name in zip(STREAMS, NAMES, strict=True)}
+    most = max(sums, key=lambda name: abs(sums[name]))  # the stream that moves it
+    assert f"the {most}: {signed(sums[most])}" in page.locator(".finding p").nth(1).inner_text()
     page.locator(".finding button").first.click()
     title = f"{'Face' if stream == 'visual' else 'Voice'} code {code}"
     assert page.locator(".profile h3").inner_text() == title

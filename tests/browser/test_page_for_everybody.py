@@ -108,7 +108,7 @@ def test_the_address_holds_what_is_chosen(opened, inspector, exported, tmp_path)
     assert page.locator("[role=option][aria-selected=true]").get_attribute("data-id") == other
     page.locator(".sentence button").first.click()
     page.locator("[data-view=codes]").click()
-    assert page.url.split("#")[1] == f"utterance={other}&word=0&code=voice-2"
+    page.wait_for_url(f"**#utterance={other}&word=0&code=voice-2")
     page.evaluate(f"location.hash = '#utterance={other}&code=face-3'")
     page.locator(".profile h3", has_text="Face code 3").wait_for()
     assert pressed.count() == 0
@@ -146,7 +146,13 @@ def test_pictures_and_numbers_are_saved_from_the_page(opened, inspector):
     assert len(list(drawn.iter("{http://www.w3.org/2000/svg}path"))) > 100  # the codes' pictures
     rows = list(csv.DictReader(io.StringIO(saved("CSV").decode("utf-8-sig"), newline="")))
     attention = unpack(inspector._record["subjects"][0]["acoustic"]["attention"])
+    effects = inspector._effects["subjects"][0]
     for row in rows:
+        stream = {"face": "visual", "voice": "acoustic"}[row["stream"]]
+        for column, told in (("effect", "effects"), ("left_out", "left_out")):
+            expected = effects[stream][told].get(row["code"])
+            found = float(row[column]) if row[column] else None
+            assert found == (expected if expected is None else pytest.approx(expected, abs=2e-5))
         if row["stream"] == "voice" and row["code"] != "padding":
             place = int(row["position"])
             assert row["word"] == [*words, inspector._corpus["first_token"]][place]

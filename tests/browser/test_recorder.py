@@ -209,20 +209,20 @@ navigator.mediaDevices.enumerateDevices = async () => %s;"""
 )
 def test_what_goes_wrong_is_said_in_plain_words(name, devices, told, watched):
     listed = json.dumps([{"kind": kind} for kind in devices])
-    page = show_alone(watched(), before=REFUSE % (json.dumps(name), listed))
+    page = show_alone(watched(its_own=True), before=REFUSE % (json.dumps(name), listed))
     page.locator("button.first").click()
     page.get_by_text(told).wait_for()
 
 
 def test_a_page_that_comes_neither_over_https_nor_from_here_says_so(watched):
-    page = show_alone(watched(), "http://192.168.0.7/")
+    page = show_alone(watched(its_own=True), "http://192.168.0.7/")
     assert "https or from localhost" in page.locator("[role=status]").inner_text()
     assert "http://192.168.0.7" in page.locator("[role=status]").inner_text()
     assert page.locator("button.first").is_disabled()
 
 
 def test_a_browser_that_cannot_record_says_so(watched):
-    page = show_alone(watched(), before="delete window.MediaRecorder")
+    page = show_alone(watched(its_own=True), before="delete window.MediaRecorder")
     assert "cannot record" in page.locator("[role=status]").inner_text()
 
 

@@ -1,5 +1,7 @@
 """The pages of several models: the difference of two, mean and spread of more, who agrees."""
 
+import csv
+import io
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +91,7 @@ def test_a_difference_is_in_the_codes_of_the_first_and_turns_round(opened, two):
     assert "ce-1 more −" in legend.replace("\n", " ")
     page.get_by_label("run whose codes are shown").select_option("1")  # the other one gives way
     assert titles.all_inner_texts() == ["Face, ce-1 − ce", "Voice, ce-1 − ce"]
-    assert page.url.split("#")[1].endswith("maps=difference&models=1-0")
+    page.wait_for_url("**maps=difference&models=1-0")
     page.locator("[data-maps=each]").click()
     assert titles.count() == 4
     assert watch.errors == []
@@ -242,8 +244,20 @@ def test_on_paper_and_in_forced_colours_it_is_said_which_maps_these_are(opened):
     assert on != page.locator("[data-maps=each]").evaluate(look)
 
 
-def test_a_picture_of_a_difference_is_saved(opened):
+def test_a_picture_and_a_table_of_a_difference_are_saved(opened, two):
     page = opened(2).page
+    with page.expect_download() as download:
+        page.get_by_label("save as CSV").click()
+    text = Path(download.value.path()).read_text(encoding="utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert {row["model"] for row in rows} == {"ce", "ce-1", "ce − ce-1"}
+    _, (one, other) = maps_of(two)
+    made = [r for r in rows if (r["model"], r["stream"]) == ("ce − ce-1", "face")]
+    for row in made:
+        place, code = int(row["position"]), int(row["code"])
+        assert float(row["attention"]) == pytest.approx((one - other)[place, code], abs=2e-3)
+        assert (row["effect"], row["left_out"]) == ("", "")  # of which there is no difference
+    assert len(made) == len(one) * len({row["code"] for row in made})
     with page.expect_download() as download:
         page.get_by_label("save as SVG").click()
     drawn = Path(download.value.path()).read_text(encoding="utf-8")

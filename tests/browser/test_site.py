@@ -1,13 +1,17 @@
 """The reading site: built without a fault, read in a browser without a network, by all who read."""
 
 import functools
+import html
 import http.server
+import io
 import re
 import threading
+from contextlib import redirect_stdout
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import nbformat
 import pytest
 from axe import load_axe, skip_without_axe, violations
 from building import NOTEBOOKS, build
@@ -107,6 +111,7 @@ def test_chapters_follow_each_other_with_outputs_and_folded_solutions(folder):
         checks = (NOTEBOOKS / "source" / f"{stem}.py").read_text(encoding="utf-8").count(" check=")
         assert text.count('<details class="solution">') == checks
         assert "SOLUTION" not in text
+        assert "Open in " not in text  # a maintainer has not switched it on
         pictures = re.findall(r'<img alt="([^"]*)"', text)
         assert len(pictures) > 3
         assert min(map(len, pictures)) >= 20
@@ -135,6 +140,9 @@ def test_the_inspector_is_alive_in_its_chapter(chapter, opened):
     frame.locator(".sentence button").first.click()
     assert watch.left_the_machine() == []
     body = frame.locator("body")
+    body.evaluate("""() => { const page = document.documentElement;  // all of it is in sight
+        return new Promise((done) => setInterval(() =>
+            page.scrollHeight <= page.clientHeight && done(), 20)) }""")
     assert body.get_attribute("data-jp-theme-light") == "true"
     for _ in range(3):  # the switch goes round: as the system, light, dark
         watch.page.locator(".theme-toggle:visible").first.click()
@@ -194,6 +202,9 @@ def test_a_chapter_on_paper(opened):
         assert not page.locator(part).is_visible()
     assert page.locator("article h1").is_visible()
     assert not page.locator("details.solution summary").first.is_visible()
+    folded = page.locator("details:not([open]):has(img) img").first  # paper unfolds nothing
+    assert folded.evaluate("(image) => image.checkVisibility({ contentVisibilityAuto: true })")
+    assert folded.bounding_box()["height"] > 50
     paper = page.pdf(format="A4")
     assert paper.startswith(b"%PDF")
     assert 8 <= len(re.findall(rb"/Type\s*/Page\b", paper)) <= 40
@@ -206,15 +217,76 @@ def test_a_folder_of_somebody_is_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_a_chinese_edition_is_only_text(tmp_path):
-    assert build.main(["01", "--site", str(tmp_path / "zh"), "--language", "zh_CN"]) == 0
-    text = (tmp_path / "zh" / "index.html").read_text(encoding="utf-8")
+@pytest.fixture(scope="module")
+def chinese(tmp_path_factory):
+    """One chapter in Chinese, with links to elsewhere switched on, and its catalogues."""
+    folder = tmp_path_factory.mktemp("zh")
+    settings = 'repository = "a/b"\nbranch = "main"\nbinder = true\ncolab = true\n'
+    (folder / "elsewhere.toml").write_text(settings, encoding="utf-8")
+    editions = ["--site", str(folder / "site"), "--catalogues", str(folder / "pot")]
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as printed:
+        patch.setattr(build.elsewhere, "SETTINGS", folder / "elsewhere.toml")
+        assert build.main(["01", *editions, "--language", "zh_CN"]) == 0
+    return folder, printed.getvalue()
+
+
+def test_a_chinese_edition_is_only_text(chinese):
+    folder, _ = chinese
+    text = (folder / "site" / "index.html").read_text(encoding="utf-8")
     assert '<html class="no-js" lang="zh-CN"' in text
     assert "怎样阅读" in text
-    assert build.main(["01", "--catalogues", str(tmp_path / "pot")]) == 0
-    catalogue = (tmp_path / "pot" / "notebooks" / "01_dataset.pot").read_text(encoding="utf-8")
-    assert 'msgid "Why three streams?"' in catalogue
-    stored = NOTEBOOKS / "site/locale/zh_CN/LC_MESSAGES/index.po"
-    known = set(re.findall(r'^msgid "(.+)"$', stored.read_text(encoding="utf-8"), re.M))
-    fresh = (tmp_path / "pot" / "index.pot").read_text(encoding="utf-8")
-    assert known <= set(re.findall(r'^msgid "(.+)"$', fresh, re.M))  # nothing is out of date
+    assert '<aside aria-label="所有页面" class="sidebar-drawer' in text
+    chapter = (folder / "site" / "notebooks" / "01_dataset.html").read_text(encoding="utf-8")
+    assert "<summary>提示</summary>" in chapter
+    assert "<summary>参考答案</summary>" in chapter
+    assert 'data-meaning="某一时刻对面部或声音的一次测量' in chapter
+    assert "on this page" not in chapter.lower()
+
+
+def test_catalogues_have_all_that_a_reader_reads(chinese):
+    folder, printed = chinese
+    found = "".join(
+        eval(part)
+        for path in (folder / "pot").rglob("*.pot")
+        for part in re.findall(r'^(?:msgid )?(".*")$', path.read_text(encoding="utf-8"), re.M)
+    )
+    stored = nbformat.read(NOTEBOOKS / "01_dataset.ipynb", as_version=4)
+    outputs = [o for cell in stored.cells for o in cell.get("outputs", []) if "data" in o]
+    pages = [output.data.get("text/html", "") for output in outputs]
+    alts = [html.unescape(alt) for page in pages for alt in re.findall(r'<img alt="([^"]*)"', page)]
+    assert len(alts) > 3
+    questions = re.findall(r"<p>([^<]{20,}\?)</p>", "".join(pages))
+    assert len(questions) >= 4
+    headings = [c.source.splitlines()[0].lstrip("# ") for c in stored.cells if c.source[:2] == "##"]
+    assert any(heading.startswith("Exercise") for heading in headings)
+    for words in (*alts, *map(html.unescape, questions), *headings, "Hint", "A solution", "Answer"):
+        assert words.replace("*", "") in found.replace("*", ""), words
+    assert "All pages" in found
+    assert re.match(r"zh_CN: \d+ of [\d,]+ sentences are translated$", printed.splitlines()[-1])
+
+
+def test_a_translation_that_is_out_of_date_is_named_and_kept_for_the_translator(tmp_path):
+    words = build.site.words
+    words.add(tmp_path / "page.pot", ["A frame is a row.", "Padding costs."])
+    (tmp_path / "old.po").write_text(
+        'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\n'
+        'msgid "Padding costs."\nmsgstr "填充有代价。"\n\n'
+        'msgid "A frame is a rows."\nmsgstr "一帧是一行。"\n',
+        encoding="utf-8",
+    )
+    names = (tmp_path / name for name in ("page.pot", "old.po", "new.po"))
+    assert words.merge(*names) == (2, 1, ["A frame is a rows."])
+    assert words.read(tmp_path / "new.po") == {"Padding costs.": "填充有代价。"}
+    new = (tmp_path / "new.po").read_text(encoding="utf-8")
+    assert re.search(r'#, fuzzy\nmsgid "A frame is a row."\nmsgstr "一帧是一行。"', new)
+
+
+def test_a_language_without_catalogues(tmp_path):
+    with pytest.raises(build.site.SiteError, match="has no folder 'xx'; there is zh_CN"):
+        build.main(["01", "--site", str(tmp_path / "xx"), "--language", "xx"])
+
+
+def test_a_chapter_can_be_opened_elsewhere_if_a_maintainer_wants_it(chinese):
+    chapter = (chinese[0] / "site" / "notebooks" / "01_dataset.html").read_text(encoding="utf-8")
+    assert 'href="https://mybinder.org/v2/gh/a/b/main?urlpath=lab/tree/notebooks/01' in chapter
+    assert 'href="https://colab.research.google.com/github/a/b/blob/colab/01_dataset' in chapter

@@ -44,3 +44,19 @@ def test_no_answer_is_on_a_slide():
 def test_a_section_that_was_renamed_stops_the_build():
     with pytest.raises(slides.SlidesError, match="has no section 'Gone'"):
         slides.section(1, "Gone")
+
+
+def test_what_a_colon_announces_stands_on_the_same_slide():
+    announced = "In one line:\n\n" + "$$a$$" + "\n\n" + "word " * 90
+    first, rest = slides._first_words("word " * 80 + "\n\n" + announced)
+    assert first.split() == ["word"] * 80
+    assert slides._first_words(announced)[0] == "In one line:\n\n$$a$$"
+    assert rest.startswith("In one line")
+
+
+def test_pictures_and_tables_say_where_they_belong(folder):
+    page = (folder / "lecture-2.html").read_text(encoding="utf-8")
+    shown = page.count('<figure class="shown">')
+    assert shown > 10
+    assert page.count('<p class="section">') == shown
+    assert "<figcaption>Left</figcaption>" not in page

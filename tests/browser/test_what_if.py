@@ -5,6 +5,8 @@ import re
 
 import pytest
 from axe import load_axe, skip_without_axe, violations
+from firefox import firefox_program, start_firefox
+from test_page_for_everybody import INSIDE
 
 from cenet_lib import AttentionInspector, TrainingSettings
 from cenet_lib.inspector.figure import signed
@@ -41,7 +43,7 @@ def live(watched):
     """A widget whose kernel is this process: what the page sends, `_hear` answers."""
 
     def open_page(inspector, **settings):
-        watch = watched(**settings)
+        watch = watched(its_own=True, **settings)
         page = watch.page
 
         def ask(message):
@@ -265,15 +267,17 @@ def test_what_is_taken_away_is_in_the_address(opened, inspector):
     page = opened(f"{start}&taken={'+'.join(names)}").page
     gone = [tuple(player) for player in players[:2]]
     assert f"Without {names[0].replace('-', ' code ')}" in page.locator(".taken p").inner_text()
+    first = page.url
     page.locator("[data-act=lowering]").click()
+    page.wait_for_url(lambda url: url != first)
     _, _, taken = page.url.partition("&taken=")
     entry = inspector._effects["subjects"][0]
     lowering = sum(entry[s]["effects"][str(c)] < 0 for s, c in players)
     assert len(taken.split("+")) == lowering
     page.locator("[data-act=back]").click()
-    assert page.url.endswith(start)
+    page.wait_for_url(f"**{start}")
     page.locator("[data-act=negative]").click()
-    assert page.url.endswith("&taken=negative-cues")
+    page.wait_for_url("**&taken=negative-cues")
     page.evaluate(f"location.hash = '{start}&taken={names[0]}'")
     page.locator(".taken p", has_text=names[0].replace("-", " code ")).wait_for()
     for nonsense in ("face-99", "taste-1", "many-cues", "%E0%A4%A"):
@@ -283,6 +287,32 @@ def test_what_is_taken_away_is_in_the_address(opened, inspector):
             ".querySelector('.taken p').textContent === ''"
         )
     assert gone  # they occur
+
+
+def test_a_what_if_is_in_the_address_and_a_link_brings_it_back(opened, inspector):
+    start = f"#utterance={inspector.utterance}"
+    page = opened().page
+    page.locator(".whatif summary").click()
+    for act in ("word 2", "scale 0"):
+        page.locator(f"[data-act='{act}']").click()
+        page.wait_for_url(f"**{start}&if={act.replace(' ', '-')}")
+    code = page.locator(".asking button", has_text=" code ").first
+    stream, number = code.get_attribute("data-act").split()
+    code.click()
+    name = f"{'face' if stream == 'visual' else 'voice'}-{number}"
+    page.wait_for_url(f"**{start}&if={name}")
+    said = told(page)
+    other = opened(f"{start}&if={name}").page  # the link, followed by somebody else
+    assert told(other) == said
+    assert other.locator(".whatif").evaluate("e => e.open")
+    other.locator(".option").nth(1).click()  # what is asked of one is not asked of another
+    other.wait_for_url(lambda url: "if=" not in url and inspector.utterance not in url)
+    for nonsense in ("face-99", "word-many", "taste-1", "scale-"):
+        page.evaluate(f"location.hash = '{start}&if={nonsense}'")
+        page.wait_for_function(
+            "() => document.querySelector('#inspector div').shadowRoot"
+            ".querySelector('.outcome').textContent === ''"
+        )
 
 
 def test_the_plot_says_how_far_the_first_token_is_moved(opened, inspector):
@@ -304,6 +334,28 @@ def test_the_plot_says_how_far_the_first_token_is_moved(opened, inspector):
             int(cell.split("\u00a0")[0]) / 100 for cell in row.locator("td").all_inner_texts()
         ]
         assert shares == pytest.approx(moved[i].tolist(), rel=2e-3, abs=6e-3)
+
+
+def test_firefox_shows_changes_and_layers(exported, inspector, tmp_path):
+    if firefox_program() is None:
+        pytest.skip("there is no Firefox on this machine; install the package 'firefox-esr'")
+    before = inspector._record["subjects"][0]["predictions"]["all"]
+    after = inspector.what_if(scale=0.0).prediction
+    with start_firefox(tmp_path) as firefox:
+        firefox.open(f"{exported.as_uri()}#utterance={inspector.utterance}&if=scale-0", 700)
+        outcome = f"{INSIDE}?.querySelector('.outcome')?.textContent"
+        firefox.ask(
+            "new Promise(done => { const look = () => "
+            f"{outcome} ? done(1) : setTimeout(look, 20); look() }})"
+        )
+        assert predicted(before, after) in firefox.ask(outcome)
+        press = "?.querySelector('.asking [data-act=\"word 0\"]').click()"
+        firefox.ask(f"({INSIDE}{press}, 1)")
+        assert predicted(before, inspector.what_if(words={0: None}).prediction) in firefox.ask(
+            outcome
+        )
+        assert firefox.ask(f"{INSIDE}.querySelectorAll('.layers svg polyline').length") == 3
+        assert firefox.ask("document.documentElement.scrollWidth") <= 700
 
 
 # for everybody

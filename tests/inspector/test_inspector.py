@@ -405,6 +405,15 @@ def test_pictures_for_papers(inspector, tmp_path):
     assert all(any(text.startswith(word[:17]) for text in texts) for word in words)
 
 
+def test_what_is_told_of_two_narrow_maps_stands_side_by_side(run, corpus):
+    first = corpus.test[0]
+    few = replace(first, visual=first.visual[:1], acoustic=first.acoustic[:1], annotations={})
+    ax = AttentionInspector(run.model, run.processor, corpus, [few]).figure().axes[0]
+    told = [text.get_window_extent() for text in ax.texts if text.get_text().startswith("top code")]
+    assert len(told) == 2
+    assert told[0].x1 < told[1].x0
+
+
 def test_a_saved_notebook_keeps_a_picture_beside_the_widget(inspector):
     data, _ = inspector._repr_mimebundle_()
     assert {"application/vnd.jupyter.widget-view+json", "image/png", "text/plain"} <= set(data)

@@ -5,13 +5,17 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+from inspected import data_of
 
 from cenet_lib import AttentionInspector, CENetError, Run
+from cenet_lib.inspector import widget
 from cenet_lib.inspector.effects import LEAST_TOLD, Takeaway, headline
+from cenet_lib.inspector.exact import MOST_CODES, Exact
 from cenet_lib.inspector.records import (
     Subject,
     code_effects,
     describe_utterance,
+    measure_effects,
     unpack,
     without,
 )
@@ -190,6 +194,55 @@ def test_sampled_effects_are_close_to_exact_ones(name, subjects, corpus):
     assert reached[[0, -1]].tolist() == pytest.approx(
         [r.prediction for r in subject.read([without(utterance, *STREAMS), utterance])], abs=1e-4
     )
+
+
+def test_exact_effects_come_in_pieces_and_are_those_of_all_sets(subjects, corpus):
+    subject = subjects["ce"]
+    few = few_codes(subject, corpus.test[0], 4)
+    sampled = measure_effects([subject], few, corpus, corpus.test, evaluations=20)
+    exact = Exact([subject], few, sampled)
+    assert (exact.done, exact.of) == (0, 2**8)
+    exact.step()
+    assert exact.done == 64
+    found = exact.all_effects(corpus)
+    expected = measure_effects([subject], few, corpus, corpus.test, evaluations=2**8)
+    assert found["subjects"][0]["error"] == 0 < sampled["subjects"][0]["error"]
+    assert found == expected
+    assert Exact([subject], few, found).of == 0  # nothing is left to do
+    many = sampled["subjects"][0] | {"players": [["visual", i] for i in range(MOST_CODES + 1)]}
+    assert Exact([subject], few, {"subjects": [many]}).of == 0
+
+
+def test_a_page_that_stays_gets_exact_effects_piece_by_piece(subjects, corpus):
+    subject = subjects["ce"]
+    few = few_codes(subject, corpus.test[0], 4)
+    inspector = AttentionInspector(subject.model, subject.processor, corpus, [few])
+    sent = []
+    inspector.send = sent.append
+    assert inspector._effects["sampled"]
+    inspector._hear(None, {"kind": "exact", "id": "another"}, [])
+    assert sent == []
+    for _ in range(4):
+        inspector._hear(None, {"kind": "exact", "id": few.id}, [])
+    assert sent == [{"kind": "exact", "id": few.id}] * 3  # go on
+    assert "sampled" not in inspector._effects
+    assert inspector._effects["subjects"][0]["error"] == 0
+    inspector._hear(None, {"kind": "exact", "id": few.id}, [])  # a page that was late
+    assert len(sent) == 3
+
+
+def test_an_exported_page_has_exact_effects_within_its_room(
+    subjects, corpus, tmp_path, monkeypatch
+):
+    subject = subjects["ce"]
+    some = [few_codes(subject, utterance, 4) for utterance in corpus.test[:2]]
+    inspector = AttentionInspector(subject.model, subject.processor, corpus, some)
+    monkeypatch.setattr(widget, "_EXACT_SETS", 400)  # which is room for one of 2⁸
+    inspector.to_html(tmp_path / "page.html")
+    effects = data_of(tmp_path / "page.html")["effects"].values()
+    errors = [entry["subjects"][0]["error"] for entry in effects]
+    assert errors[0] == 0 < errors[1]
+    assert not any("sampled" in entry for entry in effects)  # there is nobody to ask
 
 
 def test_the_simple_picture_is_better_than_adding_effects_up(subjects, corpus):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from inspected import make_inspected_corpus, make_inspected_run
+from matplotlib.collections import QuadMesh
 
 from cenet_lib import AttentionInspector, CENetError, Run, expand_attention
 from cenet_lib.__main__ import main
@@ -210,6 +211,28 @@ def test_the_figure_has_the_mean_in_the_codes_of_the_first(three, subjects, corp
     found = _mean_attention(three._record, "visual", subjects[0].processor.n_codes("visual") + 1)
     assert found[:, code] == pytest.approx(expected, abs=1e-5)
     assert found.sum(1) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_figure_of_two_has_their_difference_as_the_page_does(runs, subjects, corpus):
+    inspector = AttentionInspector.from_runs(runs[:2], corpus, list(corpus.test[:1]))
+    inspector.pair = (1, 0)
+    (one,) = corpus.test[:1]
+    maps = [frame_map(s, s.read([one])[0], one, "visual") for s in subjects[:2]]
+    codes = subjects[1].processor.codes(one, "visual")
+    order = inspector._corpus["vocabularies"][inspector._corpus["subjects"][1]["vocabulary"]]
+    columns = [code for code in order["visual"]["order"] if code in codes]
+    expected = [[(maps[1] - maps[0])[row, codes == c].sum() for c in columns] for row in (0, -1)]
+    axes = inspector.figure().axes[0]
+    mesh = next(part for part in axes.collections if isinstance(part, QuadMesh))
+    found = np.asarray(mesh.get_array())[[0, -1]]
+    np.testing.assert_allclose(found[:, : len(columns)], expected, atol=1e-5)
+    assert mesh.norm.vmin == -mesh.norm.vmax  # violet and green end alike
+    texts = [text.get_text() for text in axes.texts]
+    names = [subject["name"] for subject in inspector._corpus["subjects"]]
+    assert f"Face {names[1]} − {names[0]}" in texts
+    inspector.maps = "each"
+    texts = [text.get_text() for text in inspector.figure().axes[0].texts]
+    assert {f"Face {names[0]}", f"Face {names[1]}"} <= set(texts)
 
 
 # what cannot be compared

@@ -146,14 +146,22 @@ def test_the_corpus_view_has_the_effects_and_headlines_of_the_utterances(
 
 
 def test_a_large_page_is_compressed_and_means_the_same(monkeypatch):
-    data = {"corpus": {"name": "<mine>\udc80", "numbers": [0.123456789, None]}, "films": {"u": "x"}}
-    monkeypatch.setattr(page, "_LARGE", 10)
+    corpus, state = {"name": "<mine>\udc80", "numbers": [0.123456789, None]}, {"utterance": "a"}
+    parts = {"records": {"a": 1, "b": 3}, "effects": {"a": 2, "b": "\n"}, "what_ifs": {}}
+    data = {"corpus": corpus, **parts, "state": state, "films": {"u": "x"}}
+    monkeypatch.setattr(page, "LARGE", 10)
     html = page.page_html(data)
     packed = json.loads(html.split('id="data">')[1].split("</script>")[0])
-    assert sorted(packed) == ["films", "packed"]
-    text = gzip.decompress(base64.b64decode(packed["packed"])).decode("ascii")
+    assert sorted(packed) == ["films", "packed", "rest"]
+    first, rest = (
+        gzip.decompress(base64.b64decode(packed[part])).decode("ascii")
+        for part in ("packed", "rest")
+    )
     corpus = {"name": "<mine>\udc80", "numbers": [0.123457, None]}
-    assert json.loads(text) == {"corpus": corpus}
+    begins = {"records": {"a": 1}, "effects": {"a": 2}, "what_ifs": {}}
+    assert json.loads(first) == {"corpus": corpus, **begins, "state": state, "others": ["b"]}
+    assert rest == '[3,"\\n",null]'
+    assert page.page_html(page.page_data(html)) == html  # what is packed is not packed again
     assert page.page_html(data) == html  # no time of day in it
 
 

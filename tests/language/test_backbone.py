@@ -508,16 +508,17 @@ def stand_in(tmp_path, monkeypatch):
     program = (
         "import sys\nfrom cenet_lib.language.backbone import load_backbone\n"
         "from cenet_lib.processor import load_tokenizer\n"
-        "model, words = load_backbone(sys.argv[1]), load_tokenizer(sys.argv[1])\n"
-        "print(model.config.hidden_size, words.tokenize('good films'))"
+        "for name in sys.argv[1:]:\n"
+        "    model, words = load_backbone(name), load_tokenizer(name)\n"
+        "    print(model.config.hidden_size, words.tokenize('good films'))"
     )
 
-    def load(name, **environment):
-        """Load a name in a process of its own, which reads its settings when it begins."""
+    def load(*names, **environment):
+        """Load names in a process of its own, which reads its settings when it begins."""
         root = Path(__file__).resolve().parents[2]
         own = {"HF_HOME": str(tmp_path / "cache"), "HF_ENDPOINT": address, "PYTHONPATH": str(root)}
         return subprocess.run(
-            [sys.executable, "-c", program, name],
+            [sys.executable, "-c", program, *names],
             env=os.environ | own | environment,
             capture_output=True,
             text=True,
@@ -529,13 +530,12 @@ def stand_in(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_name_on_the_hub(stand_in, tmp_path):
-    done = stand_in("me/mine")
+    done = stand_in("me/mine", "me/other")
     assert done.stdout.strip() == "16 ['good', 'film', '##s']", done.stderr
+    assert "CENetError: me/other: no language model could be loaded (" in done.stderr
     fetched = {path.name for path in (tmp_path / "cache").rglob("snapshots/*/*")}
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= fetched
     assert not fetched & {"evil.py", "pytorch_model.bin", "tf_model.h5"}
     # and once more without a hub
     again = stand_in("me/mine", HF_ENDPOINT="http://127.0.0.1:9", HF_HUB_OFFLINE="1")
     assert again.stdout == done.stdout, again.stderr
-    gone = stand_in("me/other")
-    assert "CENetError: me/other: no language model could be loaded (" in gone.stderr

@@ -15,16 +15,17 @@ from pathlib import Path
 from typing import Any
 
 _FOLDER = Path(__file__).parent
-_LARGE = 1_000_000  # characters; the data of larger pages are compressed
+LARGE = 1_000_000  # characters; the data of larger pages are compressed
+_OF_EACH = ("records", "effects", "what_ifs")  # the parts that a page has of each utterance
 MODULES = (
-    *("paper", "dom", "colours", "theme", "records", "art", "film", "data", "time", "scene"),
-    *("survey", "model", "look", "looked"),
+    *("paper", "dom", "colours", "theme", "records", "shelf", "art", "film", "data", "time"),
+    *("scene", "survey", "model", "look", "looked"),
     *("several", "models"),
     *("taken", "changes", "clock", "store", "list", "effects", "reading", "plot", "telling"),
     *("mesh", "pictures", "filmview"),
-    *("heat", "voice", "strip", "marking", "gestures", "panel", "brush", "saving", "maps"),
+    *("heat", "voice", "strip", "marking", "gestures", "panel", "brush", "csv", "saving", "maps"),
     *("profile", "changemap", "asking", "whatif", "layers"),
-    *("scatter", "codetable", "wordtable", "corpusview", "refine"),
+    *("corpuscsv", "scatter", "codetable", "wordtable", "corpusview", "refine"),
     *("heading", "address", "exported", "packed", "wiring"),
 )
 RECORDER = ("paper", "dom", "colours", "theme", "camera", "take", "recorder")
@@ -69,7 +70,7 @@ def page_html(data: Mapping) -> str:
     # half of a surrogate pair, for which UTF-8 has no bytes.
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     text = re.sub("[<\u2028\u2029\ud800-\udfff]", lambda c: f"\\u{ord(c[0]):04x}", text)
-    if len(text) > _LARGE:
+    if len(text) > LARGE and "packed" not in data:
         text = _packed(data)
     before, _, after = _read("page.html").partition("@DATA@")
     return before + text + after.replace("@MODULE@", page_module())
@@ -90,16 +91,68 @@ def page_data(page: str) -> dict[str, Any]:
 
 
 def _packed(data: Mapping) -> str:
-    """Return the same, but for the films, in a third of the room: page.html unpacks it."""
-    films = data.get("films", {})
-    rest = {name: _rounded(part) for name, part in data.items() if name != "films"}
-    text = json.dumps(rest, allow_nan=False, separators=(",", ":"))  # in ASCII
-    packed = base64.b64encode(gzip.compress(text.encode("ascii"), mtime=0)).decode("ascii")
-    return json.dumps({"packed": packed, "films": films}, separators=(",", ":"))
+    """Return the same, but for the films, in a third of the room: the page unpacks it.
+
+    What the page shows first is by itself, so that it need not wait for the other utterances.
+    """
+    others = others_of(data)
+    rest = "\n".join(line_of(data, id) for id in others)
+    both = {"packed": first_part(data), "rest": rest}
+    packed = {name: _compressed(text) for name, text in both.items()}
+    return json.dumps({**packed, "films": data.get("films", {})}, separators=(",", ":"))
+
+
+def others_of(data: Mapping) -> list[str]:
+    """Return the ids of the utterances with which a page does not begin.
+
+    Examples
+    --------
+    >>> others_of({"records": {"a": 1, "b": 2}, "state": {"utterance": "a"}})
+    ['b']
+    """
+    start = data.get("state", {}).get("utterance")
+    return [id for id in data.get("records", {}) if id != start]
+
+
+def first_part(data: Mapping) -> str:
+    """Return what a page shows first, as JSON: all but its films and the other utterances.
+
+    Examples
+    --------
+    >>> first_part({"records": {"a": 1, "b": 2}, "state": {"utterance": "a"}})
+    '{"records":{"a":1},"state":{"utterance":"a"},"others":["b"]}'
+    """
+    others = others_of(data)
+    gone = set(others)
+    first = {
+        name: {id: one for id, one in part.items() if id not in gone} if name in _OF_EACH else part
+        for name, part in data.items()
+        if name != "films"
+    }
+    return _compact({**first, "others": others})
+
+
+def line_of(data: Mapping, id: str) -> str:
+    """Return what a page has of an utterance, as JSON.
+
+    Examples
+    --------
+    >>> line_of({"records": {"a": 1}, "effects": {"a": 3}, "what_ifs": {}}, "a")
+    '[1,3,null]'
+    """
+    return _compact([data[name].get(id) for name in _OF_EACH])
+
+
+def _compact(value: Any) -> str:
+    """Return JSON in ASCII, with six decimals of each number, which is more than anybody reads."""
+    return json.dumps(_rounded(value), allow_nan=False, separators=(",", ":"))
+
+
+def _compressed(text: str) -> str:
+    return base64.b64encode(gzip.compress(text.encode("ascii"), mtime=0)).decode("ascii")
 
 
 def _rounded(value: Any) -> Any:
-    """Return the same with six decimals of each number, which is more than anybody reads."""
     if isinstance(value, float):
         return round(value, 6)
     if isinstance(value, Mapping):

@@ -1,10 +1,11 @@
-/** The state of an exported page in its address: `#utterance=…&word=…&code=…&taken=…&view=…`. */
+/** The state of an exported page in its address: `#utterance=…&word=…&code=…&taken=…&if=…&view=…`. */
 
 import { lookIn, writeLook } from "./looked.js";
 import { FIRST_TOKEN, MAPS, STREAMS, TITLE } from "./records.js";
 
 /** @import { Choice, PageRecord, Stream } from "./records.js" */
 /** @import { Looked } from "./looked.js" */
+/** @import { Shelf } from "./shelf.js" */
 /** @import { TakenAway } from "./taken.js" */
 
 /**
@@ -12,12 +13,13 @@ import { FIRST_TOKEN, MAPS, STREAMS, TITLE } from "./records.js";
  *
  * @param {string} hash
  * @param {PageRecord} page
- * @returns {Partial<Choice & { _taken: TakenAway } & Looked>}
+ * @param {Shelf} shelf
+ * @returns {Partial<Choice & { _taken: TakenAway, _what_if: string | null } & Looked>}
  */
-export function readAddress(hash, page) {
+export function readAddress(hash, page, shelf) {
   const named = new URLSearchParams(hash.replace(/^#/, ""));
   const [id, view] = [named.get("utterance"), named.get("view")];
-  if (id === null || !Object.hasOwn(page.records, id)) {
+  if (id === null || !shelf.take(id)) {
     return named.has("show") ? lookIn(named) : {};
   }
   return {
@@ -26,6 +28,7 @@ export function readAddress(hash, page) {
     code: codeIn(named.get("code"), page),
     view: view === "frames" ? "frames" : "codes",
     _taken: takenIn(named.get("taken") ?? "", page),
+    _what_if: whatIfIn(named.get("if") ?? ""),
     ...modelsIn(named, page),
     ...lookIn(named),
   };
@@ -66,6 +69,20 @@ function takenIn(text, page) {
 const takenAsText = ({ codes, cues }) =>
   cues ? `${cues}-cues` : codes.map((code) => codeAsText(code)).join(" ");
 
+/** A change that was computed beforehand, such as "word 3". @param {string} text such as word-3, face-2 or scale-0.5 */
+function whatIfIn(text) {
+  const [, what, which] = /^(word|scale|face|voice)-([\d.]+)$/.exec(text) ?? [];
+  const stream = STREAMS.find((s) => TITLE[s].toLowerCase() === what);
+  return what ? `${stream ?? what} ${which}` : null;
+}
+
+/** @param {string} whatIf */
+function whatIfAsText(whatIf) {
+  const [what, which] = whatIf.split(" ");
+  const stream = STREAMS.find((s) => s === what);
+  return `${stream ? TITLE[stream].toLowerCase() : what}-${which}`;
+}
+
 /** @param {[Stream, number]} code */
 const codeAsText = ([stream, code]) => `${TITLE[stream].toLowerCase()}-${code}`;
 
@@ -90,16 +107,17 @@ const pairOf = (one, other) => [one, other];
 /**
  * Put what is chosen into the address.
  *
- * @param {Choice & { _taken?: TakenAway | null } & Looked} choice
+ * @param {Choice & { _taken?: TakenAway | null, _what_if?: string | null } & Looked} choice
  * @param {number} nModels
  */
 export function writeAddress(choice, nModels) {
-  const { utterance, word, code, view, maps, pair, _taken } = choice;
+  const { utterance, word, code, view, maps, pair, _taken, _what_if } = choice;
   const named = new URLSearchParams({ utterance });
   if (word !== null) named.set("word", String(word));
   if (code) named.set("code", codeAsText(code));
   const taken = _taken ? takenAsText(_taken) : "";
   if (taken) named.set("taken", taken);
+  if (_what_if) named.set("if", whatIfAsText(_what_if));
   if (view !== "codes") named.set("view", view);
   if (nModels > 1) {
     named.set("maps", maps);

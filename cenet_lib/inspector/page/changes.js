@@ -77,6 +77,17 @@ export class Changes {
     return all ? (all[this.#utterance.id] ?? { id: "", subjects: [] }) : null;
   }
 
+  /** Which of these is shown. */
+  get pressed() {
+    return this.#model.get("_what_if") ?? null;
+  }
+
+  /** Show one of these, or (once more) none. @param {string} act */
+  press(act) {
+    this.#model.set("_what_if", this.pressed === act ? null : act);
+    this.#model.save_changes();
+  }
+
   get canUndo() {
     return this.#past.length > 0;
   }

@@ -1,6 +1,6 @@
 /** What each code does over all utterances: its mean effect, how sure it is, and how often. */
 
-import { clamp, h, percent, signed, sized, svg } from "./dom.js";
+import { clamp, h, isSame, percent, signed, sized, svg } from "./dom.js";
 import { NARROW } from "./maps.js";
 import { STREAMS, TITLE } from "./records.js";
 
@@ -21,9 +21,27 @@ function sizesIn(width) {
   return { bar, interval };
 }
 
+/**
+ * A code's row, and what of it changes with what is chosen and filtered.
+ *
+ * @typedef {object} Row
+ * @property {number} column
+ * @property {HTMLElement} element
+ * @property {HTMLElement} button
+ * @property {HTMLElement} mean
+ * @property {HTMLElement} bar
+ * @property {HTMLElement} n
+ */
+
 export class CodeTable {
   #store;
   #look;
+  /** @type {Row[]} */
+  #rows = [];
+  /** @type {unknown[]} what the rows depend on, as they were built */
+  #built = [];
+  /** @type {number[] | null} those that passed when the rows were filled */
+  #filled = null;
   element = h("div", { class: "codetables" });
 
   /** @param {Store} store @param {Look} look */
@@ -34,19 +52,29 @@ export class CodeTable {
 
   /** @param {Scene} scene @param {Survey} survey @param {number[]} rows that pass */
   draw(scene, survey, rows) {
-    const focused = /** @type {HTMLElement | null} */ (this.element.querySelector(":focus"));
-    const again = focused?.dataset.column;
-    const most = mostOf(survey);
-    const tables = STREAMS.map((stream) => this.#table(scene, survey, rows, stream, most));
-    this.element.replaceChildren(...tables.filter((table) => table !== null));
-    if (again) {
-      const button = this.element.querySelector(`[data-column="${again}"]`);
-      /** @type {HTMLElement | null} */ (button)?.focus();
+    const needs = [survey, scene.theme, scene.width, scene.printing];
+    if (!isSame(this.#built, needs)) this.#build(scene, survey);
+    this.#built = needs;
+    if (rows !== this.#filled) this.#fill(scene, survey, rows);
+    this.#filled = rows;
+    for (const { column, element, button } of this.#rows) {
+      const [stream, code] = survey.columns[column];
+      const on = scene.code?.[0] === stream && scene.code[1] === code;
+      element.classList.toggle("on", on);
+      button.setAttribute("aria-pressed", String(on));
     }
   }
 
-  /** @param {Scene} scene @param {Survey} survey @param {number[]} rows @param {Stream} stream @param {number} most */
-  #table(scene, survey, rows, stream, most) {
+  /** @param {Scene} scene @param {Survey} survey */
+  #build(scene, survey) {
+    this.#rows = [];
+    this.#filled = null;
+    const tables = STREAMS.map((stream) => this.#table(scene, survey, stream));
+    this.element.replaceChildren(...tables.filter((table) => table !== null));
+  }
+
+  /** @param {Scene} scene @param {Survey} survey @param {Stream} stream */
+  #table(scene, survey, stream) {
     const { utterances, effect } = survey.record.codes;
     const columns = [...survey.columns.keys()]
       .filter((column) => survey.columns[column][0] === stream && utterances[column])
@@ -54,7 +82,9 @@ export class CodeTable {
     if (!columns.length) return null;
     const heads = ["code", "mean effect (95 %)", "", "raises in", "utterances"];
     const headings = heads.map((name) => h(name ? "th" : "td", name ? { scope: "col" } : {}, name));
-    const body = columns.map((column) => this.#row(scene, survey, rows, column, most));
+    const rows = columns.map((column) => this.#row(scene, survey, column));
+    this.#rows.push(...rows);
+    const body = rows.map(({ element }) => element);
     return h(
       "table",
       { "data-stream": stream },
@@ -64,38 +94,35 @@ export class CodeTable {
     );
   }
 
-  /** @param {Scene} scene @param {Survey} survey @param {number[]} rows @param {number} column @param {number} most */
-  #row(scene, survey, rows, column, most) {
-    const [stream, code] = survey.columns[column];
-    const on = scene.code?.[0] === stream && scene.code[1] === code;
-    const { effect, low, high, raises, utterances } = survey.record.codes;
-    const mean = Number(effect[column]);
-    const filtered = rows.length < survey.n ? survey.meanOver(column, rows) : null;
-    const bar = barOf(scene, [mean, Number(low[column]), Number(high[column])], filtered, most);
-    const interval = h(
-      "span",
-      { class: "muted interval" },
-      ` ${signed(low[column])} to ${signed(high[column])}`,
-    );
-    const n = filtered ? `${filtered.n} of ${utterances[column]}` : String(utterances[column]);
-    return h(
-      "tr",
-      { class: on ? "on" : "" },
-      h("th", { scope: "row" }, this.#button(scene, survey, column, on)),
-      h(
-        "td",
-        {},
-        h("b", {}, signed(filtered ? filtered.mean : mean)),
-        filtered || !sizesIn(scene.width).interval ? null : interval,
-      ),
-      h("td", { class: "bars" }, bar),
-      h("td", {}, percent(Number(raises[column]))),
-      h("td", {}, n),
-    );
+  /** @param {Scene} scene @param {Survey} survey @param {number} column @returns {Row} */
+  #row(scene, survey, column) {
+    const button = this.#button(scene, survey, column);
+    const [mean, bar, n] = [h("td"), h("td", { class: "bars" }), h("td")];
+    const raises = h("td", {}, percent(Number(survey.record.codes.raises[column])));
+    const element = h("tr", {}, h("th", { scope: "row" }, button), mean, bar, raises, n);
+    return { column, element, button, mean, bar, n };
   }
 
-  /** @param {Scene} scene @param {Survey} survey @param {number} column @param {boolean} on */
-  #button(scene, survey, column, on) {
+  /** @param {Scene} scene @param {Survey} survey @param {number[]} rows that pass */
+  #fill(scene, survey, rows) {
+    const most = mostOf(survey);
+    const { interval } = sizesIn(scene.width);
+    const { effect, low, high, utterances } = survey.record.codes;
+    for (const { column, mean, bar, n } of this.#rows) {
+      const filtered = rows.length < survey.n ? survey.meanOver(column, rows) : null;
+      const values = [effect, low, high].map((of) => Number(of[column]));
+      const range = ` ${signed(low[column])} to ${signed(high[column])}`;
+      mean.replaceChildren(
+        h("b", {}, signed(filtered ? filtered.mean : values[0])),
+        filtered || !interval ? "" : h("span", { class: "muted interval" }, range),
+      );
+      bar.replaceChildren(barOf(scene, values, filtered, most));
+      n.textContent = filtered ? `${filtered.n} of ${utterances[column]}` : `${utterances[column]}`;
+    }
+  }
+
+  /** @param {Scene} scene @param {Survey} survey @param {number} column */
+  #button(scene, survey, column) {
     const [stream, code] = survey.columns[column];
     const book = scene.corpus.books[scene.corpus.subjects[0].vocabulary][stream];
     const canvas = h("canvas", { "aria-hidden": "true" });
@@ -107,19 +134,19 @@ export class CodeTable {
         type: "button",
         class: "codename",
         "data-column": column,
-        "aria-pressed": on,
         "aria-label": `${TITLE[stream]} code ${code}: ${caption}`,
         title: caption,
-        onclick: () => this.#choose(stream, code, on),
+        onclick: () => this.#choose(stream, code),
       },
       canvas,
       String(code),
     );
   }
 
-  /** Choose a code; without one there are none to be filtered by. @param {Stream} stream @param {number} code @param {boolean} on */
-  #choose(stream, code, on) {
+  /** Choose a code; without one there are none to be filtered by. @param {Stream} stream @param {number} code */
+  #choose(stream, code) {
     const { filters } = this.#look.view;
+    const on = String(this.#store.code) === String([stream, code]);
     if (on && filters.includes("code")) this.#look.toggle("code");
     this.#store.chooseCode(stream, code, 0);
   }
@@ -135,7 +162,7 @@ function mostOf({ record }) {
  * The mean with its interval on a scale around 0; and the mean of those that pass, if not all do.
  *
  * @param {Scene} scene
- * @param {[number, number, number]} values mean, low and high
+ * @param {number[]} values mean, low and high
  * @param {{ mean: number, n: number } | null} filtered
  * @param {number} most
  */

@@ -1,13 +1,15 @@
 /** All utterances of a split at once: what won where, what each code does, and what words take. */
 
 import { CodeTable } from "./codetable.js";
-import { counted, h, percent, rove } from "./dom.js";
+import { tableButton } from "./corpuscsv.js";
+import { counted, h, isSame, percent, rove } from "./dom.js";
 import { FILTERS } from "./look.js";
 import { TITLE } from "./records.js";
 import { ScatterView } from "./scatter.js";
 import { everywhere } from "./survey.js";
 import { WordTableView } from "./wordtable.js";
 
+/** @import { Kept } from "./corpuscsv.js" */
 /** @import { Filter, Look } from "./look.js" */
 /** @import { Scene } from "./scene.js" */
 /** @import { Store } from "./store.js" */
@@ -50,6 +52,8 @@ export class Tabs {
 /** The buttons that filter, beside the search. */
 export class FiltersView {
   #look;
+  /** @type {unknown[]} what the buttons depend on, as they were built */
+  #shown = [];
   element = h("div", { class: "filters row", role: "group", "aria-label": "Filter utterances" });
 
   /** @param {Look} look */
@@ -61,7 +65,9 @@ export class FiltersView {
   draw({ code }) {
     const survey = this.#look.survey;
     this.element.hidden = !survey;
-    if (!survey) return;
+    const key = `${this.#look.view.filters} ${code}`;
+    if (!survey || isSame(this.#shown, [survey, key])) return;
+    this.#shown = [survey, key];
     const focused = /** @type {HTMLElement | null} */ (this.element.querySelector(":focus"));
     const again = focused?.dataset.filter;
     const known = survey.record.cues.some((cues) => cues !== null);
@@ -99,13 +105,19 @@ export class CorpusView {
   #waiting = h("p", { class: "empty", role: "status" });
   #told = h("p", { class: "told", "aria-live": "polite" });
   #parts;
+  #saving;
+  /** @type {[Survey, number[]] | null} the survey, and the utterances that are filtered */
+  #known = null;
 
   /** @param {Store} store @param {Look} look @param {Voices} voices */
   constructor(store, look, voices) {
     this.#look = look;
+    const known = () => this.#known;
+    const saves = (/** @type {Kept} */ what) => tableButton(what, store.corpus, known);
+    this.#saving = saves("utterances");
     this.#scatter = new ScatterView(store, look, voices);
     this.#codes = new CodeTable(store, look);
-    this.#words = new WordTableView(store, look);
+    this.#words = new WordTableView(store, look, saves("words"));
     const about =
       "Each code's effect (its Shapley value) is averaged over the utterances in which it occurs; " +
       "the line is a 95 % interval (bootstrap over these), a ring is the mean of those that are filtered.";
@@ -113,7 +125,12 @@ export class CorpusView {
       "div",
       {},
       h("div", { class: "overview" }, this.#scatter.element, this.#summary),
-      h("div", { class: "bar" }, h("h2", {}, "What codes do"), h("p", { class: "note" }, about)),
+      h(
+        "div",
+        { class: "bar" },
+        h("div", { class: "row" }, h("h2", {}, "What codes do"), saves("codes")),
+        h("p", { class: "note" }, about),
+      ),
       this.#codes.element,
       this.#told,
       h("div", { class: "bar" }, this.#words.element),
@@ -139,7 +156,10 @@ export class CorpusView {
       return;
     }
     const rows = this.#look.rows(scene.code);
-    this.#summary.replaceChildren(...summaryOf(scene, survey, rows));
+    if (!isSame(this.#known ?? [], [survey, rows])) {
+      this.#summary.replaceChildren(...summaryOf(scene, survey, rows), this.#saving);
+    }
+    this.#known = [survey, rows];
     this.#scatter.draw(scene, survey, rows);
     this.#codes.draw(scene, survey, rows);
     this.#told.textContent = aboutChosen(scene, survey);

@@ -124,6 +124,10 @@ export function rove(event, group) {
 /** @param {number} x @param {number} low @param {number} high */
 export const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
 
+/** Whether a picture that was drawn of some things would be the same of others. @param {unknown[]} before @param {unknown[]} now */
+export const isSame = (before, now) =>
+  before.length === now.length && before.every((thing, i) => thing === now[i]);
+
 /** @param {number} x */
 export const percent = (x) => `${Math.round(100 * x)}\u00a0%`;
 
@@ -138,8 +142,10 @@ export function signed(x) {
 /** @param {number | null} x */
 export const plain = (x) => signed(x).replace("+", "");
 
+const THOUSANDS = new Intl.NumberFormat("en");
+
 /** How many there are of something: 1 frame, 2 frames. @param {number} n @param {string} what */
-export const counted = (n, what) => `${n.toLocaleString("en")} ${what}${n === 1 ? "" : "s"}`;
+export const counted = (n, what) => `${THOUSANDS.format(n)} ${what}${n === 1 ? "" : "s"}`;
 
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
 

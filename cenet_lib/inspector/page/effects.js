@@ -29,8 +29,22 @@ export function findingOf(scene, index, store) {
   const sentence = h("p", {}, ...sentenceOf(scene, index, effects, effects.headline, store));
   const sum = h("p", { class: "note" }, sumOf(effects));
   const told = scene.survey && index === 0 ? everywhere(scene.survey, effects.headline.code) : "";
-  const wide = told ? h("p", {}, told) : null;
+  const said = [whoMoves(effects), told].filter(Boolean).join(" ");
+  const wide = said ? h("p", {}, said) : null;
   return h("div", { class: "finding" }, canvas, h("div", {}, sentence, wide, sum));
+}
+
+/** Which stream moves the prediction, in a sentence. @param {SubjectEffects} effects */
+function whoMoves(effects) {
+  const sums = STREAMS.map((stream) => sumOfEffects(effects, stream));
+  const most = Math.abs(sums[0]) >= Math.abs(sums[1]) ? 0 : 1;
+  const [more, less] = [sums[most], sums[1 - most]];
+  const [does, other] = [most, 1 - most].map((i) => TITLE[STREAMS[i]].toLowerCase());
+  if (Math.abs(effects.moved) < LEAST_TOLD) return "";
+  if (Math.abs(less) < LEAST_TOLD) return `All of it is the ${does}: ${signed(more)}.`;
+  if (more * less < 0)
+    return `It is the ${does}: ${signed(more)}; the ${other} pulls the other way: ${signed(less)}.`;
+  return `Most of it is the ${does}: ${signed(more)}; the ${other} adds ${signed(less)}.`;
 }
 
 /**

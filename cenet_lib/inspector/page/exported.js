@@ -1,9 +1,14 @@
 /** An exported page: what stands in for the notebook's model, and its address. */
 
 import { readAddress, writeAddress } from "./address.js";
+import { bytesOf } from "./records.js";
 
 /** @import { PageRecord } from "./records.js" */
+/** @import { Shelf } from "./shelf.js" */
 /** @import { Act, Message, Model, Traits } from "./model.js" */
+
+const SOON = 60; // ms
+const NOTHING = { _taken: null, _what_if: null }; // is changed in an utterance at first
 
 /**
  * Stands in for the notebook's model on an exported page, where the records are all there.
@@ -12,29 +17,41 @@ import { readAddress, writeAddress } from "./address.js";
  */
 export class ExportedModel {
   #data;
+  #shelf;
+  #writing = 0; // until the address is written
   /** @type {Traits} */
   #traits;
   /** @type {Map<string, Act[]>} */
   #acts = new Map();
 
-  /** @param {PageRecord} data */
-  constructor(data) {
+  /** @param {PageRecord} data @param {Shelf} shelf */
+  constructor(data, shelf) {
     this.#data = data;
+    this.#shelf = shelf;
     this.#traits = {
       ...data.state,
       _corpus: data.corpus,
       _what_ifs: data.what_ifs ?? {},
       _survey: data.survey,
-      _open: new Set(Object.keys(data.records)),
+      _open: shelf.ids,
       ...this.#recordsOf(data.state.utterance),
     };
     this.#follow();
-    window.addEventListener("hashchange", () => this.#follow());
+    window.addEventListener("hashchange", async () => {
+      await shelf.unpacking;
+      this.#follow();
+    });
+    shelf.unpacking?.then(() => this.#catchUp());
+  }
+
+  /** Show what was chosen before it was unpacked. */
+  #catchUp() {
+    if (!this.#traits._record) this.set("utterance", this.get("utterance"));
   }
 
   /** Choose what the address says. */
   #follow() {
-    const { utterance, ...others } = readAddress(window.location.hash, this.#data);
+    const { utterance, ...others } = readAddress(window.location.hash, this.#data, this.#shelf);
     if (utterance !== undefined && utterance !== this.get("utterance")) {
       this.set("utterance", utterance);
     }
@@ -44,7 +61,8 @@ export class ExportedModel {
 
   /** @param {string} id */
   #recordsOf(id) {
-    return { _record: this.#data.records[id], _effects: this.#data.effects[id], _taken: null };
+    this.#shelf.take(id);
+    return { _record: this.#data.records[id], _effects: this.#data.effects[id], ...NOTHING };
   }
 
   /** @template {keyof Traits} Name @param {Name} name */
@@ -62,8 +80,11 @@ export class ExportedModel {
     this.#tell(`change:${name}`);
   }
 
+  /** Write the address soon: browsers take as long for it as for a picture. */
   save_changes() {
-    writeAddress(this.#traits, this.#data.corpus.subjects.length);
+    clearTimeout(this.#writing);
+    const n = this.#data.corpus.subjects.length;
+    this.#writing = setTimeout(() => writeAddress(this.#traits, n), SOON);
   }
 
   /**
@@ -82,8 +103,8 @@ export class ExportedModel {
   /** @param {string} id */
   #sendFilm(id) {
     const { mime, data, offset } = this.#data.films[id];
-    const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
-    this.#tell("msg:custom", { kind: "film", id, n: 0, of: 1, mime, offset }, [bytes]);
+    const about = { kind: "film", id, n: 0, of: 1, mime, offset };
+    this.#tell("msg:custom", about, [bytesOf(data)]);
   }
 
   /** @param {string} event @param {Act} act */

@@ -33,11 +33,12 @@ export class LayersView {
     const shown = subjects.filter(({ layers }) => layers !== null);
     this.element.hidden = !shown.length;
     if (!shown.length) return;
+    const most = niceTop(Math.max(...shown.flatMap(({ layers }) => [...(layers ?? [])]), 0.01));
     this.#plots.replaceChildren(
       ...shown.map((subject) => {
         const facts = scene.corpus.subjects[subjects.indexOf(subject)];
         const name = subjects.length > 1 ? [h("figcaption", {}, subject.name)] : [];
-        return h("figure", {}, name, plotOf(scene, subject, facts));
+        return h("figure", {}, name, plotOf(scene, subject, facts, most));
       }),
     );
     const note = this.element.querySelector("p");
@@ -72,12 +73,11 @@ function lineOf({ layers }, i) {
 /** @param {number} place @param {number} n */
 const placeName = (place, n) => (place === n - 1 ? "head" : String(place));
 
-/** @param {Scene} scene @param {Subject} subject @param {SubjectFacts} facts */
-function plotOf({ theme, width }, subject, facts) {
+/** @param {Scene} scene @param {Subject} subject @param {SubjectFacts} facts @param {number} most the end of the scale of all plots */
+function plotOf({ theme, width }, subject, facts, most) {
   const lines = LINES.map((_, i) => lineOf(subject, i));
   const n = lines[0].length;
   const across = Math.min(PLOT_WIDTH, width - 30);
-  const most = niceTop(Math.max(...lines.flatMap((line) => [...line]), 0.01));
   const x = (/** @type {number} */ i) =>
     FRAME.left + (i / (n - 1)) * (across - FRAME.left - FRAME.right);
   const y = (/** @type {number} */ v) =>

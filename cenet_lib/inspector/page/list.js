@@ -1,6 +1,6 @@
 /** The list of utterances: searched, sorted, and chosen from. */
 
-import { clamp, h, plain, signed } from "./dom.js";
+import { clamp, h, isSame, plain, signed } from "./dom.js";
 
 /** @import { Look } from "./look.js" */
 /** @import { Listing } from "./records.js" */
@@ -57,8 +57,8 @@ function valueIn(list, i, column) {
  */
 function sorted(list, found, { column, down }) {
   const unknown = down ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY; // comes last
-  const key = (/** @type {number} */ i) => valueIn(list, i, column) ?? unknown;
-  return [...found].sort((a, b) => (down ? key(b) - key(a) : key(a) - key(b)) || a - b);
+  const keys = list.id.map((_, i) => valueIn(list, i, column) ?? unknown);
+  return [...found].sort((a, b) => (down ? keys[b] - keys[a] : keys[a] - keys[b]) || a - b);
 }
 
 /** @param {Listing} list @param {number} i @param {Column} column @param {boolean} wide */
@@ -80,7 +80,10 @@ export class ListView {
   #sort = { column: "moved", down: false };
   /** @type {number[]} positions in the corpus's list */
   #shown = [];
+  /** @type {unknown[]} what these depend on */
+  #filtered = [];
   #active = 0; // where the keyboard is among those shown
+  #top = 0; // how far the list is scrolled: to ask the browser would cost a layout
   #count = h("span", { class: "muted" });
   #rows = h("div");
 
@@ -102,7 +105,7 @@ export class ListView {
       tabindex: "0",
       "aria-label": "Utterances",
       style: { height: `${ROWS_IN_SIGHT * ROW_HEIGHT}px` },
-      onscroll: () => this.draw(),
+      onscroll: () => this.#scrolled(),
       onkeydown: (event) => this.#listKey(event),
     });
     this.list.append(this.#rows);
@@ -147,7 +150,10 @@ export class ListView {
   filter() {
     const { find } = this.#look.view;
     if (this.search.value !== find) this.search.value = find;
-    const rows = this.#look.rows(this.#store.code).filter((i) => this.#look.isOpen(i));
+    const passing = this.#look.rows(this.#store.code);
+    if (isSame(this.#filtered, [passing, this.#sort])) return;
+    this.#filtered = [passing, this.#sort];
+    const rows = passing.filter((i) => this.#look.isOpen(i));
     this.#shown = sorted(this.#list, rows, this.#sort);
     this.#active = Math.max(0, this.#placeOfChosen());
     const { column, down } = this.#sort;
@@ -158,8 +164,8 @@ export class ListView {
       button.textContent = button.textContent.replace(/[▾▴ ]*$/, "") + (on ? mark : "");
     }
     this.#count.textContent = `${this.#shown.length} of ${this.#list.text.length}`;
-    this.list.scrollTop = 0;
-    this.#scrollTo(this.#active);
+    this.#rows.style.height = `${this.#shown.length * ROW_HEIGHT}px`;
+    this.#scrollTo(this.#active, true);
     this.draw();
   }
 
@@ -173,23 +179,30 @@ export class ListView {
     this.draw();
   }
 
-  /** @param {number} place */
-  #scrollTo(place) {
-    const { list } = this;
+  /** Bring a row into sight. @param {number} place @param {boolean} anew not as far as it was scrolled */
+  #scrollTo(place, anew = false) {
     const top = place * ROW_HEIGHT;
-    if (top < list.scrollTop) list.scrollTop = top;
-    const room = list.clientHeight || ROWS_IN_SIGHT * ROW_HEIGHT;
-    if (top + ROW_HEIGHT > list.scrollTop + room) list.scrollTop = top + ROW_HEIGHT - room;
+    const before = anew ? 0 : this.#top;
+    const after = clamp(before, top - (ROWS_IN_SIGHT - 1) * ROW_HEIGHT, top);
+    if (after === this.#top) return;
+    this.#top = after;
+    this.list.scrollTop = after;
+  }
+
+  #scrolled() {
+    const top = this.list.scrollTop;
+    if (top === this.#top) return; // as this page has set it
+    this.#top = top;
+    this.draw();
   }
 
   /** Only the rows in sight are elements, so thousands of utterances scroll smoothly. */
   draw() {
-    const first = Math.max(0, Math.floor(this.list.scrollTop / ROW_HEIGHT) - 3);
+    const first = Math.max(0, Math.floor(this.#top / ROW_HEIGHT) - 3);
     const last = Math.min(this.#shown.length, first + ROWS_DRAWN);
     const rows = [];
     for (let place = first; place < last; place++) rows.push(this.#option(place));
     this.#rows.replaceChildren(...rows);
-    this.#rows.style.height = `${this.#shown.length * ROW_HEIGHT}px`;
     if (first <= this.#active && this.#active < last) {
       this.list.setAttribute("aria-activedescendant", `option-${this.#active}`);
     } else this.list.removeAttribute("aria-activedescendant");

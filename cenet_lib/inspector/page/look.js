@@ -162,7 +162,7 @@ export class Look {
   /** The utterances that pass, by their place in the list. @param {[Stream, number] | null} code */
   rows(code) {
     const { filters, find } = this.view;
-    const key = JSON.stringify([filters, find, code]);
+    const key = JSON.stringify([filters, find, this.filtersByCode ? code : null]);
     if (this.#cache?.key !== key) {
       const tests = [...this.#filterTests(filters, code), ...this.#searchTests(find)];
       const all = [...this.#corpus.list.id.keys()];

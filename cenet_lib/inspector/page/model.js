@@ -11,8 +11,9 @@
  * @typedef {Choice & {
  *   _corpus: CorpusRecord, _record?: UtteranceRecord, _effects?: UtteranceEffects,
  *   _survey?: SurveyRecord, _corpus_view?: CorpusView, show?: "utterance" | "corpus",
- *   _what_ifs?: Record<string, WhatIfs>, _taken?: TakenAway | null, _open?: Set<string>,
- * }} Traits of the widget; the last three are those of an exported page alone
+ *   _what_ifs?: Record<string, WhatIfs>, _what_if?: string | null, _taken?: TakenAway | null,
+ *   _open?: Set<string>,
+ * }} Traits of the widget; the last four are those of an exported page alone
  */
 
 /**
@@ -30,7 +31,7 @@
  *
  * What a page asks for, and that codes are taken away.
  *
- * @typedef {{ kind: "film" | "refine", id: string } | { kind: "here" | "survey" }} Asked
+ * @typedef {{ kind: "film" | "refine" | "exact", id: string } | { kind: "here" | "survey" }} Asked
  * @typedef {Asked | Without | WhatIfAsked | TakenTold} Message
  */
 

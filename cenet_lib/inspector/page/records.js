@@ -135,6 +135,7 @@
  * @property {string} id
  * @property {SubjectEffects[]} subjects
  * @property {boolean} [first] whether they are a first answer, from a simple picture of the model
+ * @property {boolean} [sampled] whether exact ones can be had
  */
 
 /**
@@ -265,6 +266,7 @@
  * @property {Record<string, WhatIfs>} what_ifs
  * @property {Choice} state
  * @property {Record<string, { mime: string, data: string, offset: number }>} films in base64
+ * @property {string[]} [others] ids of utterances that are unpacked later, see `Shelf`
  */
 
 /** @import { SurveyRecord } from "./survey.js" */
@@ -284,9 +286,17 @@ const READERS = {
   f4: (view, at) => view.getFloat32(at, true),
 };
 
+/** @param {string} text in base64 */
+export function bytesOf(text) {
+  const characters = atob(text);
+  const bytes = new Uint8Array(characters.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = characters.charCodeAt(i);
+  return bytes;
+}
+
 /** Read what Python's `pack` wrote. @param {Packed} packed */
 export function unpack(packed) {
-  const bytes = Uint8Array.from(atob(packed.data), (c) => c.charCodeAt(0));
+  const bytes = bytesOf(packed.data);
   const view = new DataView(bytes.buffer);
   const size = Number(packed.dtype[1]);
   const read = READERS[packed.dtype];
@@ -298,13 +308,13 @@ export function unpack(packed) {
 /** @param {number} byte */
 const coarse = (byte) => (byte === 255 ? Number.NaN : (byte / 254) ** 2);
 
+const POWERS = Float64Array.from({ length: 32 }, (_, exponent) => 2 ** (exponent - 15));
+
 /** @param {number} bits */
 function float16(bits) {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 31;
   const fraction = bits & 1023;
   if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return exponent
-    ? sign * 2 ** (exponent - 15) * (1 + fraction / 1024)
-    : (sign * fraction) / 2 ** 24;
+  return exponent ? sign * POWERS[exponent] * (1 + fraction / 1024) : (sign * fraction) / 2 ** 24;
 }

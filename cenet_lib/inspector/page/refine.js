@@ -3,8 +3,15 @@
 import { follow } from "./model.js";
 
 /** @import { Model } from "./model.js" */
+/** @import { UtteranceEffects } from "./records.js" */
 
 const STAYS = 400; // ms
+
+/** What can be asked for: effects that are sampled, and then exact ones. @param {UtteranceEffects | undefined} effects */
+function nextOf(effects) {
+  if (effects?.first) return "refine";
+  return effects?.sampled ? "exact" : null;
+}
 
 /** Follow the model, until the function that is returned is called. @param {Model} model */
 export function askForBetter(model) {
@@ -12,12 +19,17 @@ export function askForBetter(model) {
   const wait = () => {
     clearTimeout(waiting);
     const effects = model.get("_effects");
-    if (!effects?.first) return;
-    const { id } = effects;
-    waiting = setTimeout(() => model.send({ kind: "refine", id }), STAYS);
+    const kind = nextOf(effects);
+    if (!effects || !kind) return;
+    waiting = setTimeout(() => model.send({ kind, id: effects.id }), STAYS);
   };
-  const stop = follow(model, { "change:_effects": wait });
+  /** Exact effects come in pieces, so that a kernel can answer something else in between. */
+  const goOn = (/** @type {{ kind: string, id: string }} */ { kind, id }) => {
+    if (kind === "exact" && id === model.get("utterance")) model.send({ kind, id });
+  };
+  const stop = follow(model, { "change:_effects": wait, "msg:custom": goOn });
   model.send({ kind: "here" });
+  wait();
   return () => {
     clearTimeout(waiting);
     stop();

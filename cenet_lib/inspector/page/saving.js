@@ -3,6 +3,7 @@
 import { Pictures } from "./art.js";
 import { brushOn } from "./brush.js";
 import { LIGHT } from "./colours.js";
+import { csvFile, download } from "./csv.js";
 import { clean, h, svg } from "./dom.js";
 import { hasEffects, headHeight, paintHead, paintMap } from "./heat.js";
 import { Plot } from "./plot.js";
@@ -12,7 +13,8 @@ import { rowName } from "./scene.js";
 import { shownMaps } from "./several.js";
 
 /** @import { Brush, Point } from "./art.js" */
-/** @import { CodeBook } from "./data.js" */
+/** @import { Entry } from "./csv.js" */
+/** @import { CodeBook, StreamReading } from "./data.js" */
 /** @import { Stream } from "./records.js" */
 /** @import { Scene } from "./scene.js" */
 /** @import { Shown } from "./several.js" */
@@ -49,7 +51,7 @@ export function savingButtons(store) {
   const buttons = [
     button("PNG", "a picture of predictions and maps"),
     button("SVG", "the same picture as lines and letters"),
-    button("CSV", "each word's attention to each code, as a table"),
+    button("CSV", "each word's attention to each code and each code's effect, as a table"),
   ];
   const group = { class: "saving", role: "group", "aria-label": "Save" };
   return h("span", group, h("span", { class: "muted" }, "save"), ...buttons);
@@ -57,18 +59,11 @@ export function savingButtons(store) {
 
 /** @param {Kind} kind @param {Scene} scene */
 async function fileOf(kind, scene) {
-  if (kind === "CSV") return new Blob(["\ufeff", csvOf(scene)], { type: "text/csv" });
+  if (kind === "CSV") return csvOf(scene);
   const picture = pictureOf(scene);
   const text = new XMLSerializer().serializeToString(picture);
   if (kind === "SVG") return new Blob([text], { type: "image/svg+xml" });
   return pixelsOf(text, Number(picture.getAttribute("height")));
-}
-
-/** @param {Blob} file @param {string} name */
-function download(file, name) {
-  const href = URL.createObjectURL(file);
-  h("a", { href, download: name.replace(/[^\p{L}\p{N}._-]+/gu, "_") }).click();
-  setTimeout(() => URL.revokeObjectURL(href), 60_000);
 }
 
 /** @param {string} text of an SVG picture @param {number} height @returns {Promise<Blob>} */
@@ -84,52 +79,62 @@ async function pixelsOf(text, height) {
   });
 }
 
-const HEADINGS = [
-  "utterance",
-  "model",
-  "stream",
-  "position",
-  "word",
-  "code",
-  "frames",
-  "attention",
-];
+const HEADINGS = ["utterance", "model", "stream", "position", "word", "code", "frames"];
+const VALUES = ["attention", "effect", "left_out"];
 
-/** @param {Scene} scene */
+/**
+ * The attention of each word to each code and what the code does, of each model; and what the maps
+ * show of several.
+ *
+ * @param {Scene} scene
+ */
 function csvOf(scene) {
-  const lines = scene.utterance.subjects.flatMap((_, subject) =>
-    STREAMS.flatMap((stream) => linesOf(scene, subject, stream)),
+  const { subjects } = scene.utterance;
+  const own = subjects.flatMap((_, subject) =>
+    STREAMS.flatMap((stream) => {
+      const data = subjects[subject].streams[stream];
+      return linesOf(scene, scene.corpus.subjects[subject].name, data, subject, stream);
+    }),
   );
-  return [HEADINGS, ...lines].map((line) => `${line.map(cellOfTable).join(",")}\r\n`).join("");
+  const made = scene.maps === "each" ? [] : shownMaps(scene);
+  const others = made.flatMap(({ model, data, stream }) =>
+    linesOf(scene, model, data, null, stream),
+  );
+  return csvFile([...HEADINGS, ...VALUES], [...own, ...others]);
 }
 
-/** A line per word and code. @param {Scene} scene @param {number} subject @param {Stream} stream */
-function linesOf(scene, subject, stream) {
-  const { utterance, corpus } = scene;
-  const data = utterance.subjects[subject].streams[stream];
-  if (!data.attends) return [];
-  const [id, model] = [utterance.id, corpus.subjects[subject].name].map(asText);
-  const start = [id, model, TITLE[stream].toLowerCase()];
+/**
+ * A line per word and code; where a model does not attend, a line per code.
+ *
+ * @param {Scene} scene
+ * @param {string} model
+ * @param {StreamReading} data
+ * @param {number | null} subject null if a map is made of several
+ * @param {Stream} stream
+ * @returns {Entry[][]}
+ */
+function linesOf(scene, model, data, subject, stream) {
+  const { utterance, effects } = scene;
+  const own = subject === null ? null : (effects?.[subject][stream] ?? null);
+  const start = [utterance.id, model, TITLE[stream].toLowerCase()];
+  const told = (/** @type {number} */ code) => [
+    own?.effects[code] ?? null,
+    own?.left_out[code] ?? null,
+  ];
+  const name = (/** @type {number} */ code) => (code === data.k ? "padding" : code);
+  if (!data.attends) {
+    return data.columns.map((code) => {
+      return [...start, null, null, name(code), data.counts[code], null, ...told(code)];
+    });
+  }
   return [...Array(data.rows).keys()].flatMap((row) => {
     const position = row === utterance.words.length ? FIRST_TOKEN : row;
     return data.columns.map((code) => {
-      const value = data.at(row, code);
-      const [name, n] = [code === data.k ? "padding" : String(code), String(data.counts[code])];
-      const share = Number.isNaN(value) ? "" : String(+value.toPrecision(6));
-      return [...start, String(position), asText(rowName(scene, row)), name, n, share];
+      const place = [position, rowName(scene, row), name(code), data.counts[code]];
+      return [...start, ...place, data.at(row, code), ...told(code)];
     });
   });
 }
-
-// As `as_cell` in terminal.py: what a spreadsheet would take for a formula gets an apostrophe.
-const FORMULA =
-  /^'*(?:[\t\r\n]|[\s\p{Cc}\u200b-\u200f\u2060\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20])/u;
-
-/** @param {string} text */
-const asText = (text) => (FORMULA.test(text) ? `'${text}` : text);
-
-/** @param {string} text */
-const cellOfTable = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
 /** Sentence, predictions and maps, one under the other, on white. @param {Scene} scene */
 function pictureOf(scene) {

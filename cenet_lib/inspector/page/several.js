@@ -124,6 +124,7 @@ function inCodesOf(first, reading) {
  * @property {number} subject whose codes the columns are
  * @property {Stream} stream
  * @property {string} name
+ * @property {string} model or what it is made of several to
  * @property {StreamReading} data
  */
 
@@ -139,9 +140,10 @@ export function shownMaps(scene) {
   const places = subjects.length > 2 ? [pair[0]] : [...subjects.keys()];
   return STREAMS.flatMap((stream) =>
     places.map((subject) => {
-      const name = subjects.length > 1 ? `, ${subjects[subject].name}` : "";
+      const model = subjects[subject].name;
+      const name = subjects.length > 1 ? `, ${model}` : "";
       const data = subjects[subject].streams[stream];
-      return { subject, stream, name: TITLE[stream] + name, data };
+      return { subject, stream, name: TITLE[stream] + name, model, data };
     }),
   );
 }
@@ -149,9 +151,9 @@ export function shownMaps(scene) {
 /** @param {Subject[]} subjects @param {Stream} stream @param {[number, number]} pair */
 function differenceOf(subjects, stream, pair) {
   const [one, other] = pair.map((place) => subjects[place]);
-  const name = `${TITLE[stream]}, ${one.name} − ${other.name}`;
+  const model = `${one.name} − ${other.name}`;
   const data = new Combined("difference", [one, other], stream);
-  return { subject: pair[0], stream, name, data };
+  return { subject: pair[0], stream, name: `${TITLE[stream]}, ${model}`, model, data };
 }
 
 /** @param {Subject[]} subjects @param {Stream} stream @param {number} first whose codes are shown */
@@ -165,7 +167,7 @@ function meanAndSpreadOf(subjects, stream, first) {
   ];
   return made.map(([kind, what]) => {
     const data = new Combined(kind, ordered, stream);
-    return { subject: first, stream, name: `${TITLE[stream]}, ${what}`, data };
+    return { subject: first, stream, name: `${TITLE[stream]}, ${what}`, model: what, data };
   });
 }
 

@@ -92,6 +92,7 @@ export class Store {
         this.#changes?.taken.restore(this.#model.get("_taken"));
         this.#tell("choice");
       },
+      "change:_what_if": () => this.#tell("changes"),
       "msg:custom": (content) => this.#changes?.hear(content),
     };
     const stop = follow(this.#model, acts);
@@ -117,8 +118,7 @@ export class Store {
       pair: this.#model.get("pair"),
       time: this.#time,
       playing: this.#clock?.playing ? "film" : this.#reel.stream,
-      film: utterance.film,
-      moment: this.#peek ?? this.#clock?.time ?? 0,
+      ...{ film: utterance.film, moment: this.#peek ?? this.#clock?.time ?? 0 },
       hovered: this.#hovered,
       ...{ cursor: this.#cursor, theme: this.#theme, pictures: this.#pictures, width: this.#width },
       printing: isPrinting(),

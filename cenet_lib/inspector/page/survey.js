@@ -38,6 +38,8 @@ export class Survey {
   #neutral;
   /** @type {number | null} */
   #errorsFrom = null;
+  /** @type {Part[]} */
+  #winners;
 
   /** @param {SurveyRecord} record @param {Listing} list @param {[number, number]} range of labels */
   constructor(record, list, range) {
@@ -55,6 +57,7 @@ export class Survey {
     this.words = {
       ...{ attention: unpack(attention), together: unpack(together), effect: unpack(effect) },
     };
+    this.#winners = record.id.map((_, i) => this.#winnerOf(i));
   }
 
   /** What the codes of a stream add in each utterance. @param {Stream} stream */
@@ -82,6 +85,11 @@ export class Survey {
 
   /** The largest of three parts: the words' distance from neutral, and what the streams move. */
   winner(/** @type {number} */ i) {
+    return this.#winners[i];
+  }
+
+  /** @param {number} i */
+  #winnerOf(i) {
     const face = Math.abs(this.moved.visual[i]);
     const voice = Math.abs(this.moved.acoustic[i]);
     /** @type {Part} */

@@ -36,8 +36,6 @@ export class WhatIfView {
   #list = h("div", { class: "row" });
   #outcome = h("div", { class: "outcome", "aria-live": "polite" });
   #maps = h("div");
-  /** @type {string | null} of the choice that was computed beforehand */
-  #pressed = null;
   #shown = "";
 
   /** @param {Store} store */
@@ -56,8 +54,8 @@ export class WhatIfView {
   draw(scene) {
     const key = `${scene.utterance.id} ${scene.subject}`;
     if (key !== this.#shown) {
-      this.#pressed = null;
       this.#lines(scene);
+      if (scene.changes.pressed) this.element.open = true; // an address says so
     }
     this.#shown = key;
     if (scene.changes.beforehand) this.#drawChoice(scene);
@@ -153,18 +151,15 @@ export class WhatIfView {
     );
     this.#asking.replaceChildren(...lines, ...absent, note);
     if (had) focusOn(this.#asking, had);
-    const chosen = entries.find(({ act }) => act === this.#pressed);
+    const chosen = entries.find(({ act }) => act === scene.changes.pressed);
     this.#outcome.replaceChildren(...(chosen ? outcomeOf(scene, chosen) : []));
   }
 
   /** @param {Scene} scene @param {Entry} entry */
   #entryButton(scene, { act, title, hint, what, swap }) {
-    const onclick = () => {
-      this.#pressed = this.#pressed === act ? null : act;
-      this.draw(scene);
-    };
+    const onclick = () => scene.changes.press(act);
     const change = what.prediction - scene.utterance.subjects[scene.subject].predictions.all;
-    const pressed = act === this.#pressed;
+    const pressed = act === scene.changes.pressed;
     const props = { type: "button", class: "boxed", "data-act": act, "aria-pressed": pressed };
     const shift = h("span", { class: toneOf(change) }, signed(change));
     const faces = (swap ?? []).map(([stream, code]) => {

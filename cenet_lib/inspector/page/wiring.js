@@ -31,6 +31,7 @@ import { WhatIfView } from "./whatif.js";
 /** @import { Model } from "./model.js" */
 /** @import { Change } from "./store.js" */
 /** @import { PageRecord } from "./records.js" */
+/** @import { Shelf } from "./shelf.js" */
 
 const STYLES = STYLE + CORPUS_STYLE + CHANGES_STYLE;
 const PAPER_WIDTH = 680; // pixels, which fit on A4 and on letter
@@ -224,9 +225,9 @@ function render({ model, el }) {
   return () => page.stop();
 }
 
-/** Show an exported page. @param {HTMLElement} el @param {PageRecord} data */
-export function mount(el, data) {
-  render({ model: new ExportedModel(data), el });
+/** Show an exported page. @param {HTMLElement} el @param {PageRecord} data @param {Shelf} shelf */
+export function mount(el, data, shelf) {
+  render({ model: new ExportedModel(data, shelf), el });
 }
 
 export default { render };

@@ -1,7 +1,7 @@
 /** Words × codes over all utterances: the attention that words give, and what codes do there. */
 
 import { channelsOf, css, inkOn, mix, rampColour } from "./colours.js";
-import { counted, h, percent, short, signed, sized } from "./dom.js";
+import { counted, h, isSame, percent, short, signed, sized } from "./dom.js";
 import { TITLE } from "./records.js";
 
 /** @import { Rgb, Theme } from "./colours.js" */
@@ -11,7 +11,12 @@ import { TITLE } from "./records.js";
 /** @import { Survey } from "./survey.js" */
 
 const AT_FIRST = 20; // words
-const LEAST_TOGETHER = 3; // utterances, below which a mean effect is no mean
+const WIDTHS = { word: 118, said: 40, code: 27, gap: 8 }; // pixels of columns, and before a stream
+const LATER = 30; // ms, for a table that is out of sight
+const LEAST_TOGETHER = 3; // times, below which a mean is no mean
+const RARE = 1000; // more than any value: rare words come after all others
+
+/** @typedef {{ element: HTMLElement, word: HTMLElement, said: HTMLElement, cells: HTMLElement[] }} Row */
 
 export class WordTableView {
   #store;
@@ -32,9 +37,18 @@ export class WordTableView {
   /** @type {[Scene, Survey] | null} */
   #drawn = null;
   #key = ""; // of what was drawn
+  /** @type {unknown[]} what the heads depend on, as they were built */
+  #built = [];
+  #body = h("tbody");
+  /** @type {HTMLElement[]} of the codes */
+  #buttons = [];
+  /** @type {Row[]} */
+  #rows = [];
+  #isInSight = false;
+  #soon = 0;
 
-  /** @param {Store} store @param {Look} look */
-  constructor(store, look) {
+  /** @param {Store} store @param {Look} look @param {HTMLElement} saving */
+  constructor(store, look, saving) {
     this.#store = store;
     this.#look = look;
     const mode = (/** @type {Shown} */ table, /** @type {string} */ title) =>
@@ -48,11 +62,14 @@ export class WordTableView {
     this.element = h(
       "div",
       { class: "wordtable" },
-      h("div", { class: "row" }, h("h2", {}, "Words and codes"), this.modes),
+      h("div", { class: "row" }, h("h2", {}, "Words and codes"), this.modes, saving),
       this.#note,
       this.#table,
       this.#more,
     );
+    new IntersectionObserver((seen) => {
+      this.#isInSight = seen.at(-1)?.isIntersecting ?? false;
+    }).observe(this.element);
   }
 
   #showMore() {
@@ -70,16 +87,78 @@ export class WordTableView {
     for (const button of this.modes.querySelectorAll("button")) {
       button.setAttribute("aria-pressed", String(button.dataset.table === table));
     }
+    if (this.#isInSight || scene.printing) this.#fill(scene, survey);
+    else this.#fillSoon();
+  }
+
+  /** What nobody sees yet need not hold up what is in sight. */
+  #fillSoon() {
+    clearTimeout(this.#soon);
+    this.#soon = setTimeout(() => {
+      if (this.#drawn) this.#fill(...this.#drawn);
+    }, LATER);
+  }
+
+  /** @param {Scene} scene @param {Survey} survey */
+  #fill(scene, survey) {
+    clearTimeout(this.#soon);
     const words = this.#chosenWords(scene, survey);
     this.#more.hidden = words.length <= this.#n;
-    this.#note.textContent = noteOn(table, survey, words.length);
+    this.#note.textContent = noteOn(this.#look.view.table, survey, words.length);
+    const shown = words.slice(0, this.#n);
     const columns = columnsIn(scene, survey);
-    const most = mostIn(survey, table, words.slice(0, this.#n));
-    const rows = words
-      .slice(0, this.#n)
-      .map((word) => rowOf(scene, survey, table, word, columns, most));
-    const body = h("tbody", {}, rows);
-    this.#table.replaceChildren(h("table", {}, this.#head(scene, survey, columns), body));
+    this.#prepare(scene, survey, columns, shown.length);
+    this.#fillRows(scene, survey, columns, shown);
+  }
+
+  /** Make heads and rows, as far as they are not there. @param {Scene} scene @param {Survey} survey @param {number[]} columns @param {number} n rows */
+  #prepare(scene, survey, columns, n) {
+    const needs = [survey, scene.theme];
+    if (!isSame(this.#built, needs)) this.#build(scene, survey, columns);
+    this.#built = needs;
+    for (const [i, button] of this.#buttons.entries()) {
+      button.setAttribute("aria-pressed", String(isChosen(scene, survey, columns[i])));
+    }
+    while (this.#rows.length > n) this.#rows.pop()?.element.remove();
+    while (this.#rows.length < n) this.#addRow(survey, columns);
+  }
+
+  /** @param {Scene} scene @param {Survey} survey @param {number[]} columns @param {number[]} shown words */
+  #fillRows(scene, survey, columns, shown) {
+    const { table } = this.#look.view;
+    const most = mostIn(survey, table, shown);
+    for (const [i, word] of shown.entries()) {
+      const row = this.#rows[i];
+      row.word.textContent = row.word.title = survey.record.words.word[word];
+      row.said.textContent = String(survey.record.words.said[word]);
+      for (const [j, column] of columns.entries()) {
+        const value = valueAt(survey, table, word, column);
+        const about = value === null ? "" : aboutMean(survey, table, word, column, value);
+        fillCell(row.cells[j], value, about, colourOf(scene.theme, table, value, most));
+        row.cells[j].classList.toggle("chosen", isChosen(scene, survey, column));
+      }
+    }
+  }
+
+  /** @param {Scene} scene @param {Survey} survey @param {number[]} columns */
+  #build(scene, survey, columns) {
+    this.#rows = [];
+    this.#buttons = [];
+    this.#body = h("tbody");
+    const { word, said, code, gap } = WIDTHS;
+    const width = `${word + said + columns.length * code + 2 * gap}px`;
+    const heads = this.#head(scene, survey, columns);
+    this.#table.replaceChildren(h("table", { style: { width } }, heads, this.#body));
+  }
+
+  /** @param {Survey} survey @param {number[]} columns */
+  #addRow(survey, columns) {
+    const [word, said] = [h("th", { scope: "row", dir: "auto" }), h("td", { class: "muted" })];
+    const marks = columns.map((column) => beginsStream(survey, columns, column));
+    const cells = marks.map((mark) => h("td", { class: mark }));
+    const element = h("tr", {}, word, said, cells);
+    this.#body.append(element);
+    this.#rows.push({ element, word, said, cells });
   }
 
   /** The words that are searched for, or all; by the chosen code, or the most frequent first. */
@@ -102,23 +181,23 @@ export class WordTableView {
       const book = scene.corpus.books[scene.corpus.subjects[0].vocabulary][stream];
       const canvas = h("canvas", { "aria-hidden": "true" });
       scene.pictures.stamp(sized(canvas, 24, 24), book, code, [0, 0], 24);
-      const on = isChosen(scene, survey, column);
       const props = {
         type: /** @type {const} */ ("button"),
-        ...{ "aria-pressed": on, title: book.codes[code]?.caption ?? "" },
+        title: book.codes[code]?.caption ?? "",
         "aria-label": `${TITLE[stream]} code ${code}: sort words by it`,
         onclick: () => this.#store.chooseCode(stream, code, 0),
       };
       const mark = beginsStream(survey, columns, column);
-      return h("th", { scope: "col", class: mark }, h("button", props, canvas, String(code)));
+      const button = h("button", props, canvas, String(code));
+      this.#buttons.push(button);
+      return h("th", { scope: "col", class: mark }, button);
     });
-    return h(
-      "thead",
-      {},
-      h("tr", {}, h("th", { scope: "col" }, "word"), h("th", { scope: "col" }, "said"), heads),
-    );
+    return h("thead", {}, h("tr", {}, wide("word", WIDTHS.word), wide("said", WIDTHS.said), heads));
   }
 }
+
+/** @param {string} title @param {number} pixels */
+const wide = (title, pixels) => h("th", { scope: "col", style: { width: `${pixels}px` } }, title);
 
 /** The codes that occur, in the order of the maps. @param {Scene} scene @param {Survey} survey */
 function columnsIn(scene, survey) {
@@ -153,7 +232,9 @@ function valueAt({ words, columns }, table, word, column) {
 /** To sort by; last comes where there is too little to tell. @param {Survey} survey @param {Shown} table @param {number} word @param {number} column */
 function sizeAt(survey, table, word, column) {
   const value = valueAt(survey, table, word, column);
-  return value === null ? -1 : Math.abs(value);
+  if (value === null) return Number.NEGATIVE_INFINITY;
+  const isRare = survey.record.words.said[word] < LEAST_TOGETHER;
+  return Math.abs(value) - (isRare ? RARE : 0);
 }
 
 /** The end of the scale. @param {Survey} survey @param {Shown} table @param {number[]} shown */
@@ -167,25 +248,18 @@ function mostIn(survey, table, shown) {
   return most;
 }
 
-/** @param {Scene} scene @param {Survey} survey @param {Shown} table @param {number} word @param {number[]} columns @param {number} most */
-function rowOf(scene, survey, table, word, columns, most) {
-  const { words } = survey.record;
-  const cells = columns.map((column) => {
-    const value = valueAt(survey, table, word, column);
-    const mark = beginsStream(survey, columns, column);
-    if (value === null) return h("td", { class: mark }, "");
-    const colour = colourOf(scene.theme, table, value, most);
-    const style = { background: css(colour), color: inkOn(colour) };
-    const about = aboutMean(survey, table, word, column, value);
-    const on = isChosen(scene, survey, column) ? " chosen" : "";
-    return h("td", { class: mark + on, style, title: about }, inShort(value));
-  });
-  const name = h("th", { scope: "row", dir: "auto" }, words.word[word]);
-  return h("tr", {}, name, h("td", { class: "muted" }, String(words.said[word])), cells);
+/** @param {HTMLElement} cell @param {number | null} value @param {string} about @param {Rgb | null} colour */
+function fillCell(cell, value, about, colour) {
+  cell.textContent = value === null ? "" : inShort(value);
+  cell.style.background = colour ? css(colour) : "";
+  cell.style.color = colour ? inkOn(colour) : "";
+  if (about) cell.title = about;
+  else cell.removeAttribute("title");
 }
 
-/** @param {Theme} theme @param {Shown} table @param {number} value @param {number} most @returns {Rgb} */
+/** @param {Theme} theme @param {Shown} table @param {number | null} value @param {number} most @returns {Rgb | null} */
 function colourOf(theme, table, value, most) {
+  if (value === null) return null;
   if (table === "attention") return rampColour(theme, value, most);
   const end = value < 0 ? theme.negative : theme.positive;
   return channelsOf(hexOf(mix([theme.paper, end], Math.abs(value) / most)));
@@ -216,7 +290,8 @@ function noteOn(table, survey, n) {
   const beyond = left_out ? ` ${counted(left_out, "rarer word")} are left out.` : "";
   const what =
     table === "attention"
-      ? "A cell is the mean share of its attention that a word gives to a code, over each time it is said."
+      ? "A cell is the mean share of its attention that a word gives to a code, over each time it is said. " +
+        `Words that are said less than ${LEAST_TOGETHER} times come last.`
       : "A cell is the mean effect of a code in the utterances in which the word is said and the code " +
         `occurs, if these are ${LEAST_TOGETHER} or more: what goes along with the word, not what the word does.`;
   return `${what} ${counted(n, "word")}, over all utterances, whatever is filtered.${beyond} Choose a code to sort by it.`;

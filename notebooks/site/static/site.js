@@ -35,6 +35,7 @@ document.addEventListener("keydown", (event) => event.key === "Escape" && forget
 
 const system = window.matchMedia("(prefers-color-scheme: dark)");
 
+/** @type {HTMLIFrameElement[]} */
 const frames = [...document.querySelectorAll("iframe.live")];
 
 /** Let pictures that have two versions, and live pages, follow the switch of the site. */
@@ -50,7 +51,20 @@ function dress() {
   }
 }
 
-for (const frame of frames) frame.addEventListener("load", dress);
+/** @param {HTMLIFrameElement} frame shows all of its page, so that only one thing scrolls */
+function fit(frame) {
+  const page = frame.contentDocument?.documentElement; // null on a page from the disk: it scrolls
+  if (!page) return;
+  const whole = () => {
+    frame.style.height = `${page.offsetHeight + 2}px`;
+  };
+  new ResizeObserver(whole).observe(page);
+}
+
+for (const frame of frames) {
+  frame.addEventListener("load", dress);
+  frame.addEventListener("load", () => fit(frame));
+}
 new MutationObserver(dress).observe(document.body, { attributeFilter: ["data-theme"] });
 system.addEventListener("change", dress);
 dress();
@@ -67,8 +81,6 @@ window.addEventListener("resize", reachScrolling);
 window.addEventListener("load", reachScrolling);
 reachScrolling();
 
-document.querySelector(".sidebar-drawer")?.setAttribute("aria-label", "All pages");
-document.querySelector(".toc-drawer")?.setAttribute("aria-label", "This page");
 if (!document.querySelector("h1")) {
   const heading = document.createElement("h1"); // the page of the search has none
   heading.textContent = document.title.split(" - ")[0];
