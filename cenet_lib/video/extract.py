@@ -20,15 +20,13 @@ from .face import VISUAL_CHANNELS, FaceLandmarker, Sighting
 from .face_model import MODEL_SHA256, N_LANDMARKS
 from .libraries import with_version
 from .media import Film
-from .rows import Rows
-from .voice import VoiceMeter, check_voice, voice_extractor
+from .voice import VoiceMeter, voice_extractor
 
 VERSION = 1  # of how films are looked at: it changes when the numbers do
 LONGEST = 600.0  # seconds of an utterance
 
 _UNIT = 2.0**-14  # of stored landmarks, which lie within two widths of the picture's corner
 _CHUNK = 64  # pictures described at a time
-_FASTEST = 120.0  # pictures per second for which room is reserved; of more, all are moved once
 
 
 def utterance_from_video(
@@ -96,7 +94,7 @@ def utterance_from_video(
     Traceback (most recent call last):
     cenet_lib.errors.CENetError: no/such/film.mp4: there is no such file
     """
-    check_voice(voice)
+    meter = VoiceMeter(voice)
     film = Film(path, start, end)
     _refuse_long(film, film.duration)
     split = words_of_text(words) if isinstance(words, str) else tuple(words)
@@ -105,7 +103,6 @@ def utterance_from_video(
     Utterance(own, split, np.empty((0, 1)), np.empty((0, 1)), label)  # before the long work
     film.require_sound()
     look = _Look(film, landmarker or FaceLandmarker(), shown)
-    meter = VoiceMeter(voice, _seconds(film))
     sound = film.listen(meter.add)
     film.require_whole()
     look.require_faces(most_without_face)
@@ -210,8 +207,7 @@ class _Look:
     def __init__(self, film: Film, landmarker: FaceLandmarker, shown: bool):
         self._film, self._landmarker = film, landmarker
         self._frames = [np.empty((0, len(VISUAL_CHANNELS)), np.float32)]
-        expected = _seconds(film) * min(film.rate, _FASTEST) + 2
-        self._points = Rows((N_LANDMARKS, 3), np.int16, expected)
+        self._points = bytearray()  # of landmarks, which grows without a second copy
         self._times: list[float] = []
         self._n_pictures = self._n_without = self._n_others = 0
         self._size = (0, 0)  # width and height of the pictures whose landmarks wait
@@ -252,7 +248,7 @@ class _Look:
             self._frames.append(self._landmarker.describe(points, *self._size))
             limits = np.iinfo(np.int16)
             rounded = np.clip(np.rint(points / _UNIT), limits.min, limits.max)
-            self._points.add(rounded)
+            self._points += rounded.astype(np.int16).tobytes()
             self._waiting.clear()
 
     def require_faces(self, most_without: float) -> None:
@@ -268,19 +264,13 @@ class _Look:
         width, height = self._size
         return {
             "visual_times": np.array(self._times),
-            "landmarks": self._points.array.ravel(),
+            "landmarks": np.frombuffer(self._points, np.int16),
             "picture_width": float(width),
             "picture_height": float(height),
             "pictures": float(self._n_pictures),
             "pictures_without_face": float(self._n_without),
             "pictures_with_other_faces": float(self._n_others),
         }
-
-
-def _seconds(film: Film) -> float:
-    """Return how long the part is, or at most: those who record in a browser do not say."""
-    end = film.duration if film.end is None else film.end
-    return LONGEST + 1 if end is None else min(end - film.start, LONGEST + 1)
 
 
 def _refuse_long(film: Film, reached: float | None) -> None:

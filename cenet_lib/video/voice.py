@@ -30,7 +30,6 @@ import numpy as np
 
 from ..errors import CENetError, first_line
 from .libraries import missing_library
-from .rows import Rows
 
 RATE = 16_000  # samples per second of the sound that is measured
 HOP = 160  # samples from frame to frame: 10 ms
@@ -141,8 +140,6 @@ class VoiceMeter:
     ----------
     voice : str
         ``"librosa"``, which holds the last twenty seconds; or ``"opensmile"``, which holds all.
-    expected_seconds : float
-        How long the sound will be, as far as one knows: room is reserved for its frames.
 
     Raises
     ------
@@ -158,11 +155,10 @@ class VoiceMeter:
     (101, 37)
     """
 
-    def __init__(self, voice: str = "librosa", expected_seconds: float = 0.0):
+    def __init__(self, voice: str = "librosa"):
         check_voice(voice)
         self._in_pieces = voice == "librosa"
-        expected = expected_seconds * RATE / HOP + 2 if self._in_pieces else 0
-        self._frames = Rows((len(VOICE_CHANNELS),), np.float32, expected)
+        self._frames = bytearray()  # which grows without a second copy
         self._held = bytearray()  # samples
         self._gone = self._length = 0  # samples: no longer held, and all
         self._first = 0  # the first frame that is not described yet
@@ -190,7 +186,8 @@ class VoiceMeter:
         while self._first < n:
             last = min(self._first + _PIECE, n)
             self._describe(last, min(last + _OVERLAP, n))
-        return self._voice(self._frames.array, np.arange(n) * (HOP / RATE), VOICE_CHANNELS)
+        frames = np.frombuffer(self._frames, np.float32).reshape(n, len(VOICE_CHANNELS))
+        return self._voice(frames, np.arange(n) * (HOP / RATE), VOICE_CHANNELS)
 
     def _needed(self) -> int:
         """Return how long the sound must be for the next piece to be described."""
@@ -206,7 +203,7 @@ class VoiceMeter:
         frames[:, :2] = _pitch(piece)[before : before + last - first]
         inner = piece[(_LONG - _WINDOW) // 2 :]
         frames[:, 2:] = _timbre(inner[before * HOP :][: (last - first - 1) * HOP + _WINDOW])
-        self._frames.add(frames)
+        self._frames += frames.tobytes()
         self._count_silence(first, min(last, self._length // HOP))
         self._first = last
         self._let_go((last - _OVERLAP) * HOP - half)

@@ -191,7 +191,7 @@ def draw_query(axes, angle, length):
     axes[1].bar(range(6), A, tick_label=[("neutral", "frown", "smile")[code] for code in c])
     axes[1].set(ylim=(0, 1), title="attention")
     axes[1].tick_params(axis="x", rotation=45)
-    return A.round(3).tolist()
+    return [round(share, 3) for share in A.tolist()]
 
 
 def explore_query(angle, length):
