@@ -1,6 +1,6 @@
 /** What each code does over all utterances: its mean effect, how sure it is, and how often. */
 
-import { clamp, h, isSame, percent, signed, sized, svg } from "./dom.js";
+import { clamp, grouped, h, isSame, percent, signed, sized, svg } from "./dom.js";
 import { NARROW } from "./maps.js";
 import { STREAMS, TITLE } from "./records.js";
 
@@ -117,7 +117,8 @@ export class CodeTable {
         filtered || !interval ? "" : h("span", { class: "muted interval" }, range),
       );
       bar.replaceChildren(barOf(scene, values, filtered, most));
-      n.textContent = filtered ? `${filtered.n} of ${utterances[column]}` : `${utterances[column]}`;
+      const all = grouped(Number(utterances[column]));
+      n.textContent = filtered ? `${grouped(filtered.n)} of ${all}` : all;
     }
   }
 

@@ -2,7 +2,7 @@
 
 import { CodeTable } from "./codetable.js";
 import { tableButton } from "./corpuscsv.js";
-import { counted, h, isSame, percent, rove } from "./dom.js";
+import { counted, grouped, h, isSame, percent, rove } from "./dom.js";
 import { FILTERS } from "./look.js";
 import { TITLE } from "./records.js";
 import { ScatterView } from "./scatter.js";
@@ -35,7 +35,10 @@ export class Tabs {
         { type: "button", role: "tab", "data-show": what, onclick: () => look.show(what) },
         title,
       );
-    this.element.append(tab("utterance", "one utterance"), tab("corpus", `all ${n} utterances`));
+    this.element.append(
+      tab("utterance", "one utterance"),
+      tab("corpus", `all ${counted(n, "utterance")}`),
+    );
     this.element.hidden = !look.isOffered || n < 2;
     this.draw();
   }
@@ -179,7 +182,7 @@ function aboutChosen({ code, corpus }, survey) {
 function waitingFor({ progress }) {
   if (!progress) return "The model reads all utterances; this takes a while.";
   const { done, of, left } = progress;
-  return `The model has read ${done} of ${of} utterances; about ${counted(Math.ceil(left), "second")} left.`;
+  return `The model has read ${grouped(done)} of ${counted(of, "utterance")}; about ${counted(Math.ceil(left), "second")} left.`;
 }
 
 /** @param {Scene} scene @param {Survey} survey @param {number[]} rows */
@@ -188,7 +191,8 @@ function summaryOf({ corpus }, survey, rows) {
   const [right, wrong] = [turned("rightly"), turned("wrongly")];
   const against = rows.filter((i) => survey.conflicts(i)).length;
   const whose = corpus.subjects.length > 1 ? ` All of it is about ${corpus.subjects[0].name}.` : "";
-  const shown = rows.length < survey.n ? `${rows.length} of ${survey.n}` : `All ${survey.n}`;
+  const all = grouped(survey.n);
+  const shown = rows.length < survey.n ? `${grouped(rows.length)} of ${all}` : `All ${all}`;
   const error = survey.record.error.toFixed(2).replace("0.00", "less than 0.01");
   return [
     h(

@@ -144,8 +144,11 @@ export const plain = (x) => signed(x).replace("+", "");
 
 const THOUSANDS = new Intl.NumberFormat("en");
 
+/** A whole number as one reads it: 2,199. @param {number} n */
+export const grouped = (n) => THOUSANDS.format(n);
+
 /** How many there are of something: 1 frame, 2 frames. @param {number} n @param {string} what */
-export const counted = (n, what) => `${THOUSANDS.format(n)} ${what}${n === 1 ? "" : "s"}`;
+export const counted = (n, what) => `${grouped(n)} ${what}${n === 1 ? "" : "s"}`;
 
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
 

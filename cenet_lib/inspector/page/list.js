@@ -1,6 +1,6 @@
 /** The list of utterances: searched, sorted, and chosen from. */
 
-import { clamp, h, isSame, plain, signed } from "./dom.js";
+import { clamp, grouped, h, isSame, plain, signed } from "./dom.js";
 
 /** @import { Look } from "./look.js" */
 /** @import { Listing } from "./records.js" */
@@ -163,7 +163,7 @@ export class ListView {
       button.setAttribute("aria-pressed", String(on));
       button.textContent = button.textContent.replace(/[▾▴ ]*$/, "") + (on ? mark : "");
     }
-    this.#count.textContent = `${this.#shown.length} of ${this.#list.text.length}`;
+    this.#count.textContent = `${grouped(this.#shown.length)} of ${grouped(this.#list.text.length)}`;
     this.#rows.style.height = `${this.#shown.length * ROW_HEIGHT}px`;
     this.#scrollTo(this.#active, true);
     this.draw();

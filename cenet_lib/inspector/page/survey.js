@@ -1,6 +1,6 @@
 /** What a model made of all utterances (see `survey.py`), made ready to be shown. */
 
-import { percent, signed } from "./dom.js";
+import { counted, grouped, percent, signed } from "./dom.js";
 import { STREAMS, TITLE, unpack } from "./records.js";
 
 /** @import { Listing, Packed, Stream } from "./records.js" */
@@ -176,7 +176,7 @@ export function everywhere(survey, [stream, code]) {
   const those = share === 1 ? "all" : percent(share);
   const interval = `${signed(low[column])} to ${signed(high[column])}`;
   return (
-    `${often}: of all ${survey.n} utterances, ${name.toLowerCase()} occurs in ${n} and ${does} ` +
+    `${often}: of all ${counted(survey.n, "utterance")}, ${name.toLowerCase()} occurs in ${grouped(n)} and ${does} ` +
     `${those} of them; its mean effect is ${signed(effect[column])} (95\u00a0%: ${interval}).`
   );
 }
