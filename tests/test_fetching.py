@@ -77,6 +77,7 @@ def test_fetched_once_by_name_and_hash(cache, package, pip):
     assert len(pip.calls) == 1  # from the cache
 
 
+@pytest.mark.slow
 def test_offline_from_the_cache(cache, package, monkeypatch):
     cache.mkdir()
     shutil.copy(package, cache)

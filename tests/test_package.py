@@ -45,6 +45,7 @@ def test_importing_the_package_imports_nothing_heavy(tmp_path):
     assert heavy_after("import cenet_lib; dir(cenet_lib)", tmp_path) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "allowed"),
     [

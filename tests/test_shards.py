@@ -68,6 +68,7 @@ def test_other_channels_are_refused(collection, tmp_path):
         fit_vocabularies([*find_shards(collection / "part2"), tmp_path / "other"], n_codes=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_counts_are_those_of_each_utterance(collection, tmp_path, n_jobs):
     shards = find_shards(collection / "*")

@@ -74,6 +74,7 @@ def same_bits(a, b) -> bool:
     return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150)
 @given(corpora)
 def test_round_trip(parts):

@@ -470,6 +470,7 @@ def test_partial_fit_moves_the_codes_of_fit_on():
     assert 0 < moved.max() < 0.2  # 300 frames weigh little against 3,000
 
 
+@pytest.mark.slow
 def test_memory_is_bounded():
     class Stream:  # 600,000 frames of 16, 38 MB, which exist a piece at a time
         def __iter__(self):

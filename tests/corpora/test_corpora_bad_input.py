@@ -1366,6 +1366,7 @@ def test_flipped_bits_in_a_store(source, file):
     assert failed
 
 
+@pytest.mark.slow
 def test_flipped_bits_in_a_sequence(source):
     files.write_csd(source / "mosi")
     path = source / "mosi" / "sequence_2.csd"

@@ -30,11 +30,13 @@ def truth(demo_corpus):
 # deterministic
 
 
+@pytest.mark.slow
 def test_same_seed_same_bytes(demo_corpus):
     assert demo_corpus.fingerprint() == FINGERPRINT
     assert demo.load_demo().fingerprint() == FINGERPRINT
 
 
+@pytest.mark.slow
 def test_other_seed_other_corpus(demo_corpus):
     other = demo.load_demo(seed=1)
     assert other.fingerprint() != FINGERPRINT

@@ -32,6 +32,7 @@ def parts(irony):
     return {**found, "label": np.array([u.label for u in irony])}
 
 
+@pytest.mark.slow
 def test_the_name_opens_it():
     corpus = load_corpus("demo-irony")
     assert (corpus.name, corpus.fingerprint()) == ("demo-irony", FINGERPRINT)

@@ -231,6 +231,7 @@ def test_what_computes(monkeypatch, cuda, mps, said):
     assert finding.what.startswith(said)
 
 
+@pytest.mark.slow
 def test_as_a_command_in_a_new_process(demo_corpus, installed, tmp_path):
     paths = os.pathsep.join(map(str, (ROOT, installed)))
     environment = {"CENET_CACHE": str(cache_folder()), "PYTHONPATH": paths, "PYTHONUTF8": "1"}

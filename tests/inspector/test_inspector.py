@@ -85,6 +85,7 @@ def test_words_behind_the_cut_are_not_numbers(subject, corpus):
 DROPPED = "\u200b"  # a space without width, of which a tokenizer makes nothing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "unread"),
     [
@@ -303,6 +304,7 @@ def test_it_opens_on_the_sentence_that_face_and_voice_lower_most(inspector):
     assert inspector.utterance == inspector.listing["id"][moved.idxmin()]
 
 
+@pytest.mark.slow
 def test_a_model_without_attention_still_shows_its_predictions(folder, corpus, tmp_path):
     run = make_inspected_run(folder, fusion="late")
     inspector = AttentionInspector.from_run(run, corpus)
@@ -349,6 +351,7 @@ def test_nothing_to_list_is_an_error(run, corpus):
 # files
 
 
+@pytest.mark.slow
 def test_the_page_is_one_safe_file(inspector, tmp_path):
     path = tmp_path / "page.html"
     inspector.word, inspector.code = 1, ("visual", 2)
@@ -370,6 +373,7 @@ def test_the_page_is_one_safe_file(inspector, tmp_path):
     assert unpack(packed) == pytest.approx(exact, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_a_page_of_some_utterances_takes_the_most_moved(inspector, tmp_path):
     inspector.to_html(tmp_path / "page.html", 4)
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
@@ -384,6 +388,7 @@ def test_a_page_of_some_utterances_takes_the_most_moved(inspector, tmp_path):
     assert not (tmp_path / "other.html").exists()
 
 
+@pytest.mark.slow
 def test_a_page_that_grows_too_large_leaves_the_frames_looks_out(inspector, tmp_path, monkeypatch):
     monkeypatch.setattr("cenet_lib.inspector.fitting.LARGEST_PAGE", 1000)
     inspector.to_html(tmp_path / "page.html", 2)

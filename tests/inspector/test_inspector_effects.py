@@ -321,6 +321,7 @@ def test_a_headline_never_contradicts_the_bars():
     assert headline({("visual", 0): 0.3, ("visual", 1): 0.1}, error=0.2) is None
 
 
+@pytest.mark.slow
 def test_the_headlines_of_trained_models_follow_from_their_effects(subject, corpus):
     utterances = [*corpus.test, *corpus.valid, *corpus.train[:26]]
     told = 0
@@ -355,6 +356,7 @@ def test_models_say_what_they_attend_over_and_show_what_they_have(subjects, corp
     assert code_effects(subjects["none"], utterance, corpus)["players"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["none", "mag", "late", "ce-continuous", "bright"])
 def test_every_way_of_fusion_has_a_page_and_a_picture(name, subjects, corpus, tmp_path):
     subject = subjects[name]

@@ -157,6 +157,7 @@ def test_attention_over_frames_is_kept_for_each_frame(folder, corpus):
 # the widget and the page
 
 
+@pytest.mark.slow
 def test_three_runs_begin_with_mean_and_spread(three, runs, corpus, tmp_path):
     assert (three.maps, three.pair) == ("spread", (0, 1))
     assert [s["name"] for s in three._corpus["subjects"]] == ["ce", "ce-1", "ce-2"]

@@ -106,7 +106,7 @@ ELSEWHERE = {  # by notebook: what is said and not shown there, and why it may b
     },
     "05": {
         **dict.fromkeys(("1,284", "41"), SIZES),
-        **dict.fromkeys(("55", "99", "20"), ON_PAPER),
+        **dict.fromkeys(("55", "99"), ON_PAPER),
         **dict.fromkeys(("24", "1.2345", "1.234375", "1.0078125"), "how bf16 is defined"),
         "5890": "issue 2 of the published code",
     },

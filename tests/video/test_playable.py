@@ -145,6 +145,7 @@ def test_without_room_it_is_refused(name, options, part, minute):
         playable(minute(name, **options), *part, room=5_000)
 
 
+@pytest.mark.slow
 def test_a_long_film_is_encoded_into_the_room_that_there_is(minute):
     film = playable(minute("f.mpg", **IN_MPG), room=1_100_000)
     assert len(film.content) <= 1_100_000

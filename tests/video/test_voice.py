@@ -48,6 +48,7 @@ def off_by(found) -> np.ndarray:
     return 1200 * np.log2(found.frames[voiced, F0] / pitch_at(found.times[voiced]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 96_000])
 def test_pitch_is_the_true_one_at_any_rate(rate):
     found = voice_features(sung(rate), rate)
@@ -105,6 +106,7 @@ def test_channels_are_those_of_librosa():
         np.testing.assert_allclose(found[name], function(y=sound, **options)[0], rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_edges_of_pieces_do_not_show(monkeypatch):
     sound = sung(RATE)
     whole = voice_features(sound, RATE).frames
@@ -113,6 +115,7 @@ def test_the_edges_of_pieces_do_not_show(monkeypatch):
     assert np.array_equal(voice_features(sound, RATE).frames, whole, equal_nan=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [777, 5_000, 100_000])
 def test_a_sound_that_arrives_in_pieces_is_the_same_and_is_not_held(step, monkeypatch):
     monkeypatch.setattr(voice, "_PIECE", 60)
