@@ -68,8 +68,9 @@ for u in sentences:
 
 # %% [markdown]
 # Now the three people. Choose a sentence, and press the triangle to let it play, or move the slider
-# by hand. The face is drawn from the 35 numbers that are measured in each of its moments. The wave
-# is the voice: fast for a high pitch, tall for a loud voice, thick for a tense one.
+# by hand. The face is drawn from some of the numbers that are measured in each of its moments: how
+# strongly its muscles pull, and how the head is turned. The wave is the voice: fast for a high
+# pitch, tall for a loud voice, thick for a tense one.
 
 
 # %%
@@ -96,7 +97,8 @@ if sentences:
 
 # %%
 for number, u in enumerate(sentences, start=1):
-    at = "; ".join(f"at {m} %, {portraits.words(u, m / 100)}" for m in (0, 50, 100))
+    moments = {round(100 * m / 9): portraits.words(u, m / 9) for m in (0, 4, 9)}
+    at = "; ".join(f"at {percent} %, {said}" for percent, said in moments.items())
     alt = f"Sentence {number}, ten faces with the voices below: {at}"
     show(portraits.over_time(u, 10), alt, fold=f"Sentence {number} in ten moments")
 
@@ -144,8 +146,10 @@ rightly = turned[turned["ce"] * turned["label"] > 0]
 print(f"of {len(read)} test sentences, {len(turned)} turn, {len(rightly)} of them rightly")
 
 # %% [markdown]
-# So face and voice turn the prediction for every fifth sentence, and two times in three that is
-# right. What to measure in them, and how a model comes to use them, is what this course is about.
+# So for about every fifth sentence the model that sees and hears gives another sign than the one
+# that reads, and about two times in three it is the one that is right. (That is one seed of each.
+# Two models that only read would differ in some sentences, too.) What to measure in them, and how a
+# model comes to use them, is what this course is about.
 
 # %% [markdown]
 # ## Why three streams?
@@ -188,8 +192,9 @@ print("face: ", u.visual.shape)
 print("voice:", u.acoustic.shape)
 
 # %% [markdown]
-# The three lengths differ, and they are not multiples of each other. A camera and a microphone keep
-# their own time, and neither knows about words. Keep that in mind; it returns below.
+# The three lengths differ, and none follows from another. (That the face has five frames for each
+# word here is chance.) A camera and a microphone keep their own time, and neither knows about
+# words. Keep that in mind; it returns below.
 #
 # The columns have names.
 
@@ -240,7 +245,11 @@ figure, axes = plt.subplots(1, 3, figsize=(9, 2.4), layout="constrained")
 for ax, (name, n) in zip(axes, lengths.items()):
     sns.histplot(n, bins=18, ax=ax)
     ax.set(xlabel=name, ylabel="utterances")
-show(figure, "Histograms of words, face frames and voice frames, all with a tail to the right")
+show(
+    figure,
+    "Histograms of words, face frames and voice frames: words nearly symmetric around 21, "
+    "frames with a tail to the right",
+)
 
 # %% [markdown]
 # A tensor is a rectangle, and utterances are not equally long. The usual way out is
@@ -348,7 +357,7 @@ ax.set(xlabel="utterances in a batch", ylabel="share of padding", ylim=(0, 1))
 ax.set_xticks(sizes, sizes)
 show(
     figure,
-    "Share of padding over batch size: rising steeply at random, near zero when sorted",
+    "Share of padding over batch size: rising steeply at random, to a tenth when sorted",
     fold="The share of padding for every batch size",
 )
 
@@ -680,10 +689,11 @@ print(f"a random other utterance is: {chance:.0%}")
 nearest_is.compare(round(100 * hits))
 
 # %% [markdown]
-# Nearly always! (The speakers of `demo` are easier to tell apart than real ones; the point stays.)
-# Now suppose that each speaker has a *mood*: one likes every film, another hates them all. A model
-# can then recognise the **person** and recall the mood, without understanding a word. Let us invent
-# such moods, and predict with the nearest neighbour under two splits.
+# Nearly always! (The speakers of `demo` are invented; how easily real ones are told apart, it
+# cannot say. The point stays.) Now suppose that each speaker has a *mood*: one likes every film,
+# another hates them all. A model can then recognise the **person** and recall the mood, without
+# understanding a word. Let us invent such moods, and predict with the nearest neighbour under two
+# splits.
 
 # %%
 rng = np.random.default_rng(0)

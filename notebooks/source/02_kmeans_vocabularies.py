@@ -236,7 +236,8 @@ for ax, step in zip(axes, (0, 1, 3, 12)):
     draw_step(ax, step)
 show(
     figure,
-    "Four scatter plots: the codes wander from random places to the middles of clouds",
+    "Four scatter plots: from random places two codes wander to the middles of frowns and smiles, "
+    "and two share out the cloud at rest",
     fold="Where the codes are after 0, 1, 3 and 12 steps",
 )
 
@@ -501,7 +502,8 @@ if truth:
         draw_codes(ax, k)
     show(
         figure,
-        "Heat maps: 4 codes mix many states, 12 hold about one each, 32 split states apart",
+        "Heat maps: of 4 codes one mixes nine states and one two, 12 hold about one each, "
+        "32 split states apart",
         fold="What 4, 12 and 32 codes hold",
     )
 
@@ -730,7 +732,7 @@ if truth:
     table = pd.crosstab(codes, states["visual"]).reindex(range(16), fill_value=0)
     labels = np.array(corpus.provenance["visual_states"])
     meaning["main state"] = labels[table.idxmax(axis=1)]
-    meaning["share"] = (table.max(axis=1) / table.sum(axis=1)).round(2)
+    meaning["share"] = (table.max(axis=1) / table.sum(axis=1)).round(3)
 meaning
 
 # %% [markdown]
@@ -782,7 +784,8 @@ def explore_units(AU12, AU6, AU4, AU9, AU10):
     units = {"AU12": AU12, "AU6": AU6, "AU4": AU4, "AU9": AU9, "AU10": AU10}
     figure, ax = plt.subplots(figsize=(2.6, 2.8), layout="constrained")
     code = draw_units(ax, **units)
-    show(figure, f"A drawn face with the action units {units}: code {code}")
+    raised = ", ".join(f"{unit} {height:g}" for unit, height in units.items() if height)
+    show(figure, f"A drawn face, action units: {raised or 'none raised'}; code {code}")
     return code, tuple(units.values())
 
 
@@ -929,8 +932,8 @@ progress(2)
 # Mostly bad. The model must learn twice what a smile means, each time from fewer examples, and a
 # new person's smile goes to whichever code happens to be nearest. With many speakers the harm is
 # small: then codes of persons share out the new ones, and each has been seen with many labels.
-# Subtracting each person's own mean frame before k-means would help; notebook 8 shows what can go
-# wrong with it.
+# One may subtract each person's own mean frame before k-means. Whether that helps must be measured
+# (it is an idea of [the project](PROJECT.md)), and notebook 8 shows what can go wrong with it.
 #
 # </details>
 #

@@ -35,9 +35,9 @@ print(ironic.text, parts, "label:", ironic.label)
 assert ironic.label == round(parts["rating"] - 2 * parts["praise"] * parts["smirk"], 4)
 
 # %% [markdown]
-# Read alone, the sentence praises: its rating is that of real people. A dictionary says how much of
-# that its words praise, and how much they criticise (*prison* sounds bad). With the smirk the
-# praise turns, and what is meant is about zero. A model that only averages the face knows that
+# Read alone, the sentence praises: its rating is that of real people. Apart from that, a dictionary
+# says how much its words praise, and how much they criticise (*prison* sounds bad). With the smirk
+# the praise turns, and what is meant is about zero. A model that only averages the face knows that
 # there was a smirk, but not which word it concerns. So let each word ask for what concerns it. That
 # is attention. Whether it pays is measured in notebook 7.
 
@@ -316,8 +316,9 @@ for name, s in (("1/√d", 768**-0.5), ("1", 1), ("8", 8), ("64", 64), ("512", 5
     print(f"scale {name:>4}: {n:4.1f} of 30 frames")
 
 # %% [markdown]
-# The usual scale of Transformers is $1/\sqrt{d}$. Here it would leave the attention flat. Move the
-# scale, and watch the attention of one word, the fourth, over the thirty frames.
+# The usual scale of Transformers is $1/\sqrt{d}$, with $d$ the width of an attention head; CE has
+# one head, as wide as the states. Here it would leave the attention flat. Move the scale, and watch
+# the attention of one word, the fourth, over the thirty frames.
 
 
 # %%
@@ -400,9 +401,9 @@ for s in (1, 8, 64, 512, 4096):
 # Streams in a batch are padded to equal length. (The published data files pad all of them to one
 # fixed length.) In the published code, the [padding code](GLOSSARY.md#padding-code) $k$ is a key
 # like any other: it has an embedding (drawn at random and never trained), gets attention, and its
-# value is mixed in. So the output depends on **how far** an utterance was padded, which nobody has
-# said or shown. And where a batch is padded to its longest, as in this package, the output would
-# depend on who else is in the batch.
+# value is mixed in. So the output depends on **how far** an utterance was padded, which, as far as
+# we know, nobody has said or shown. And where a batch is padded to its longest, as in this package,
+# the output would depend on who else is in the batch.
 #
 # See for yourself: the same utterance, padded further and further. First a guess.
 
@@ -528,7 +529,7 @@ assert torch.allclose(shown[:, :30], hide(8 * raw, torch.ones(30, dtype=torch.bo
 # %% [markdown]
 # ## CE cannot see the order
 #
-# First a smile, then a frown, or first a frown, then a smile: people hear a difference. Does CE? We
+# First a smile, then a frown, or first a frown, then a smile: people see a difference. Does CE? We
 # shuffle the frames.
 
 # %%

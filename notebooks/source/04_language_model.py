@@ -80,10 +80,10 @@ table.T
 # often does that happen?
 
 # %%
-lengths = np.array([len(processor(u)["input_ids"]) for u in corpus.train])
+lengths = np.array([len(processor.tokenizer(u.text)["input_ids"]) for u in corpus.train])
 words = np.array([len(u.words) for u in corpus.train])
-print(f"words: {words.mean():.1f} on average; pieces: {lengths.mean():.1f}")
-print(f"sentences that fill all 50 places: {(lengths == 50).sum()} of {len(lengths)}")
+print(f"words: {words.mean():.1f} on average; pieces, uncut: {lengths.mean():.1f}")
+print(f"sentences of more than 50 pieces, which are cut: {(lengths > 50).sum()} of {len(lengths)}")
 
 # %% [markdown]
 # ## What a dictionary knows about a word
@@ -512,7 +512,7 @@ pd.DataFrame(shifted, index=list(ways)).map("{:.0%}".format)
 # %% [markdown]
 # ### Which layer is best?
 #
-# That takes forty trained models. On a laptop they would take more than an hour, so it was done
+# That takes forty trained models. On a laptop they would take about an hour, so it was done
 # beforehand, on a GPU:
 #
 #     python -m cenet_lib compare --injection-layer 0 1 3 5 --seed 0 1 2 3 4 5 6 7 8 9 --out runs/demo
@@ -660,8 +660,8 @@ frozen_runs = recorded("freeze")
 frozen_runs.groupby("freeze_layers")[["test_mae", "test_corr"]].agg(["mean", "std"]).round(3)
 
 # %% [markdown]
-# Each seed has trained all three, so we may take the differences seed by seed, and an interval for
-# their mean (notebooks 6 and 7 say what that is):
+# All were trained with the same seeds, so we may take differences seed by seed, and an interval
+# for their mean (notebooks 6 and 7 say what that is):
 
 # %%
 words_only = recorded("fusions").query("fusion == 'none'")["test_mae"]
@@ -669,13 +669,14 @@ print(f"words only, no layer frozen: MAE {words_only.mean():.2f}")
 by_seed = frozen_runs.pivot(index="seed", columns="freeze_layers", values="test_mae")
 for n in (3, 6):
     low, high = seed_interval(by_seed[n] - by_seed[0])
-    print(f"{n} layers frozen: the MAE grows by {low:.3f} to {high:.3f}")
+    print(f"{n} layers frozen: the MAE grows by {low:.3f} to {high:.3f} (95 % interval)")
 
 # %% [markdown]
 # With half of the layers frozen a little is lost, some two hundredths, and ten seeds are enough to
-# be sure of it: the interval does not contain 0. With all six frozen much is lost: the words no
-# longer learn what a film review means by them. Still, 0.79 is far better than a model with words
-# only, for what CE mixes in reaches the head even through layers that do not learn.
+# show it, on this test split: the 95 % interval does not contain 0. With all six frozen much is
+# lost: the words no longer learn what a film review means by them. Still, 0.79 is far better than a
+# model with words only, for what CE mixes in reaches the head even through layers that do not
+# learn.
 
 # %% [markdown]
 # ## The last layer, for one token only

@@ -486,8 +486,8 @@ pd.DataFrame([full, half], index=["fp32", "bf16"], columns=columns).round(3)
 # yet. A handful of steps is no proof: the seconds differ from one execution to the next.
 #
 # With `precision: auto` the package tries it out for a second, and keeps what it found with the
-# run. The recipes `mosi` and `mosei` say so; that of `demo` says fp32, so that everybody gets the
-# same numbers.
+# run. The recipes `mosi` and `mosei` say so; that of `demo` says fp32, so that the numbers differ
+# as little as they can from one computer to the next.
 
 # %% [markdown]
 # ## A whole run
@@ -544,7 +544,8 @@ show(
 # epoch.
 #
 # Right: an untrained CE looks at each code about as often as it occurs, so it begins near the
-# dotted line. After one epoch the entropy is below one bit: a word attends to one or two codes.
+# dotted line (before epoch 1, where the picture does not reach). After one epoch the entropy is
+# below one bit: on average a word attends to one or two codes.
 #
 # The epoch with the lowest **valid** error is chosen. Its weights are in the run's folder.
 
@@ -614,11 +615,11 @@ print(f"with a patience of 1 our run would stop after epoch {last} and take epoc
 # %% [markdown]
 # ## One number is no number
 #
-# Train the same model again with another [seed](GLOSSARY.md#seed): other random weights in CE and
-# head, another order of batches, another dropout. Nothing else. This was done ten times on a GPU,
-# for words only, for CENet, and for three other ways of bringing face and voice in, which notebook
-# 7 explains. (A GPU adds up in another order than your processor, so its seed 0 is not quite the
-# run above.)
+# Train the same model again with another [seed](GLOSSARY.md#seed): another start of k-means, and so
+# other codes; other random weights in CE and head, another order of batches, another dropout. The
+# data and all other settings are the same. This was done ten times on a GPU, for words only, for
+# CENet, and for three other ways of bringing face and voice in, which notebook 7 explains. (A GPU
+# adds up in another order than your processor, so its seed 0 is not quite the run above.)
 #
 #     python -m cenet_lib compare --fusion none ce ce-continuous late mag --seed 0 1 2 3 4 5 6 7 8 9 --out runs/demo
 
@@ -714,8 +715,8 @@ room.cleanup()
 #
 # **1. The validation loss.** The published loop returns $2 \cdot \text{(MSE of the last batch)} /
 # n$, where $n$ is the number of batches, instead of the mean. And valid is shuffled, so the last
-# batch is a random one. We take the predictions of our run, and run both on them, with the
-# published batch size of 128.
+# batch is a random one. We take the predictions of our run, and run both on them, with batches of
+# 128, the size that the published loop takes for valid.
 
 
 # %%

@@ -112,7 +112,8 @@ assert np.isclose(packaged["mae"], 0.6)
 print({name: round(float(value), 3) for name, value in packaged.items()})
 
 # %% [markdown]
-# **F1** is the harmonic mean of precision and recall; *weighted* means that both classes count by
+# **F1** is the harmonic mean of precision (how many of those called positive are so) and recall
+# (how many of those that are positive are called so); *weighted* means that both classes count by
 # their size. It has the same two conventions.
 #
 # So "Acc-2 = 86 %" says little. Papers print `83.5 / 85.2` and mean has0 / non0; some swap them;
@@ -239,11 +240,11 @@ print(f"rank correlation of error and length: {ranks.statistic:+.2f} (p = {ranks
 # %% [markdown]
 # ### A yardstick
 #
-# Is an MAE of 0.69 good? A number alone does not say. So we put it on a scale: at one end a model
-# that always says the same, at the other two readers who know the truth behind the simulation.
-# `demo` keeps the *rating* $r$ of the words and the *delivery* $d$, from which the label was made.
-# The best straight line from $r$ to the label is what a **perfect reader of the words** could say,
-# and the formula itself is what a perfect reader of words and delivery would.
+# Is an MAE of 0.69 good? A number alone does not say. So we put it on a scale: at one end stands a
+# model that always says the same; beyond ours stand two readers who know the truth behind the
+# simulation. `demo` keeps the *rating* $r$ of the words and the *delivery* $d$, from which the
+# label was made. The best straight line from $r$ to the label is what a **perfect reader of the
+# words** could say, and the formula itself is what a perfect reader of words and delivery would.
 
 # %%
 learned = np.array([u.label for u in corpus.train])
@@ -266,8 +267,9 @@ pd.Series(yardstick, name="MAE on test").round(2).to_frame()
 # Now 0.69 says more. From the constant down to no error at all, words only come a quarter of the
 # way, and CENet nearly half. But somebody who read the **words alone**, perfectly, would be *ahead*
 # of CENet: our small language model reads ratings of film reviews far from perfectly. What CENet
-# gains on it comes from hearing the delivery, not from better reading. So do not say "CENet
-# understands how something is said". Say: with face and voice its error is smaller than without.
+# gains over words only comes from hearing the delivery, not from better reading. So do not say
+# "CENet understands how something is said". Say: with face and voice its error is smaller than
+# without.
 
 # %% [markdown]
 # ## How sure is a number?
@@ -371,8 +373,9 @@ print("CENet minus words only, by your bootstrap:", *np.round(ours, 3))
 #
 # - words and delivery **agree** in sign;
 # - they disagree, and the **words win**: the label has their sign;
-# - they disagree, and the **delivery wins**: a warm sentence said with such a frown that a listener
-#   takes it for the opposite. That is [irony](GLOSSARY.md#irony).
+# - they disagree, and the **delivery wins**: a warm sentence said with such a frown, or a complaint
+#   said with such a smile, that a listener takes it for the opposite. We call both
+#   [irony](GLOSSARY.md#irony).
 
 # %%
 if truth:
@@ -408,11 +411,12 @@ if truth:
 # - Where the **words win** against the delivery, CENet gets *more* signs wrong than words only.
 #
 # Does CENet follow the delivery too far, then? The last row tempts one to say so. But look at how
-# the group was made: "words win" was sorted out **by the label**, and in it words alone are right
-# by definition. A model that gives the delivery any weight must look worse there. (The same holds
-# for "delivery wins" the other way round: there it must look better.) Ask instead how much weight
-# it gives, over *all* utterances: fit a straight line from $r$ and $d$ to the label, and another to
-# what the model says.
+# the group was made: "words win" was sorted out **by the label**, and in it the sign of the rating
+# is right by definition. A model that reads imperfectly and gives the delivery some weight will get
+# more signs wrong there than one that gives it none. (Its MAE need not be larger: here it is
+# smaller, 0.76 against 0.81. For "delivery wins" the same holds the other way round.) Ask instead
+# how much weight it gives, over *all* utterances: fit a straight line from $r$ and $d$ to the
+# label, and another to what the model says.
 
 # %%
 if truth:
@@ -499,9 +503,9 @@ if truth:
     )
 
 # %% [markdown]
-# The lines rise, and keep their order: the model adds up what is said and how it is said. Good
-# words with the worst delivery end up near zero, or below. Bad words with the best delivery stay
-# below zero.
+# The lines rise, keep their order, and are roughly parallel: the model more or less adds what is
+# said and how it is said. (Good words are moved most.) Good words with the worst delivery end up
+# near zero, or below. Bad words with the best delivery stay below zero.
 
 # %% [markdown]
 # ## Which stream is it?
@@ -536,8 +540,8 @@ show(figure, "MAE on test for words only, and with both streams, face, voice, an
 #   does not come from its additional weights. This control costs ten runs.
 # - **One stream** brings most of the gain. Face and voice tell the same story here, since both
 #   follow the same delivery.
-# - **Both** have a lower mean than either. May we believe it? The same seeds have trained all of
-#   them, so take the differences seed by seed, and the 95 % interval of their mean over the seeds:
+# - **Both** have a lower mean than either. May we believe it? All were trained with the same seeds,
+#   so take the differences seed by seed, and the 95 % interval of their mean over the seeds:
 
 # %%
 by_seed = runs.pivot(index="seed", columns="variant", values="test_mae")
@@ -657,8 +661,9 @@ pd.DataFrame(rows, columns=columns).groupby(["effect", "stream"]).mean().round(2
 # one that takes much may only repeat what others say. And the code that comes *first* in both
 # orders is the same one in nine of ten utterances for the face, and only in about half of them for
 # the voice. (These are twenty utterances and one model, so take the shares roughly.) A map ranks
-# codes fairly, then, and is no measure of what each contributed. Whoever writes "the model decided
-# because of this smile" should say which question was asked.
+# codes well by one kind of effect and only in part by the other, then, and is no measure of what
+# each contributed. Whoever writes "the model decided because of this smile" should say which
+# question was asked.
 
 # %% [markdown]
 # ### Your own sentence
@@ -764,9 +769,10 @@ if truth:
 # %% [markdown]
 # "What a great film." stays praise however it is said: an angry face and a tense voice take half of
 # it away and no more. "I could watch this all day." has words that the model is not sure of, and
-# there a smile turns the sign. "What a waste of time." is softened at most. And look at
-# *mockingly*: it takes less from praise than plain *flatly* does. This model has learned to add a
-# delivery to the words; nothing in `demo` could have taught it what mockery is.
+# there a happy face and a happy voice turn the sign, the voice more than the face. "What a waste of
+# time." stays a complaint: said happily it is softened, flatly or angrily it gets worse. And look
+# at *mockingly*: it takes less from praise than plain *flatly* does. This model has learned to add
+# a delivery to the words; nothing in `demo` could have taught it what mockery is.
 #
 # Now look for a sentence of your own that can be turned both ways. What do such sentences have in
 # common? And whom does the map name as the one who turned it?
@@ -792,10 +798,12 @@ if truth:
 # there.
 #
 # **Test 2: the control.** The rows `shuffled` show the words of one utterance with the streams of
-# another. Look: the mass is the *same*. So CE does not look for cues that fit these words. It has
-# learned which codes are cues, and looks at those, whatever is said. (In `demo` that is right: a
-# cue means the same whatever is said. Notebook 7 asks when it pays to look where the words point.)
-# Without the control one would have told a nicer story.
+# another. Look: the mass is nearly the *same*. So this number says nothing of whether cues and
+# words belong together: CE has learned which codes are cues, and finds them in anybody's streams.
+# (Which of the cues a word takes, the mass does not say: it counts smiles and frowns alike. In the
+# map above not all words look at the same code.) In `demo` that is enough, for a cue means the same
+# whatever is said; notebook 7 asks when it pays to look where the words point. Without the control
+# one would have told a nicer story.
 
 # %% [markdown]
 # ### Exercise 6.4 · Attention mass on cues · ★★☆ · 5 minutes · 2 points
@@ -963,7 +971,8 @@ show(
 #
 # The other end tells more. Of the frames with **least** attention more than half can go, and the
 # prediction hardly moves, though the shares of codes move as far as ever. What attention passes
-# over, this model does not use.
+# over, this model can spare, as long as the rest is there. (Alone it would count: that is why such
+# a code can still *add* something.)
 
 # %% [markdown]
 # ### What follows, and what does not
@@ -971,8 +980,9 @@ show(
 # On `demo` CE's attention is a fair guide to *which frames matter together*: it lies on the planted
 # cues, and taking its frames away, as long as they are few, changes the prediction more than taking
 # away others that belong together. How well it ranks single codes you have measured, and it depends
-# on what one means by an effect. It does not tell how words and gestures fit together: test 2 gave
-# the same masses with the streams of somebody else. Three warnings remain:
+# on what one means by an effect. Whether it brings together words and gestures that fit was not
+# shown: test 2 gave nearly the same masses with the streams of somebody else. Three warnings
+# remain:
 #
 # - All this was one trained model. Others that differ in their seed alone predict equally well, and
 #   their maps hardly agree with each other (the [README](../README.md) has the numbers).
@@ -1006,8 +1016,8 @@ progress(6)
 # **Exercises** 6.1 Acc-2, twice · 6.2 seven classes · 6.3 paired bootstrap · 6.4 attention mass on
 # cues.
 #
-# **To think about** Test 3 makes the streams shorter than any the model was trained on. Could the
-# change come from that?
+# **To think about** Test 3 makes the streams shorter; with four fifths of the frames gone, most are
+# shorter than any the model was trained on. Could the change come from that?
 #
 # <details><summary>An answer</summary>
 #

@@ -5,7 +5,7 @@
 # - turn a film of a face and a voice into an utterance, and say where the film lies meanwhile;
 # - find frames that are wrong, and say what a net does with a mouth that it cannot see;
 # - read blendshapes and pitch, and say what they are not;
-# - train on your own recordings, and show how a model from another extractor misleads;
+# - train on your own recordings, and show how a vocabulary from another extractor misleads;
 # - name what may be claimed, and delete everything.
 #
 # **You need** notebooks 1, 2 and 6. A camera is welcome and not needed: without one, two supplied
@@ -132,7 +132,8 @@ print("of the voice:", *VOICE_CHANNELS[:4], "…", *VOICE_CHANNELS[-1:])
 
 # %% [markdown]
 # That is an [utterance](GLOSSARY.md#utterance), as in notebook 1: words, and two sequences with
-# clocks of their own. The face has a frame per picture, 25 to 30 a second; the voice has 100.
+# clocks of their own. The face has a frame per picture, in our films 24 or 30 a second; the voice
+# has 100.
 #
 # How does a picture become a row? Three nets work one after another. The first finds the face. The
 # second puts 478 points on it, the [landmarks](GLOSSARY.md#landmark). The third turns 146 of them
@@ -362,15 +363,15 @@ shown = ["eyeSquintLeft", "eyeWideLeft", "browInnerUp", "browDownLeft", "pitch",
 still.loc[shown].round(2)
 
 # %% [markdown]
-# The difference between two people at rest is as large as many an expression. Keep this in mind; it
-# comes back when we make codes.
+# Two people in two films differ, though neither shows much: by 0.18 in `eyeSquintLeft`, and by
+# about nine degrees in `pitch` and in `yaw`. Keep this in mind; it comes back when we make codes.
 
 # %% [markdown]
 # ## Two clocks: the jaw beside the loudness
 #
 # When somebody speaks, the jaw opens and the sound gets loud. To compare them, each picture needs
-# the frame of the voice that belongs to it. Pictures come about every 40 ms, with gaps; the voice
-# comes every 10 ms and may begin later.
+# the frame of the voice that belongs to it. Pictures come every 33 to 42 ms, with gaps where no
+# face was found; the voice comes every 10 ms and may begin later.
 
 # %% [markdown]
 # ### Exercise 8.1 · Two clocks · ★★☆ · 5 minutes · 2 points
@@ -560,7 +561,7 @@ show(figure, "The code of each picture of the long film: a few long runs, one af
 # %% [markdown]
 # The codes say *when* something else begins in the long film, though not all that we would name:
 # one code goes on from the beginning to second 6, whether the hand is there or not. And nearly all
-# of them belong to one person. That is no wonder: the largest differences among these frames are
+# of them belong to one film. That is no wonder: the largest differences among these frames are
 # those between the films, between two people, two cameras and two lamps, which we cannot tell
 # apart; and k-means looks for large differences. How it is with twenty people in front of twenty
 # cameras, a class can count in the same table.
@@ -775,7 +776,8 @@ for ax, (scale, share) in zip(axes, shares.items()):
 show(
     figure,
     "Three maps of recordings by what demo's codes call their frames: raw, mostly neutral; "
-    "per recording, spread over all states; per group, different from recording to recording",
+    "per recording, spread over many states, neutral most of all; per group, different from "
+    "recording to recording",
 )
 
 
@@ -826,9 +828,9 @@ pd.DataFrame({scale: called_smile(*said[scale]) for scale in [*said][2:]}).T
 # it is what seems to be *weeping* that is called a smile most often.
 #
 # That is how such things go. We have tried four ways to scale and choose, and one of them fits on a
-# slide. So: numbers of one extractor say nothing to a model that was trained
-# on another's, even if the names match and the pictures look fine. Train on your own corpus, or
-# show codes and leave the prediction out.
+# slide. So: do not give numbers of one extractor to a model that was trained on another's, even if
+# the names match and the pictures look fine: nothing here says that they mean the same. Train on
+# your own corpus, or show codes and leave the prediction out.
 
 # %% [markdown]
 # ## Film and map in step
@@ -930,9 +932,9 @@ progress(8)
 # ## What you did
 #
 # You turned a film into an utterance, and found lips on a hand and on a black box. You compared a
-# jaw with the loudness, and a question with a statement. You made codes and saw that they tell
-# people apart, trained a model on next to nothing and said so, and showed that a scale can look
-# healthy and be wrong. Then you deleted it.
+# jaw with the loudness, and a question with a statement. You made codes and saw that nearly every
+# code belongs to one film, trained a model on next to nothing and said so, and showed that a scale
+# can look healthy and be wrong. Then you deleted it.
 #
 # What did the nets say of the mouth behind the black box? Not what it was, and not that it cannot
 # be seen: 0.29 where it had been 0.87, a number that looks like any other.
@@ -946,9 +948,10 @@ progress(8)
 # <details><summary>An answer</summary>
 #
 # The hand and the black box, where lips were measured that nobody saw: the tool will have numbers
-# for a student who looks down to write. The codes that tell people apart: it would compare faces,
-# not attention. The scale that looked healthy and was wrong. And exercise 8.5: no channel measures
-# what goes on in somebody. In the European Union such a tool is prohibited in schools anyway.
+# for a student who looks down to write. The codes that tell films apart: it might compare faces,
+# cameras and lamps, not attention. The scale that looked healthy and was wrong. And exercise 8.5:
+# no channel measures what goes on in somebody. In the European Union such a tool is prohibited in
+# schools anyway.
 #
 # </details>
 #

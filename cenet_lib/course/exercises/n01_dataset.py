@@ -224,7 +224,10 @@ def _constant_baseline(answer, rng):
         },
         what="The error",
     )
-    return "A model that does not beat this has learned nothing."
+    return (
+        "A model that does not beat this predicts no better than a number that never looks at "
+        "the input."
+    )
 
 
 def _split_by_speaker_solved(speakers, share):

@@ -316,7 +316,7 @@ def _running_statistics(answer, rng):
     _running_deviation(deviation, chunks)
     _deviation_of_equal_frames(answer)
     _keeps_nothing(answer, rng)
-    return "With it, any number of frames fits into memory."
+    return "With it, the frames need not fit into memory."
 
 
 def _running_deviation(deviation, chunks):

@@ -233,7 +233,7 @@ def _may_be_claimed(answer, rng):
     hints = {
         "A": "A: no channel measures what she feels; perhaps she plays.",
         "C": "C: one other person, two recordings. What would you say of a coin thrown twice?",
-        "E": "E: the codes differ first of all from person to person, whatever they feel.",
+        "E": "E: the codes differ first of all from film to film, whatever anybody feels.",
     }
     for letter, hint in hints.items():
         if letter in chosen:

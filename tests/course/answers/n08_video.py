@@ -199,7 +199,7 @@ WRONG = {
     "may_be_claimed": [
         (lambda: "ABD", "A: no channel"),
         (lambda: "BCD", "coin"),
-        (lambda: "BDE", "person to person"),
+        (lambda: "BDE", "film to film"),
         (lambda: "D", "what a channel showed"),
         (lambda: "B", "we count"),
         (lambda: "yes", "letters of the sentences"),
