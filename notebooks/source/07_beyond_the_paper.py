@@ -742,7 +742,8 @@ irony_gain.compare(-round((errors["ce"] - errors["late"]).mean(), 2))
 #
 # - On `demo`, `late` is ahead of CENet on both splits. Asking does not help there; on valid, CENet
 #   that hears the average ($s = 0$) is even ahead.
-# - On `demo-irony`, CENet is ahead of `late`, and of every other way here, on both splits.
+# - On `demo-irony`, CENet is ahead of `late` on both splits. That it is ahead of `ce-continuous`,
+#   which has no codes, is believed on test and not on valid.
 # - How much of that lead is due to the **question**? On test about a third of it, by an interval
 #   that ends just below 0; on valid none. So it may help a little, and we have not shown that it
 #   does. For the larger part of the lead there are several reasons that this table cannot tell
