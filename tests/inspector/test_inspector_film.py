@@ -22,6 +22,8 @@ from cenet_lib.inspector.records import unpack
 from cenet_lib.inspector.widget import film_page
 from cenet_lib.vocabulary import FeatureVocabulary
 
+pytestmark = pytest.mark.slow  # a film is looked at first
+
 WEBM = b"\x1aE\xdf\xa3 as if a film"  # by its first bytes
 
 

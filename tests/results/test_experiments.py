@@ -10,6 +10,8 @@ from cenet_lib import CENetError, Corpus, Run, TrainingSettings
 from cenet_lib.results.bootstrap import interval, paired_difference
 from cenet_lib.results.experiments import compare, configurations, format_summary, run_name
 
+pytestmark = pytest.mark.slow  # runs are trained first
+
 
 def test_configurations_that_come_to_the_same_are_one():
     axes = {"fusion": ["none", "ce"], "streams": ["both", "shuffled"], "seed": [0, 1]}

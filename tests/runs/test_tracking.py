@@ -11,6 +11,8 @@ import pytest
 from cenet_lib import TrainingSettings, train
 from cenet_lib.runs.tracking import WandbTracker
 
+pytestmark = pytest.mark.slow  # a run is trained first
+
 BLOCK = 32 * 1024
 FULL, LAST = 1, 4  # of the pieces: first and middle ones are 2 and 3
 
