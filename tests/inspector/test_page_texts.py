@@ -96,6 +96,14 @@ def test_which_stream_moves_a_prediction(said):
     assert said(*(f"whoMoves({one})" for one in expected)) == list(expected.values())
 
 
+def test_of_the_stream_that_moves_most_the_code_with_the_largest_part_is_named(said):
+    """A code of the face may add most, and the voice, with several, still move more."""
+    face, voice = {"11": -0.86, "2": 1.07}, {"11": -0.45, "14": -0.44, "3": -0.25, "4": 0.1}
+    one = json.dumps({"visual": {"effects": face}, "acoustic": {"effects": voice}, "moved": -0.83})
+    asked = ("placeOfMost({})", "leadingCode({}, 'acoustic')", "leadingCode({}, 'visual')")
+    assert said(*(each.format(one) for each in asked)) == [1, 11, 2]
+
+
 def test_addresses_are_read_back_as_they_were_written(said):
     acts = ["word 3", "visual 12", "acoustic 0", "scale 0", "scale 0.5"]
     assert said(*(f"whatIfIn(whatIfAsText({json.dumps(act)}))" for act in acts)) == acts

@@ -29,15 +29,47 @@ export function findingOf(scene, index, store) {
   const sentence = h("p", {}, ...sentenceOf(scene, index, effects, effects.headline, store));
   const sum = h("p", { class: "note" }, sumOf(effects));
   const told = scene.survey && index === 0 ? everywhere(scene.survey, effects.headline.code) : "";
-  const said = [whoMoves(effects), told].filter(Boolean).join(" ");
-  const wide = said ? h("p", {}, said) : null;
+  const who = [whoMoves(effects), ...ownOf(scene, index, effects, store)];
+  const wide = who[0] || told ? h("p", {}, ...who, ` ${told}`) : null;
   return h("div", { class: "finding" }, canvas, h("div", {}, sentence, wide, sum));
+}
+
+/** The place of the stream that moves the prediction more. @param {SubjectEffects} effects */
+function placeOfMost(effects) {
+  const [face, voice] = STREAMS.map((stream) => Math.abs(sumOfEffects(effects, stream)));
+  return face >= voice ? 0 : 1;
+}
+
+/** The code with the largest part in what its stream does. @param {SubjectEffects} effects @param {Stream} stream */
+function leadingCode(effects, stream) {
+  const way = Math.sign(sumOfEffects(effects, stream));
+  const parts = Object.entries(effects[stream].effects).map(([code, effect]) => [
+    Number(code),
+    way * effect,
+  ]);
+  return parts.reduce((best, part) => (part[1] > best[1] ? part : best))[0];
+}
+
+/**
+ * Where the largest part is a code of one stream, and the other stream moves more: that one's code.
+ *
+ * @param {Scene} scene
+ * @param {number} index
+ * @param {SubjectEffects} effects
+ * @param {Store} store
+ */
+function ownOf(scene, index, effects, store) {
+  const stream = STREAMS[placeOfMost(effects)];
+  if (!whoMoves(effects) || effects.headline?.code[0] === stream) return [];
+  const code = leadingCode(effects, stream);
+  const part = ` has the largest part in that: ${signed(effects[stream].effects[code])}.`;
+  return [" ", ...linkTo(scene, index, [stream, code], store), part];
 }
 
 /** Which stream moves the prediction, in a sentence. @param {SubjectEffects} effects */
 function whoMoves(effects) {
   const sums = STREAMS.map((stream) => sumOfEffects(effects, stream));
-  const most = Math.abs(sums[0]) >= Math.abs(sums[1]) ? 0 : 1;
+  const most = placeOfMost(effects);
   const [more, less] = [sums[most], sums[1 - most]];
   const [does, other] = [most, 1 - most].map((i) => TITLE[STREAMS[i]].toLowerCase());
   if (Math.abs(effects.moved) < LEAST_TOLD) return "";
@@ -171,7 +203,8 @@ export class TakenView {
       taken.putBack(),
     );
     const label = h("span", { class: "muted" }, "Take away:");
-    return [label, ...groups, own, taken.isEmpty ? null : back];
+    const acts = [...groups, own, taken.isEmpty ? null : back].filter(Boolean);
+    return acts.length ? [label, ...acts] : [];
   }
 
   /** @param {Scene} scene */
