@@ -10,13 +10,12 @@ import numpy as np
 
 from ..corpus import Corpus
 from ..inspector.pictures import Activations, caption, draw_code, drawable
-from ..utterance import Utterance
+from ..utterance import STREAMS, Utterance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-STREAMS = ("visual", "acoustic")
 _ENOUGH = 300  # utterances, to know how far a channel goes
 _SPREADS = 3.0  # standard deviations from rest: as strong as a picture can show
 _SMALL, _LARGE = 56.0, 110.0  # points from side to side: lines become as thick as they should

@@ -5,7 +5,6 @@ of which more was computed than of the rest. The page is not built to measure it
 measured, each once, and again only when something was left out of them.
 """
 
-import gzip
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from ..utterance import STREAMS
 from . import page
-from .page import first_part, line_of, others_of, page_html
+from .page import compressed, first_part, line_of, others_of, page_html
 from .records import pack, unpack
 
 LARGEST_PAGE = 4_000_000  # bytes, films aside
@@ -82,11 +81,11 @@ class Sizes:
     def measure(self, some: Collection[str]) -> None:
         """Measure some utterances anew, and what the page shows first."""
         first = first_part(self._data)
-        self._first = len(first), _compressed_size(first)
+        self._first = len(first), len(compressed(first))
         ids = list(some)
         for at in range(0, len(ids), _GROUP):
             group = {id: line_of(self._data, id) for id in ids[at : at + _GROUP]}
-            share = _compressed_size("\n".join(group.values())) / sum(map(len, group.values()))
+            share = len(compressed("\n".join(group.values()))) / sum(map(len, group.values()))
             for id, line in group.items():
                 self._lines[id] = (len(line) + 3 * len(id), share * len(line))
 
@@ -104,10 +103,6 @@ class Sizes:
         if LARGEST_PAGE < about < _CLOSE * LARGEST_PAGE:
             return len(page_html(self._data).encode())
         return about
-
-
-def _compressed_size(text: str) -> int:
-    return len(gzip.compress(text.encode("ascii"), mtime=0))
 
 
 def _with_coarse_maps(data: Mapping[str, Any], some: Collection[str]) -> None:

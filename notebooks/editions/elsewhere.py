@@ -99,7 +99,7 @@ def put_under_title(notebook: nbformat.NotebookNode, stem: str) -> None:
 def write_into_readme(stems: list[str]) -> bool:
     """Write the links of all chapters below the README's table; tell whether that changed it."""
     before = README.read_text(encoding="utf-8")
-    rows = [f"{int(stem[:2])}: {', '.join(links(stem))}" for stem in stems if links(stem)]
+    rows = [f"{int(stem[:2])}: {', '.join(found)}" for stem in stems if (found := links(stem))]
     block = f"Without installing anything: {'; '.join(rows)}.\n" if rows else ""
     after = PLACE.sub(lambda place: f"{place[1]}{block}{place[2]}", before)
     README.write_text(after, encoding="utf-8", newline="\n")

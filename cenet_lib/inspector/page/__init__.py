@@ -98,7 +98,9 @@ def _packed(data: Mapping) -> str:
     others = others_of(data)
     rest = "\n".join(line_of(data, id) for id in others)
     both = {"packed": first_part(data), "rest": rest}
-    packed = {name: _compressed(text) for name, text in both.items()}
+    packed = {
+        name: base64.b64encode(compressed(text)).decode("ascii") for name, text in both.items()
+    }
     return json.dumps({**packed, "films": data.get("films", {})}, separators=(",", ":"))
 
 
@@ -148,8 +150,15 @@ def _compact(value: Any) -> str:
     return json.dumps(_rounded(value), allow_nan=False, separators=(",", ":"))
 
 
-def _compressed(text: str) -> str:
-    return base64.b64encode(gzip.compress(text.encode("ascii"), mtime=0)).decode("ascii")
+def compressed(text: str) -> bytes:
+    """Return a text in ASCII as the page unpacks it; the same text gives the same bytes.
+
+    Examples
+    --------
+    >>> gzip.decompress(compressed("[1,3,null]"))
+    b'[1,3,null]'
+    """
+    return gzip.compress(text.encode("ascii"), mtime=0)
 
 
 def _rounded(value: Any) -> Any:

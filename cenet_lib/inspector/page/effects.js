@@ -29,8 +29,9 @@ export function findingOf(scene, index, store) {
   const sentence = h("p", {}, ...sentenceOf(scene, index, effects, effects.headline, store));
   const sum = h("p", { class: "note" }, sumOf(effects));
   const told = scene.survey && index === 0 ? everywhere(scene.survey, effects.headline.code) : "";
-  const who = [whoMoves(effects), ...ownOf(scene, index, effects, store)];
-  const wide = who[0] || told ? h("p", {}, ...who, ` ${told}`) : null;
+  const who = whoMoves(effects);
+  const own = who ? ownOf(scene, index, effects, store) : [];
+  const wide = who || told ? h("p", {}, who, ...own, ` ${told}`) : null;
   return h("div", { class: "finding" }, canvas, h("div", {}, sentence, wide, sum));
 }
 
@@ -60,7 +61,7 @@ function leadingCode(effects, stream) {
  */
 function ownOf(scene, index, effects, store) {
   const stream = STREAMS[placeOfMost(effects)];
-  if (!whoMoves(effects) || effects.headline?.code[0] === stream) return [];
+  if (effects.headline?.code[0] === stream) return [];
   const code = leadingCode(effects, stream);
   const part = ` has the largest part in that: ${signed(effects[stream].effects[code])}.`;
   return [" ", ...linkTo(scene, index, [stream, code], store), part];
