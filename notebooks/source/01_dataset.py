@@ -367,9 +367,9 @@ print(f"sorted {mean_padding(32, True):.0%}")
 at_random.compare(round(100 * mean_padding(32, False)))
 
 # %% [markdown]
-# So putting utterances of similar length together saves a good part of the work, and costs nothing.
-# Notebook 5 does that, and mixes the order of the batches, so that the model still sees long and
-# short ones in turn.
+# So putting utterances of similar length together saves a good part of the work. It has a price: a
+# batch is no random draw any more, but holds utterances of one length. Notebook 5 pays it, and
+# mixes at least the order of the batches, so that the model still sees long and short ones in turn.
 #
 # The files of MOSI, a corpus that this field uses much, pad *every* utterance to a fixed length:
 # 500 frames for the face. What would that be here?
@@ -498,6 +498,13 @@ print(f"positive {np.mean(y > 0):.0%}, exactly at an end {np.mean(np.abs(y) == 3
 #
 # Which number is it? Try labels 0, 0, 3: the constant 1 (the mean) has the errors 1, 1, 2, which is
 # 1.33 on average. The constant 0 (the median) has 0, 0, 3, which is 1.
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Two arrays, two uses: from one you compute the constant; from the other you only subtract it.
+#
+# </details>
 
 
 # %% exercise="constant_baseline"
@@ -629,8 +636,9 @@ if truth:
     display(widgets.interactive(explore_delivery, delivery=wanted))
 
 # %% [markdown]
-# Orange is a negative cue, green a positive one, grey says nothing. For those who read
-# without a kernel: three deliveries, from negative to positive.
+# Orange is a negative cue, green a positive one, grey says nothing. For those who read without a
+# kernel: three deliveries, from negative to positive. (That the middle one has hardly any cues is
+# chance. At 0 there are as many as elsewhere; as many positive as negative ones, that is.)
 
 # %%
 if truth:

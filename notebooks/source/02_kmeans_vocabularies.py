@@ -307,10 +307,11 @@ print(f"inertia at the end, 20 starts: best {min(ends):.3f}, worst {max(ends):.3
 print(f"our start: {ours:.3f}; {sum(end < ours - 1e-6 for end in ends)} of 20 end lower")
 
 # %% [markdown]
-# The animation above, which looked so convincing, ended in the worst of these valleys: two of its
-# codes share out the cloud at rest. No single step could have told us. So one tries several starts
-# and keeps the best. scikit-learn does that for us (`n_init`). From **our** start it takes our
-# steps, which shows that there is no more to it than the code above.
+# The animation above, which looked so convincing, ended in the worst of these valleys. (Two codes
+# share out the cloud at rest in the best one, too: there is one code more than there are clouds.
+# But they cut it otherwise.) No single step could have told us. So one tries several starts and
+# keeps the best. scikit-learn does that for us (`n_init`). From **our** start it takes our steps,
+# which shows that there is no more to it than the code above.
 
 # %%
 from sklearn.cluster import KMeans
@@ -502,7 +503,7 @@ if truth:
         draw_codes(ax, k)
     show(
         figure,
-        "Heat maps: of 4 codes one mixes nine states and one two, 12 hold about one each, "
+        "Heat maps: of 4 codes one mixes eight states and one two, 12 hold about one each, "
         "32 split states apart",
         fold="What 4, 12 and 32 codes hold",
     )
@@ -679,10 +680,12 @@ for name in [name for name in ("F0", "MCEP_0", "HMPDM_20") if name in names] or 
     print(f"{name:8}  scale {before:6.2f} without padding, {after:6.2f} with: {after / before:.0%}")
 
 # %% [markdown]
-# Pitch is far from 0, so zeros are outliers there, and its scale hardly changes. `HMPDM_20` hovers
-# around 0, so zeros are typical there, and its scale shrinks to less than half. After dividing,
-# that channel counts more than twice as much as before, whether it says anything or not. So the
-# vocabulary is fitted on real frames only.
+# Pitch is far from 0. Most frames are zeros now, which takes spread away; but the real ones lie far
+# from them, which brings as much back, so its scale hardly changes. `HMPDM_20` hovers around 0, so
+# zeros are typical there, and its scale shrinks to less than half. After dividing, its differences
+# are more than twice as large as before, and k-means adds their *squares*: that channel counts more
+# than five times as much, whether it says anything or not. So the vocabulary is fitted on real
+# frames only.
 #
 # Where a rectangle is needed after all, padding gets a number that no real frame can have: $k$, one
 # after the last code. It is the [padding code](GLOSSARY.md#padding-code).

@@ -696,7 +696,8 @@ show(
 )
 
 # %% [markdown]
-# The dashed line is flat: the number of frames no longer matters.
+# The dashed line is flat: once the frames are counted, their number no longer matters. (The clock
+# starts after the counting, which needs no gradient.)
 #
 # There is one more saving. A score is $s\,(W_q x + b_q) \cdot k_j$. Every word of every utterance
 # needs it, but $W_q$ and the 17 keys are the same for all. So one multiplies those two **once**,
@@ -848,7 +849,7 @@ progress(3)
 # You computed attention on paper and in code, and wrote CE from its formula. You saw the scale turn
 # a flat attention into a selective one, and padding leak into the result where there is no mask.
 # You proved that CE is blind to order, and made that blindness pay: CE from counts costs the same
-# for 20 frames as for 500, with equal outputs and gradients.
+# for 20 frames as for 500, once they are counted, with equal outputs and gradients.
 #
 # **Exercises** 3.1 by hand · 3.2 attention · 3.3 a softmax with a mask · 3.4 attention from counts
 # · 3.5 fold the keys · 3.6 a numerical gradient.

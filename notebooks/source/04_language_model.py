@@ -66,8 +66,9 @@ print(pieces)
 # %% [markdown]
 # Nine words have become twelve *tokens*: one word was cut in two, and two special tokens came in.
 # `[SEP]` ends the sentence. `[CLS]` begins it, and stands for no word at all. It is there to
-# collect what the sentence as a whole says: that is how BERT is trained. CENet's head will read
-# this **first token** and nothing else.
+# collect what the sentence as a whole says: that is how BERT is trained. (Our small MiniLM was
+# trained with the mean of all tokens instead; its first token learns the task when we train it.)
+# CENet's head will read this **first token** and nothing else.
 #
 # Each token is now a number. `word_index` remembers which word it came from, −1 for none.
 
@@ -493,8 +494,9 @@ show(
 )
 
 # %% [markdown]
-# Before the dashed line nothing happens. After it, the words keep their change all the way up: each
-# layer adds its own result to what came in (a *residual* connection), so a change is carried on.
+# Before the dashed line nothing happens. After it, the words keep their change all the way up.
+# (Each layer adds its own result to what came in, by a *residual* connection. That makes it
+# possible to carry a change on, and no more: the first token has the same connections.)
 #
 # The first token is different. If CE comes early, hardly anything of it shows there in the layers
 # between, and only the *last* layer brings it back. From where? CE shifts the first token as well
@@ -531,8 +533,8 @@ show(figure, "MAE on test for CE before layers 0, 1, 3 and 5, ten seeds each, wi
 # The four means lie within a hundredth of each other, and the seeds of one layer differ by more.
 # (Is there still a difference? Notebook 7 shows how to ask, and finds none that can be proven.)
 # Even before the *last* layer CE does its work. On `demo` that is no surprise: the label follows
-# the amount of cues in the whole utterance, so words need not exchange what they took. On data
-# where a frown belongs to *one* word, it may be otherwise.
+# how many cues of the whole utterance are positive and how many negative, so words need not
+# exchange what they took. On data where a frown belongs to *one* word, it may be otherwise.
 #
 # And mind what this table may be used for. It shows test. To *choose* a layer, look at valid.
 
@@ -674,9 +676,9 @@ for n in (3, 6):
 # %% [markdown]
 # With half of the layers frozen a little is lost, some two hundredths, and ten seeds are enough to
 # show it, on this test split: the 95 % interval does not contain 0. With all six frozen much is
-# lost: the words no longer learn what a film review means by them. Still, 0.79 is far better than a
-# model with words only, for what CE mixes in reaches the head even through layers that do not
-# learn.
+# lost. (Of what, the table does not say: the reading of the words cannot learn any more, and
+# neither can what the layers make of the shift by CE.) Still, 0.79 is far better than a model with
+# words only, for what CE mixes in reaches the head even through layers that do not learn.
 
 # %% [markdown]
 # ## The last layer, for one token only

@@ -16,11 +16,12 @@
 # else.
 
 # %% [markdown]
-# Somebody runs the code of the CENet paper as it was published, and does not reach the number that
-# the paper prints. They ask the authors, and get an answer: single epochs are unstable; the number
-# came at epoch 13, with three settings other than the published ones, and with the seed 5890.
-# Suppose that you set all this, stop at this epoch, and there it is. Is the number true now? Write
-# down what you think. At the end you will have trained CENet yourself, and we come back to it.
+# Somebody puts BERT into the published code of the CENet paper, and does not reach the number that
+# the paper prints for BERT. They ask the authors, and get an answer: single epochs are unstable;
+# the number came at epoch 13, with three settings other than the published ones, and with the seed
+# 5890. Suppose that you set all this, stop at this epoch, and there it is. Is the number true now?
+# Write down what you think. At the end you will have trained CENet yourself, and we come back to
+# it.
 
 # %% [markdown]
 # ## What is to be made small
@@ -280,8 +281,8 @@ print("all weights agree")
 #
 # with the learning rate $\eta$ and the weight decay $\lambda$. ([Loshchilov and Hutter
 # 2019](REFERENCES.md#loshchilov-2019). At $t = 1$ the second line undoes the $1 - \beta$, so in the
-# first step each weight moves by $\eta$, however large its gradient is.) Return the new $w$, $m$
-# and $v$.
+# first step each weight that has a gradient moves by $\eta$, however large it is; the decay comes
+# on top.) Return the new $w$, $m$ and $v$.
 
 # %% [markdown]
 # <details><summary>Hint</summary>
@@ -310,8 +311,8 @@ check("adamw_step", adamw_step)
 # ### Your own CENet
 #
 # You have written a vocabulary (notebook 2), CE (3), the place where it goes in (4), the schedule
-# and a step of AdamW. Put together, that is CENet. Does it do what the package does, to the last
-# digits?
+# and a step of AdamW. Put together, that is CENet. Does it do what the package does, as far as
+# rounding lets one see?
 #
 # `mine` finds what you wrote in the earlier notebooks, if they lie in this folder and are saved.
 # (CE must let gradients through, so a function that computes in NumPy is not used here.)
@@ -751,13 +752,15 @@ ax.set(xlabel="validation loss (dashed: the true one)", ylabel="times in 1000")
 show(
     figure,
     "Histograms of the published validation loss over 1000 shuffles of the same predictions: broad "
-    "for batches of the published size, far too low for smaller ones; a line marks the true value",
+    "for batches of the published size, on average far too low for smaller ones; a line marks the "
+    "true value",
 )
 
 # %% [markdown]
 # The same predictions, and a different number each time. With two batches the factor 2 and the
-# division cancel, so it is at least right on average; with smaller batches it is a fraction of the
-# truth. Whoever compares epochs by it compares dice.
+# division cancel, so it is at least right on average; with smaller batches it is on average a
+# fraction of the truth, though a single shuffle may land above it. Whoever compares epochs by it
+# compares dice.
 
 # %% [markdown]
 # ### Exercise 5.4 · The true mean · ★★☆ · 4 minutes · 2 points
@@ -812,9 +815,10 @@ print(f"has0 {found['acc2_has0']:.0%}, non0 {found['acc2_non0']:.0%}")
 # against y > 0). A model that always says 0 would have an opinion.
 
 # %% [markdown]
-# **4. The best epoch, chosen on test.** The published number is the **maximum over epochs of the
-# test accuracy**. The recorded runs watched test, so we can do what must not be done, and see what
-# it is worth: MAE on test of the epoch that was chosen on valid, and of the one chosen on test.
+# **4. The best epoch, chosen on test.** Beside everything else, the published loop logs the
+# **maximum over epochs of the test accuracy**, under the name of the best one. The recorded runs
+# watched test, so we can do what must not be done, and see what it is worth: MAE on test of the
+# epoch that was chosen on valid, and of the one chosen on test.
 
 # %%
 by_choice = {"test_mae": "chosen on valid", "test_chosen_on_test_mae": "chosen on test"}
@@ -833,9 +837,10 @@ watched.assign(gap=gap)[gap > 1e-6].round(3)
 gap.groupby("fusion", sort=False).agg(["mean", "max"]).round(3)
 
 # %% [markdown]
-# With three epochs there is little to choose from, so the optimism is small: a few thousandths on
-# average, though a single run flatters itself by nearly three hundredths. The published code
-# chooses among 40 epochs, on a small test set, by a metric that jumps. There is more to be had.
+# With three epochs there is little to choose from, so the optimism is small: at most a few
+# thousandths on average, and none for two of the five, though a single run flatters itself by
+# nearly three hundredths. The published code chooses among 40 epochs, on a small test set, by a
+# metric that jumps. There is more to be had.
 
 # %% [markdown]
 # ## Five questions

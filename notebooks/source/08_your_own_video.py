@@ -89,15 +89,16 @@ set_theme()
 # %% [markdown]
 # ## Record
 #
-# Four takes, 4 to 8 seconds each. First *neutral*: look into the camera and read the label on the
-# nearest bottle. Then the same sentence three times: **"So that was it."** Say it *gladly*,
-# *flatly* and *sadly*, and let your face follow. The words are the same each time, and that is the
-# point.
+# Four takes, 4 to 8 seconds each. First *neutral*: look into the camera and read something aloud in
+# which there is no feeling, such as the line below. Then the same sentence three times: **"So that
+# was it."** Say it *gladly*, *flatly* and *sadly*, and let your face follow. The words are the same
+# each time, and that is the point.
 #
 # One tab per take. Keep your face as wide as a hand on the screen, with the light in front of you.
 
 # %%
 SENTENCE = "So that was it."
+READ_ALOUD = "Shake well before opening."  # the neutral take; type what you read
 recorders = {mood: Recorder(limit=8) for mood in ("neutral", "gladly", "flatly", "sadly")}
 widgets.Tab(list(recorders.values()), titles=list(recorders))
 
@@ -176,6 +177,7 @@ for mood, clip in recorded.items():
 # %%
 table = pd.DataFrame(rows, columns=["file", "start", "end", "label", "speaker"])
 table["text"] = SENTENCE
+table.loc[table["file"].str.startswith("me_neutral"), "text"] = READ_ALOUD
 table["split"] = table["speaker"].map({"woman": "train", "me": "train", "man": "test"})
 last = table["file"].ne("face.mp4") & table["file"].ne(table["file"].shift(-1))
 table.loc[last, "split"] = "valid"  # of each film but the man's, the last part
@@ -254,7 +256,7 @@ for ax, moment in zip(axes, (1.0, 5.0, 7.2, 17.5)):
 show(
     figure,
     "Four pictures of a woman with points on her face: she seems to weep, hides behind her hand, "
-    "holds a hand before her mouth, and laughs; above each, the value of mouthSmileLeft",
+    "holds a hand to the corner of her mouth, and laughs; above each, the value of mouthSmileLeft",
     fold="Four moments, with the value of mouthSmileLeft",
 )
 
@@ -264,8 +266,11 @@ show(
 # **She seems to weep, and `mouthSmileLeft` is high.** Weeping and smiling both pull the corners of
 # the mouth apart and up. The channel says where the corners are. It does not say why.
 #
-# **The hand has a mouth.** From second 3 to 9, points of her lips lie on her fingers. No frame is
-# missing: a number comes for each picture, and from second 6 to 9 it is 0, as of a face at rest.
+# **The hand has a mouth.** From second 3 to 6 her hand lies on her mouth, and points of her lips
+# lie on her fingers. No frame is missing: a number comes for each picture, and it jumps from 0 to
+# 0.9 and back. From 6 to 9 the fingers cover one corner of the mouth only. She does not smile, the
+# number is near 0, and that may well be right. But from the numbers alone nobody could tell the one
+# stretch from the other.
 
 # %% [markdown]
 # ## Cover the mouth
@@ -322,7 +327,7 @@ values[shown].round(2)
 # face to go by, they are not even near. And nothing in the row says so.
 #
 # A measurement that fails loudly can be left out. This one does not fail loudly, and masks,
-# microphones and cups are in every corpus of films.
+# microphones and cups are common in films.
 
 # %% [markdown]
 # ## What a blendshape is, and what it is not
@@ -352,9 +357,10 @@ largest.loc[["cheekPuff", "cheekSquintLeft", "noseSneerLeft", "jawForward", "jaw
 # `cheekSquintLeft` would be the sign of a broad smile. In these films, in which people smile
 # broadly, it stays at 0.
 #
-# And each face has its own rest. Here are the man before he smiles, and the woman when she does
-# nothing much (and the beginning of your neutral and flat takes). Her hand lies on her mouth for
-# most of these two seconds, so we leave the mouth out, and look at eyes, brows and head:
+# And two faces at rest need not measure the same. Here are the man before he smiles, and the woman
+# when she does nothing much (and the beginning of your neutral and flat takes). Her hand lies on a
+# corner of her mouth for most of these two seconds, so we leave the mouth out, and look at eyes,
+# brows and head:
 
 # %%
 rest = [c for c in corpus if c.label == 0 and ("smile[" in c.id or "[0-" in c.id)]
@@ -363,8 +369,8 @@ shown = ["eyeSquintLeft", "eyeWideLeft", "browInnerUp", "browDownLeft", "pitch",
 still.loc[shown].round(2)
 
 # %% [markdown]
-# Two people in two films differ, though neither shows much: by 0.18 in `eyeSquintLeft`, and by
-# about nine degrees in `pitch` and in `yaw`. Keep this in mind; it comes back when we make codes.
+# Two people in two films differ, though neither shows much: by 0.18 in `eyeSquintLeft`, and by nine
+# to ten degrees in `pitch` and in `yaw`. Keep this in mind; it comes back when we make codes.
 
 # %% [markdown]
 # ## Two clocks: the jaw beside the loudness
@@ -430,12 +436,13 @@ for name, clip in spoken.items():
     print(f"correlation of jawOpen and loudness: {together:.2f}")
 
 # %% [markdown]
-# The man does not speak. What the microphone hears, at about −60 dB, is its own hiss, and once,
-# half a second in, a faint noise. His jaw moves a little, on a scale to 1, just after that, when he
-# begins to smile. From moment to moment the two do not go together, and that is what the
-# correlation says. (That one comes after the other, it does not see.) If you recorded yourself,
-# compare: do jaw and loudness go together when you speak? Which sounds are loud with a mouth that
-# is nearly shut? And what does the microphone hear while you are silent?
+# The man does not speak. What the microphone hears, at about −60 dB, is an even noise, of the
+# microphone or of the room, and once, half a second in, a faint noise. His jaw moves a little, on a
+# scale to 1, just after that, when he begins to smile. From moment to moment the two do not go
+# together, and that is what the correlation says. (The correlation does not see that one comes
+# after the other.) If you recorded yourself, compare: do jaw and loudness go together when you
+# speak? Which sounds are loud with a mouth that is nearly shut? And what does the microphone hear
+# while you are silent?
 
 # %% [markdown]
 # ## Pitch: a question and a statement
@@ -471,9 +478,9 @@ ax.legend()
 show(figure, "Pitch over time: that of the question rises at the end, that of the statement falls")
 
 # %% [markdown]
-# [F0](GLOSSARY.md#f0) is how often the voice swings per second. Where there is no voice, there is
-# no pitch: then F0 is NaN, "not measured". A zero would be a number like others, and a very low
-# one.
+# [F0](GLOSSARY.md#f0) is how often the voice swings per second. Where the method finds no voice, it
+# gives no pitch: then F0 is NaN, "not measured". A zero would be a number like others, and a very
+# low one.
 #
 # We hear pitch in *ratios*: from 100 to 200 Hz is as far as from 200 to 400 Hz, an octave, which
 # has 12 semitones. So a rise is measured in semitones, $12 \log_2$ of the ratio. That makes low and
@@ -561,10 +568,24 @@ show(figure, "The code of each picture of the long film: a few long runs, one af
 # %% [markdown]
 # The codes say *when* something else begins in the long film, though not all that we would name:
 # one code goes on from the beginning to second 6, whether the hand is there or not. And nearly all
-# of them belong to one film. That is no wonder: the largest differences among these frames are
-# those between the films, between two people, two cameras and two lamps, which we cannot tell
-# apart; and k-means looks for large differences. How it is with twenty people in front of twenty
-# cameras, a class can count in the same table.
+# of them belong to one film. Do the codes tell the two people apart, then? Or their cameras, or
+# their lamps? Before you say so, make a control in which all of these stay as they are: fit codes
+# on her film alone, and ask which of them occur in both of its halves.
+
+# %%
+own = faces["woman"]
+alone = FeatureVocabulary(n_codes=k).fit(own, channels=VISUAL_CHANNELS).predict(own)
+half = np.where(times < times.mean(), "first half", "second half")
+by_half = pd.crosstab(pd.Series(half, name="of her film"), pd.Series(alone, name="code"))
+print(f"{((by_half > 0).sum() == 1).sum()} of {k} codes occur in one half only")
+by_half
+
+# %% [markdown]
+# Hardly any code occurs in both, and yet it is one person, one camera and one lamp. Pictures that
+# are near in time are alike, and so they share a code. So a code that belongs to one film says
+# little about the person in it: it may be a scene of that film that the other does not have. (Most
+# of the frames are hers, besides.) How it is with twenty people who say the same sentences in front
+# of twenty cameras, a class can count in the same table.
 
 # %% [markdown]
 # ## What do the words say?
@@ -932,9 +953,9 @@ progress(8)
 # ## What you did
 #
 # You turned a film into an utterance, and found lips on a hand and on a black box. You compared a
-# jaw with the loudness, and a question with a statement. You made codes and saw that nearly every
-# code belongs to one film, trained a model on next to nothing and said so, and showed that a scale
-# can look healthy and be wrong. Then you deleted it.
+# jaw with the loudness, and a question with a statement. You made codes, saw that nearly every code
+# belongs to one film, and that this says little about people, trained a model on next to nothing
+# and said so, and showed that a scale can look healthy and be wrong. Then you deleted it.
 #
 # What did the nets say of the mouth behind the black box? Not what it was, and not that it cannot
 # be seen: 0.29 where it had been 0.87, a number that looks like any other.
@@ -948,10 +969,10 @@ progress(8)
 # <details><summary>An answer</summary>
 #
 # The hand and the black box, where lips were measured that nobody saw: the tool will have numbers
-# for a student who looks down to write. The codes that tell films apart: it might compare faces,
-# cameras and lamps, not attention. The scale that looked healthy and was wrong. And exercise 8.5:
-# no channel measures what goes on in somebody. In the European Union such a tool is prohibited in
-# schools anyway.
+# for a student who looks down to write. The codes, nearly each of which belongs to one film, or to
+# one stretch of it: it might compare heads, hands, cameras and lamps, not attention. The scale that
+# looked healthy and was wrong. And exercise 8.5: no channel measures what goes on in somebody. In
+# the European Union such a tool is prohibited in schools anyway.
 #
 # </details>
 #

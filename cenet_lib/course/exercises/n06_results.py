@@ -34,43 +34,32 @@ def _acc2_twice(answer, rng):
     result = answer(y, y_hat)
     if np.shape(result) != (2,):
         raise Wrong("Return two numbers: has0 and non0.")
-    expect(
-        result,
-        [has0, non0],
-        {
-            "They are swapped: has0 comes first.": [non0, has0],
-            "In non0, a prediction of exactly 0 is not positive: compare ŷ > 0 with y > 0.": [
-                has0,
-                ((y_hat >= 0) == (y > 0))[some].mean(),
-            ],
-            "In has0, zero counts as positive on both sides: ≥, not >.": [
-                ((y_hat > 0) == (y > 0)).mean(),
-                non0,
-            ],
-            "non0 leaves out utterances whose LABEL is 0, not those whose prediction is.": [
-                has0,
-                ((y_hat > 0) == (y > 0))[y_hat != 0].mean(),
-            ],
-            "non0 leaves zero labels out; you kept them in.": [
-                has0,
-                ((y_hat > 0) == (y > 0)).mean(),
-            ],
-            "Divide non0 by the number of utterances that are left.": [
-                has0,
-                (((y_hat > 0) == (y > 0)) & some).sum() / len(y),
-            ],
-            "Those are percentages; return shares, from 0 to 1.": [100 * has0, 100 * non0],
-            "A product of 0 has no sign: where ŷ is 0, it does not say what ŷ ≥ 0 and ŷ > 0 say.": [
-                (y * y_hat >= 0).mean(),
-                (y * y_hat > 0)[some].mean(),
-            ],
-            "np.sign has three values, and zero is a class of its own there.": [
-                (np.sign(y_hat) == np.sign(y)).mean(),
-                (np.sign(y_hat) == np.sign(y))[some].mean(),
-            ],
-        },
-        what="(has0, non0)",
-    )
+    sign = "np.sign has three values, and zero is a class of its own there."
+    product = "A product of 0 has no sign: where ŷ is 0, it does not say what ŷ ≥ 0 and ŷ > 0 say."
+    positive, alike, same = (y_hat > 0) == (y > 0), np.sign(y_hat) == np.sign(y), y * y_hat
+    percent = "Those are percentages; return shares, from 0 to 1."
+    of_has0 = {
+        "That is non0, and has0 comes first: are they swapped?": non0,
+        percent: 100 * has0,
+        "In has0, zero counts as positive on both sides: ≥, not >.": positive.mean(),
+        product: (same >= 0).mean(),
+        sign: alike.mean(),
+    }
+    of_non0 = {
+        "In non0, a prediction of exactly 0 is not positive: compare ŷ > 0 with y > 0.": (
+            (y_hat >= 0) == (y > 0)
+        )[some].mean(),
+        "non0 leaves out utterances whose LABEL is 0, not those whose prediction is.": positive[
+            y_hat != 0
+        ].mean(),
+        "non0 leaves zero labels out; you kept them in.": positive.mean(),
+        "Divide non0 by the number of utterances that are left.": (positive & some).sum() / len(y),
+        percent: 100 * non0,
+        product: (same > 0)[some].mean(),
+        sign: alike[some].mean(),
+    }
+    expect(result[0], has0, of_has0, what="has0")
+    expect(result[1], non0, of_non0, what="non0")
 
 
 def _with_zeros(rng):

@@ -90,6 +90,11 @@ def _rise(answer, rng):
         f0[places] = pitch
         last, middle = pitch[-10:].mean(), np.median(pitch)
         found = answer(f0)
+        if np.isinf(np.asarray(found, float)).any():
+            raise Wrong(
+                "It is infinite, for the end of the film has no pitch. Did you put 0 in place of "
+                "NaN? Leave those frames out first, and then take the last ten."
+            )
         if np.isnan(np.asarray(found, float)).any():
             raise Wrong(
                 "It says NaN, for frames without a pitch are NaN. Leave those out first, and then "
@@ -233,7 +238,7 @@ def _may_be_claimed(answer, rng):
     hints = {
         "A": "A: no channel measures what she feels; perhaps she plays.",
         "C": "C: one other person, two recordings. What would you say of a coin thrown twice?",
-        "E": "E: the codes differ first of all from film to film, whatever anybody feels.",
+        "E": "E: codes differ with head, hand, light and camera, whatever anybody feels.",
     }
     for letter, hint in hints.items():
         if letter in chosen:

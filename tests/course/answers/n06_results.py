@@ -154,6 +154,8 @@ WRONG = {
         (lambda y, p: (has0(y, p), ((p > 0) == (y > 0))[p != 0].mean()), "LABEL"),
         (lambda y, p: (100 * has0(y, p), 100 * non0(y, p)), "percentages"),
         (lambda y, p: ((y * p >= 0).mean(), (y * p > 0)[y != 0].mean()), "A product of 0"),
+        (lambda y, p: ((np.sign(p) == np.sign(y)).mean(), non0(y, p)), "np.sign has three"),
+        (lambda y, p: (((p > 0) == (y > 0)).mean(), (y * p > 0)[y != 0].mean()), "≥, not >"),
         (lambda y, p: has0(y, p), "two numbers"),
     ],
     "acc7": [

@@ -176,6 +176,10 @@ WRONG = {
         (risen(lambda last, middle, pitch: 12 * np.log2(last / pitch.mean())), "not their mean"),
         (risen(lambda last, middle, pitch: 12 * np.log2(pitch[-1] / middle)), "HAVE a pitch"),
         (lambda f0: 12 * np.log2(f0[-10:].mean() / np.median(f0)), "Leave those out first"),
+        (
+            lambda f0: 12 * np.log2(np.nan_to_num(f0)[-10:].mean() / np.median(f0[f0 > 0])),
+            "0 in place of NaN",
+        ),
         (risen(lambda last, middle, pitch: (12 * np.log2(pitch[-10:] / middle)).mean()), "in Hz"),
     ],
     "two_scales": [
@@ -199,7 +203,7 @@ WRONG = {
     "may_be_claimed": [
         (lambda: "ABD", "A: no channel"),
         (lambda: "BCD", "coin"),
-        (lambda: "BDE", "film to film"),
+        (lambda: "BDE", "hand, light and camera"),
         (lambda: "D", "what a channel showed"),
         (lambda: "B", "we count"),
         (lambda: "yes", "letters of the sentences"),
