@@ -58,7 +58,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from cenet_lib.course.handout import hand_out
-from cenet_lib.course.quiz import moodle
+from cenet_lib.course.quiz import as_shown, moodle, questions
 from cenet_lib.errors import CENetError
 from cenet_lib.files import atomic_file, write_json
 from cenet_lib.inspector.page import page_data
@@ -300,7 +300,15 @@ def drift(source: Path) -> list[str]:
         counts = [cell.execution_count for cell in stored.cells if cell.cell_type == "code"]
         if counts != list(range(1, len(counts) + 1)):
             found.append(f"{where}: was not executed from top to bottom")
+        if as_shown(questions(source.stem)) not in _displays(stored):
+            found.append(f"{where}: does not show the questions of quiz/{source.stem}.toml")
     return found
+
+
+def _displays(notebook: nbformat.NotebookNode) -> list[dict[str, str]]:
+    """Return what the cells of a notebook have displayed."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return [dict(output.data) for output in outputs if output.output_type == "display_data"]
 
 
 def lay_out_course(sources: list[Path], folder: Path) -> None:

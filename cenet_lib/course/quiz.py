@@ -111,9 +111,19 @@ def quiz(name: str) -> None:
     """
     from IPython.display import display  # only in a notebook
 
-    found = questions(name)
-    shown = {"text/html": "\n".join(map(_as_html, found)), "text/plain": as_text(found)}
-    display(shown, raw=True)
+    display(as_shown(questions(name)), raw=True)
+
+
+def as_shown(found: list[Question]) -> dict[str, str]:
+    """Return what a notebook shows of questions: a text per kind of display.
+
+    Examples
+    --------
+    >>> shown = as_shown([Question("Is padding a measurement?", "no", ("yes",), "Never.")])
+    >>> "<summary>Answer</summary><p><b>no</b>. Never.</p>" in shown["text/html"]
+    True
+    """
+    return {"text/html": "\n".join(map(_as_html, found)), "text/plain": as_text(found)}
 
 
 def _as_html(question: Question) -> str:

@@ -34,6 +34,7 @@ from scipy.spatial.distance import cdist
 from sklearn.linear_model import LinearRegression
 
 from cenet_lib import Corpus, load_corpus
+from cenet_lib.corpora.demo import best_reading
 from cenet_lib.course.controls import slider
 from cenet_lib.course.exercises import check, mine, progress
 from cenet_lib.course.guess import guess
@@ -371,8 +372,8 @@ at_random.compare(round(100 * mean_padding(32, False)))
 # batch is no random draw any more, but holds utterances of one length. Notebook 5 pays it, and
 # mixes at least the order of the batches, so that the model still sees long and short ones in turn.
 #
-# The files of MOSI, a corpus that this field uses much, pad *every* utterance to a fixed length:
-# 500 frames for the face. What would that be here?
+# Files of MOSI, a corpus that this field uses much, pad *every* utterance to a fixed length: those
+# of MMSA to 500 frames for the face. What would that be here?
 
 # %%
 to_500 = padding_of(np.append(lengths["face frames"], 500))
@@ -568,10 +569,13 @@ if truth:
 # %% [markdown]
 # ### A yardstick for the whole course
 #
-# How small can the error become? We know both ends, and a mark in between. A **constant** is what
-# you computed. A **perfect reader of the words** knows $r$ exactly, and draws the best straight
-# line from $r$ to the label. A perfect reader of words *and* delivery knows the formula, and is
-# never wrong.
+# How small can the error become? We can mark the way. A **constant** is what you computed. A
+# **perfect reader of the words** knows $r$ exactly, and draws the best straight line from $r$ to
+# the label. Whoever was told the delivery $d$ as well would never be wrong. But nobody is told: $d$
+# shows in face and voice, by cues that are drawn at random, and from a few throws of a coin nobody
+# reads off how bent it is. A **perfect reader of words, face and voice** sees every cue and knows
+# how they were drawn, and makes the best guess that is left (`best_reading` does it by Bayes'
+# rule).
 
 # %%
 if truth:
@@ -582,21 +586,23 @@ if truth:
     readers = {
         "the best constant": np.median(y),
         "a perfect reader of the words": line.predict(known["rating"][:, None]),
-        "a perfect reader of words and delivery": formula,
+        "a perfect reader of words, face and voice": [best_reading(u) for u in corpus.test],
+        "who is told words and delivery": formula,
     }
     errors = {name: np.abs(said - of_test).mean() for name, said in readers.items()}
     display(pd.Series(errors, name="MAE on test").round(2).to_frame())
 
 # %% [markdown]
-# Keep the three numbers in mind. The models that later notebooks train on `demo` lie between the
-# ends, and notebook 6 puts them side by side. A model is not good because its error is small; it is
-# good if it comes nearer to the lower end than others that read the same.
+# Keep the numbers in mind. The models that later notebooks train on `demo` lie between the constant
+# and the perfect reader of all three, and notebook 6 puts them side by side. A model is not good
+# because its error is small; it is good if it comes nearer to what can be reached than others that
+# read the same.
 
 # %% [markdown]
 # How does a delivery look? A face goes through *states*: neutral, talking, smile, frown … Each is
 # drawn 3 to 9 frames long. (Two alike in a row look like one, and the last may be cut off.) Two
-# draws in five are cues, whose sign follows the delivery. The others say nothing: people blink and
-# look aside whatever they mean.
+# draws in five are cues. Their sign mostly follows the delivery, the more surely the stronger it
+# is. The others say nothing: people blink and look aside whatever they mean.
 #
 # Among utterances of middle length, the slider looks for the one whose delivery is nearest to what
 # you choose.

@@ -654,8 +654,7 @@ if truth:
     display(widgets.interactive(explore_padding, length=wanted))
 
 # %% [markdown]
-# For those who read without a kernel: a few lengths. (The published MOSI files use several
-# hundred.)
+# For those who read without a kernel: a few lengths. (MMSA's files of MOSI use several hundred.)
 
 # %%
 fits = {length: padded_fit(length) for length in (0, 50, 100, 200, 375, 500)}
@@ -684,8 +683,8 @@ for name in [name for name in ("F0", "MCEP_0", "HMPDM_20") if name in names] or 
 # from them, which brings as much back, so its scale hardly changes. `HMPDM_20` hovers around 0, so
 # zeros are typical there, and its scale shrinks to less than half. After dividing, its differences
 # are more than twice as large as before, and k-means adds their *squares*: that channel counts more
-# than five times as much, whether it says anything or not. So the vocabulary is fitted on real
-# frames only.
+# than five times as much as before, whether it says anything or not, and pitch falls behind. So the
+# vocabulary is fitted on real frames only.
 #
 # Where a rectangle is needed after all, padding gets a number that no real frame can have: $k$, one
 # after the last code. It is the [padding code](GLOSSARY.md#padding-code).

@@ -47,6 +47,7 @@ from cenet_lib import (
     expand_attention,
     load_corpus,
 )
+from cenet_lib.corpora.demo import best_reading
 from cenet_lib.course.controls import slider
 from cenet_lib.course.exercises import check, mine, progress
 from cenet_lib.course.guess import guess
@@ -241,10 +242,10 @@ print(f"rank correlation of error and length: {ranks.statistic:+.2f} (p = {ranks
 # ### A yardstick
 #
 # Is an MAE of 0.69 good? A number alone does not say. So we put it on a scale: at one end stands a
-# model that always says the same; beyond ours stand two readers who know the truth behind the
-# simulation. `demo` keeps the *rating* $r$ of the words and the *delivery* $d$, from which the
-# label was made. The best straight line from $r$ to the label is what a **perfect reader of the
-# words** could say, and the formula itself is what a perfect reader of words and delivery would.
+# model that always says the same; beyond ours stand the two readers of notebook 1 who know the
+# truth behind the simulation. The best straight line from the rating $r$ to the label is what a
+# **perfect reader of the words** could say. A **perfect reader of words, face and voice** knows
+# every cue as well, and makes the best guess that they allow.
 
 # %%
 learned = np.array([u.label for u in corpus.train])
@@ -258,18 +259,18 @@ if truth:
 
     line = LinearRegression().fit(known(corpus.train, "rating")[:, None], learned)
     rating, delivery = known(corpus.test, "rating"), known(corpus.test, "delivery")
-    heard = np.clip(0.7 * rating + 0.6 * delivery, -3, 3)
+    heard = np.array([best_reading(u) for u in corpus.test])
     yardstick["a perfect reader of the words"] = np.abs(line.predict(rating[:, None]) - y).mean()
-    yardstick["a perfect reader of words and delivery"] = np.abs(heard - y).mean()
+    yardstick["a perfect reader of words, face and voice"] = np.abs(heard - y).mean()
 pd.Series(yardstick, name="MAE on test").round(2).to_frame()
 
 # %% [markdown]
-# Now 0.69 says more. From the constant down to no error at all, words only come a quarter of the
-# way, and CENet nearly half. But somebody who read the **words alone**, perfectly, would be *ahead*
-# of CENet: our small language model reads ratings of film reviews far from perfectly. What CENet
-# gains over words only comes from hearing the delivery, not from better reading. So do not say
-# "CENet understands how something is said". Say: with face and voice its error is smaller than
-# without.
+# Now 0.69 says more. From the constant down to the least that any reader can reach, words only come
+# three tenths of the way, and CENet nearly six tenths. But somebody who read the **words alone**,
+# perfectly, would be *ahead* of CENet: our small language model reads ratings of film reviews far
+# from perfectly. What CENet gains over words only comes from hearing the delivery, not from better
+# reading. So do not say "CENet understands how something is said". Say: with face and voice its
+# error is smaller than without.
 
 # %% [markdown]
 # ## How sure is a number?
@@ -506,8 +507,9 @@ if truth:
 
 # %% [markdown]
 # The lines rise, keep their order, and are roughly parallel: the model more or less adds what is
-# said and how it is said. (Good words are moved most.) Good words with the worst delivery end up
-# near zero, or below. Bad words with the best delivery stay below zero.
+# said and how it is said. But these are three sentences. Here the good words end up near zero, or
+# below, when they are said in the worst way. Do good words always? Put 0.99 in place of 0.95 above,
+# and other numbers, before you say so.
 
 # %% [markdown]
 # ## Which stream is it?
@@ -957,21 +959,18 @@ found = pd.concat([found, *(removal(how, draws) for how in fairer)], ignore_inde
 means(found, "change")
 
 # %% [markdown]
-# These are means over a hundred utterances. Another hundred would give others, so draw the
-# utterances anew, as in exercise 6.3, and see how far the ratio of the first column to the fair
-# control moves:
+# These are means over a hundred utterances, and another hundred would give others. So ask your
+# bootstrap of exercise 6.3 whether most attention leads the fair control, utterance by utterance:
 
 # %%
 drawn = np.random.default_rng(0).integers(len(subset), size=(2000, len(subset)))
 rows = {}
 for percent, of_share in found.groupby(removed):
-    most, codes = (
-        of_share.loc[of_share["how"] == how, "change"].to_numpy()
-        for how in ("most attention", "random codes")
-    )
-    low, high = np.quantile(most[drawn].mean(1) / codes[drawn].mean(1), [0.025, 0.975])
-    rows[percent] = {"most / codes": most.mean() / codes.mean(), "from": low, "to": high}
-pd.DataFrame(rows).T.rename_axis(removed).round(2)
+    change = {how: rows_of["change"].to_numpy() for how, rows_of in of_share.groupby("how")}
+    most, codes = change["most attention"], change["random codes"]
+    lead = dict(zip(("most − codes", "from", "to"), bootstrap(most, codes, drawn)))
+    rows[percent] = {"most / codes": most.mean() / codes.mean(), **lead}
+pd.DataFrame(rows).T.rename_axis(removed).round(3)
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), layout="constrained")
@@ -994,11 +993,10 @@ show(
 # of most attention do, so this control is fair. A stretch moves them less, if more than random
 # frames do: it is only half a control. On the left the triumph shrinks, and the table has it in
 # numbers. With one frame in twenty gone, attention moves the prediction not thirty times but nearly
-# eight times as far as the control does (5 to 12 times, if other utterances had been drawn); with
-# two in five it is half as far again, where random frames had promised seventeen times. With three
-# in five or more, the interval holds 1: no lead is shown any more, for neither of the two. So
-# attention does point at frames that count. How much of that you see depends on what you compare it
-# with.
+# eight times as far as the control does; with two in five it is half as far again, where random
+# frames had promised seventeen times. That lead is shown. With three in five it is not: the
+# interval holds 0. With four in five, whole codes are ahead if anything. So attention does point at
+# frames that count. How much of that you see depends on what you compare it with.
 #
 # The other end tells more. Of the frames with **least** attention more than half can go, and the
 # prediction hardly moves, though the shares of codes move as far as ever. What attention passes

@@ -1,6 +1,7 @@
 """The embedded corpus: the same everywhere, true to its own description, honest about its parts."""
 
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -162,6 +163,41 @@ def test_cues_follow_the_delivery(demo_corpus, stream):
         here = (signs != 0) & (delivery > low) & (delivery < high)
         expected = (1 / (1 + np.exp(-1.5 * delivery[here]))).mean()
         assert (signs[here] > 0).mean() == pytest.approx(expected, abs=0.08)
+
+
+def test_the_best_reading_is_as_good_as_nobody_can_beat(demo_corpus, truth):
+    """No guess from the counts of cues, fitted on train, is better; with d known none would err."""
+    errors = [abs(demo.best_reading(u) - u.label) for u in demo_corpus.test]
+    assert np.mean(errors) == pytest.approx(0.2603, abs=5e-4)
+
+    def counted(split):
+        rows = []
+        for u in split:
+            row = [1.0, u.annotations["rating"]]
+            for stream, states in (("visual", demo.FACE_STATES), ("acoustic", demo.VOICE_STATES)):
+                valence = np.array([state.valence for state in states])
+                cues = valence[u.annotations[f"{stream}_states"]]
+                row += [cues.sum(), cues.mean(), (cues != 0).sum()]
+            rows.append(row)
+        return np.array(rows), np.array([u.label for u in split])
+
+    x, y = counted(demo_corpus.train)
+    weights, *_ = np.linalg.lstsq(x, y, rcond=None)
+    x, y = counted(demo_corpus.test)
+    assert 0.27 < np.abs(np.clip(x @ weights, -3, 3) - y).mean() < 0.5
+
+
+def test_without_a_cue_the_best_reading_is_that_of_the_words(demo_corpus):
+    [neutral_face, neutral_voice] = [
+        next(i for i, state in enumerate(states) if state.valence == 0)
+        for states in (demo.FACE_STATES, demo.VOICE_STATES)
+    ]
+    neutral = {
+        "visual_states": np.full(9, neutral_face),
+        "acoustic_states": np.full(9, neutral_voice),
+    }
+    utterance = replace(demo_corpus.test[0], annotations={**neutral, "rating": 1.0})
+    assert demo.best_reading(utterance) == pytest.approx(0.7 + 0.6 * 0.4, abs=0.01)
 
 
 @pytest.mark.parametrize("stream", STREAMS)

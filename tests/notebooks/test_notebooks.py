@@ -16,6 +16,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from jupyter_client.provisioning import local_provisioner
 
 from cenet_lib.course import exercises
+from cenet_lib.course.quiz import as_shown, questions
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDENT = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
@@ -234,6 +235,9 @@ def test_drift_is_found(tmp_path, monkeypatch):
         executed = [cell for cell in notebook.cells if cell.cell_type == "code"]
         for count, cell in enumerate(executed, start=1):
             cell.execution_count = count
+            if 'quiz("01")' in cell.source:
+                shown = as_shown(questions("01"))
+                cell.outputs = [nbformat.v4.new_output("display_data", data=shown)]
         nbformat.write(notebook, path)
     assert build.drift(source) == []
     source.write_text(text.replace("# # 1 ·", "# # 1 · Changed:", 1), encoding="utf-8")
@@ -243,10 +247,13 @@ def test_drift_is_found(tmp_path, monkeypatch):
     source.write_text(text, encoding="utf-8")
     student = nbformat.read(tmp_path / STUDENT[0].name, as_version=4)
     student.cells[-2].execution_count = None
+    [display] = [output for cell in student.cells for output in cell.get("outputs", [])]
+    display.data["text/html"] = display.data["text/html"].replace("<b>", "<b>another ", 1)
     nbformat.write(student, tmp_path / STUDENT[0].name)
     (tmp_path / "solutions" / STUDENT[0].name).unlink()
     assert build.drift(source) == [
         f"{STUDENT[0].name}: was not executed from top to bottom",
+        f"{STUDENT[0].name}: does not show the questions of quiz/{STUDENT[0].stem}.toml",
         f"solutions/{STUDENT[0].name}: is missing",
     ]
 

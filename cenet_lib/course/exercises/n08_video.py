@@ -1,5 +1,7 @@
 """Checks for notebook 08: two clocks, a pitch that rises, scaling, and what may be claimed."""
 
+from contextlib import suppress
+
 import numpy as np
 
 from .framework import Wrong, exercise, expect
@@ -128,8 +130,12 @@ def _rise(answer, rng):
 @exercise("two_scales")
 def _two_scales(answer, rng):
     by_recording, by_group = [-1.0, 1.0, -1.0, 1.0], [-1.4, -0.2, 0.2, 1.4]
+    rows = answer()
+    with suppress(TypeError, ValueError):  # a list per recording is as good as one row of both
+        if np.asarray(rows, float).size == 8:
+            rows = np.reshape(np.asarray(rows, float), (2, 4))
     expect(
-        answer(),
+        rows,
         [by_recording, by_group],
         {
             "The two rows are swapped: first each recording by itself, then all four frames "

@@ -130,6 +130,7 @@ RIGHT = {
     "rise": [rise_pandas, rise_plain, rise_difference, rise_numpy],
     "two_scales": [
         lambda: ([-1, 1, -1, 1], [-1.4, -0.2, 0.2, 1.4]),
+        lambda: [[[-1, 1], [-1, 1]], [[-1.4, -0.2], [0.2, 1.4]]],
         lambda: np.array([[-1, 1, -1, 1], [-7 / 5, -1 / 5, 1 / 5, 7 / 5]]),
         lambda: torch.tensor([[-1, 1, -1, 1], [-1.4, -0.2, 0.2, 1.4]]),
         lambda: [np.array([-3, 3, -3, 3]) / 3, np.array([-7, -1, 1, 7]) / np.sqrt(25)],
