@@ -58,6 +58,7 @@ _HOMES = {
     "Run": "runs.folder",
     "AttentionInspector": "inspector.widget",
     "Recorder": "inspector.recorder",
+    "utterance_from_video": "video.extract",
     "CENetError": "errors",
 }
 __all__ = list(_HOMES)

@@ -251,9 +251,10 @@ def _predict(predict: argparse.ArgumentParser) -> None:
 
 def _add_film(parser: argparse.ArgumentParser) -> None:
     """Add what belongs to ``--video``."""
-    parser.add_argument("--text", type=_some_text, help="what is said in the film")
-    parser.add_argument("--start", type=float, metavar="SECONDS", help="where in it to begin")
-    parser.add_argument("--end", type=float, metavar="SECONDS", help="where in it to end")
+    parser.add_argument("--text", help="what is said in the film")
+    for name, what in ("start", "begins"), ("end", "ends"):
+        told = f"where the part that is meant {what}: seconds, or 1:05"
+        parser.add_argument(f"--{name}", type=_some_text, metavar="TIME", help=told)
     parser.add_argument(
         "--html",
         type=_some_path,

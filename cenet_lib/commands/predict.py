@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ..corpus import Corpus
 from ..errors import CENetError
@@ -85,7 +85,7 @@ def _of_film(run: Run, options: Namespace) -> Iterable[Row]:
             f"{options.video}: the words that are said are missing; give them with --text, or let "
             "Whisper (English) write them down with --transcribe"
         )
-    film, part, shown = None, {"start": options.start, "end": options.end}, somebody_watches()
+    film, part, shown = None, _part(options), somebody_watches()
 
     def check(corpus: Corpus) -> None:
         """Refuse what will not do, and make the film for the page, before the long work."""
@@ -102,6 +102,16 @@ def _of_film(run: Run, options: Namespace) -> Iterable[Row]:
     if options.html is None:
         return _predicted(run, corpus)
     return [_on_page(run, corpus.test[0], options.html, film)]
+
+
+def _part(options: Namespace) -> dict[str, Any]:
+    """Return where the part of the film that is meant begins and ends, in seconds."""
+    from ..video.tables import seconds_from  # heavy: only films need it
+
+    try:
+        return {name: seconds_from(getattr(options, name) or "", name) for name in ("start", "end")}
+    except CENetError as error:
+        raise CENetError(f"{options.video}: {error}") from None
 
 
 def _on_page(run: Run, utterance: Utterance, page: Path, film: "Playable | None") -> Row:

@@ -214,7 +214,7 @@ def simulate(sentences: Sequence[RatedSentence], seed: int = 0) -> Corpus:
     return _corpus(utterances, seed)
 
 
-def _label(rating: np.ndarray, d: np.ndarray) -> np.ndarray:
+def _label(rating: np.ndarray | float, d: np.ndarray) -> np.ndarray:
     """Return what a listener takes from words and delivery."""
     return np.clip(0.7 * rating + 0.6 * d, -3, 3)
 
@@ -242,7 +242,7 @@ def best_reading(utterance: Utterance) -> float:
     '0.43'
     """
     d = np.linspace(-7, 7, 1401)  # the deliveries that are looked at
-    rating = utterance.annotations["rating"]
+    rating = float(utterance.annotations["rating"])
     # What the words say of d, and then what each cue adds, as logarithms of probabilities.
     log_p = -((d - AGREEMENT * rating) ** 2) / (2 * SPREAD**2 * (1 - AGREEMENT**2))
     for stream, states in (("visual", FACE_STATES), ("acoustic", VOICE_STATES)):
@@ -252,7 +252,7 @@ def best_reading(utterance: Utterance) -> float:
         for sign in (-1, 1):
             log_p -= (valence == sign).sum() * np.log1p(np.exp(-sign * CUE_SLOPE * d))
     up_to = np.cumsum(np.exp(log_p - log_p.max()))
-    return float(_label(rating, d[np.searchsorted(up_to, up_to[-1] / 2)]))
+    return float(_label(rating, d)[np.searchsorted(up_to, up_to[-1] / 2)])
 
 
 def _corpus(utterances: list[Utterance], seed: int) -> Corpus:

@@ -249,6 +249,8 @@ def _draw_predictions(ax: Axes, record: Mapping, label_range, x: float, y: float
         _write(ax, left - 10, middle, name, 8.5, ha="right", **bold)
         for subject, marker in zip(record["subjects"], cycle("osD^v")):
             value = subject["predictions"][key]
+            if not low <= value <= high:
+                marker = "<" if value < low else ">"  # it leads out of the scale
             fill = "white" if key == "none" else _INK
             ax.plot(
                 at(value), middle, marker, color=_INK, markerfacecolor=fill, ms=6, clip_on=False
@@ -300,7 +302,8 @@ largest part in it: −0.70.'
         ends = f"from {signed(predictions['none'])} to {signed(predictions['all'])}"
         told = f"Face and voice {verb} this prediction {ends}. "
         told += f"{name(code)} has the largest part in it: {signed(effect(code))}"
-        other = "pulls the other way, and harder"
+        as_hard = against is not None and signed(-effect(against)) == signed(effect(code))
+        other = f"pulls the other way, {'as hard' if as_hard else 'and harder'}"
     if against is None:
         return f"{told}."
     return f"{told}; {name(against)} {other}: {signed(effect(against))}."

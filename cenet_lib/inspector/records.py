@@ -31,6 +31,7 @@ from ..processor import CENetProcessor
 from ..results.codes import NearestFrames
 from ..utterance import STREAMS, Utterance
 from ..vocabulary import FeatureVocabulary
+from .channels import about_channels
 from .effects import Code, Takeaway, headline
 from .first_order import first_order
 from .gates import raw_gates, word_gates
@@ -755,7 +756,9 @@ def describe_vocabulary(
     Returns
     -------
     dict or None
-        ``k``, channel ``names``, packed ``z`` (k, d), ``mean`` and ``scale`` (d,) of the code book,
+        ``k``, channel ``names``, ``kinds`` (name and words of each kind of channel that is known)
+        and ``kind_of`` (the place among these of each channel, -1 if it is not known), packed ``z``
+        (k, d), ``mean`` and ``scale`` (d,) of the code book,
         ``art`` (names of what can be drawn), ``activation`` (k, m) in percent, ``bars`` (columns
         of the channels that set codes apart), ``looked_at`` and ``train_size`` (utterances),
         ``order`` (codes from those of negative to those of positive segments), and ``codes``, a
@@ -804,9 +807,13 @@ def describe_vocabulary(
             entry["state"] = corpus.provenance[f"{stream}_states"][state]
             entry["purity"] = float(used.states[code, state] / used.states[code].sum())
         codes.append(entry)
+    about = about_channels(names, stream)
+    kinds = list(dict.fromkeys(kind for kind in about if kind is not None))
     return {
         "k": k,
         "names": list(names),
+        "kinds": [list(kind) for kind in kinds],
+        "kind_of": [-1 if kind is None else kinds.index(kind) for kind in about],
         "z": pack(vocabulary.codes_, "f2"),
         "mean": pack(vocabulary.mean_, "f4"),
         "scale": pack(vocabulary.scale_, "f4"),

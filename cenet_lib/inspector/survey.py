@@ -258,7 +258,7 @@ class WordTable:
         How often each is said (and read by the model), and in how many utterances.
     attention : (V, K)
         The mean attention of the word to the code, over each time that it is said; 0 where the code
-        does not occur.
+        does not occur, and NaN from a model without attention.
     together : (V, K) int
         In how many utterances the word is said and the code occurs.
     effect : (V, K)
@@ -307,6 +307,8 @@ class WordTable:
         said = np.array([own.said for own in found], dtype=int)
         together = np.array([own.together for own in found]).reshape(-1, n_codes)
         attention = np.array([own.attention for own in found]).reshape(-1, n_codes)
+        if all(rows is None for one in survey.surveyed for rows in one.attention.values()):
+            attention[:] = np.nan
         effect = np.array([own.effect for own in found]).reshape(-1, n_codes)
         return cls(
             names,

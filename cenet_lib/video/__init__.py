@@ -5,7 +5,8 @@ The files in the order in which a film goes through them:
 1. ``media.py``       opens a film: its pictures with their times, and its sound (``sound.py``)
 2. ``face.py``        finds the face in each picture and describes it, with the nets of
    ``face_model.py``; ``head_pose.py`` tells how the head is turned
-3. ``voice.py``       describes the sound: pitch, loudness, timbre
+3. ``voice.py``       describes the sound: pitch, loudness, timbre, as ``voice_frames.py`` measures
+   them in a frame
 4. ``extract.py``     puts both beside the words: `extract.utterance_from_video`
 5. ``clips.py``       says which films a folder holds, by its ``tables.py`` or by texts beside them,
    each a ``clip.py``; ``transcription.py`` writes words down

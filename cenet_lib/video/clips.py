@@ -21,10 +21,11 @@ from pathlib import Path, PurePosixPath
 from ..errors import CENetError
 from ..files import refuse_special
 from ..utterance import checked_range
-from .clip import Clip, Clips, clip_name, films_in, inside
+from .clip import FILMS, Clip, Clips, clip_name, films_in, inside
 from .tables import by_table
 
 TABLES = ("clips.csv", "label.csv")
+_NO_CSV = ("xlsx", "xls", "xlsm", "ods", "numbers", "tsv", "csv.txt")  # how else people save one
 _LONGEST_TEXT = 1_000_000  # bytes of a text beside a film; a book has as many
 
 
@@ -68,13 +69,14 @@ def read_clips(
     place = Path(folder)
     label_range = checked_range(label_range, str(place))
     refuse_special(place)
-    if place.is_file():
-        found = by_table(place, label_range)
-    elif not place.is_dir():
+    if place.is_file() and place.suffix.lower() in FILMS:
+        raise CENetError(f"{place}: is a film; give the folder in which it lies")
+    if not place.is_file() and not place.is_dir():
         raise CENetError(f"{place}: there is no such folder; give the one with your films")
-    else:
-        table = next((place / name for name in TABLES if (place / name).exists()), None)
-        found = _by_texts(place) if table is None else by_table(table, label_range)
+    table = place if place.is_file() else _table_in(place)
+    found = _by_texts(place) if table is None else by_table(table, label_range)
+    if not found.clips and table is not None:
+        raise CENetError(f"{table}: names no film; write a row for each")
     if not found.clips:
         raise CENetError(
             f"{place}: holds no film; put films there, and clips.csv with the columns file, text, "
@@ -91,6 +93,21 @@ def read_clips(
     return found._replace(clips=_with_all_splits(clips))
 
 
+def _table_in(folder: Path) -> Path | None:
+    """Return the table of a folder, in small letters or capitals; refuse one that is no CSV."""
+    try:
+        there = {path.name.lower(): path for path in sorted(folder.iterdir())}
+    except OSError as error:
+        raise CENetError(f"{folder}: cannot be read ({error.strerror})") from None
+    for name in TABLES:
+        if name in there:
+            return there[name]
+        for ending in _NO_CSV:
+            if other := there.get(f"{name.removesuffix('csv')}{ending}"):
+                raise CENetError(f"{other}: save it as 'CSV UTF-8', under the name {name}")
+    return None
+
+
 def _by_texts(folder: Path) -> Clips:
     """Return a clip per film, with the text beside it."""
     clips = []
@@ -104,7 +121,12 @@ def _by_texts(folder: Path) -> Clips:
             clips.append(clip._replace(text=_text_beside(folder, file)))
         except CENetError as error:
             clips.append(clip._replace(problem=str(error)))
-    return Clips(clips, "texts beside the films", [])
+    tables = sorted(folder.glob("*.csv"))
+    notes = [
+        f"{t.name} is not read; call it {TABLES[0]}, or give it in place of the folder"
+        for t in tables
+    ]
+    return Clips(clips, "texts beside the films", notes)
 
 
 def _text_beside(folder: Path, film: str) -> str:
@@ -135,13 +157,11 @@ def _once_each(clips: Sequence[Clip]) -> list[Clip]:
         for place, i in enumerate(rows):
             cut = (clips[i].start, clips[i].end)
             if place and (whole or cut in cuts):
-                what = (
-                    "the same part of the same film"
-                    if cut in cuts and any(cut)
-                    else "the same film"
-                )
+                part = "the same part of " * (cut in cuts and any(cut))
+                other = clips[rows[0]].file
+                whose = "another row" if other == clips[i].file else other
                 result[i] = clips[i]._replace(
-                    problem=f"is {what} as {clips[rows[0]].id}; give both a start and an end of "
+                    problem=f"is {part}the same film as {whose}; give both a start and an end of "
                     "their own, or remove one"
                 )
             cuts.add(cut)

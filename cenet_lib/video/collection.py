@@ -29,7 +29,7 @@ from ..utterance import SPLITS, Utterance
 from .clip import Clip, Clips
 from .extract import extractor, utterance_from_video, words_of_text
 from .face import VISUAL_CHANNELS, FaceLandmarker
-from .kept import Extract, KeptClips, keep_clip, read_kept
+from .kept import Extract, KeptClips, keep_clip, read_kept, text_of
 from .splits import with_splits
 from .voice import check_voice, voice_channels
 
@@ -349,17 +349,25 @@ def remarks(utterance: Utterance) -> str:
         share = f"{told['voice_clipped']:.1%}"
         lines.append(f"{share} of the sound is clipped; move the microphone away")
     if told["voice_silent"] > _SILENT:
-        lines.append(f"silent for {told['voice_silent']:.0%} of the time")
+        mend = "; is the microphone on?" * (told["voice_silent"] == 1)
+        lines.append(f"silent for {told['voice_silent']:.0%} of the time{mend}")
+    if damaged := int(told["damaged_packets"]):
+        places = "1 place" if damaged == 1 else f"{damaged} places"
+        lines.append(f"damaged in {places}; play it to the end: is all of it there?")
     return "; ".join(lines)
 
 
 def _reports(
     clips: Sequence[Clip], folder: Path, keys: Sequence[str], errors: Sequence[str]
 ) -> list[Report]:
-    return [
-        Report(clip.id, not error, error or remarks(read_kept(folder / f"{key}.npz", clip.id)))
-        for clip, key, error in zip(clips, keys, errors, strict=True)
-    ]
+    reports = []
+    for clip, key, error in zip(clips, keys, errors, strict=True):
+        told = [error]
+        if not error:
+            words = "" if clip.text else f'Whisper heard "{text_of(clip, folder, key)}"'
+            told = [words, remarks(read_kept(folder / f"{key}.npz", clip.id))]
+        reports.append(Report(clip.id, not error, "; ".join(filter(None, told))))
+    return reports
 
 
 def _dealt(

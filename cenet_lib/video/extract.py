@@ -4,8 +4,9 @@ Face and voice keep their own frames and their own times; nothing is aligned. Wh
 there is no frame of the face: a gap in ``visual_times``, not a row of invented numbers.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import tee
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def utterance_from_video(
 
     Parameters
     ----------
-    path : str, Path or bytes
+    path : str, Path, bytes or a recorder's clip
         The film's file, or its content.
     words : str or sequence of str
         What is said; a text is split into words.
@@ -95,10 +96,11 @@ def utterance_from_video(
     cenet_lib.errors.CENetError: no/such/film.mp4: there is no such file
     """
     meter = VoiceMeter(voice)
+    _check_share(most_without_face)
     film = Film(path, start, end)
     _refuse_long(film, film.duration)
-    split = words_of_text(words) if isinstance(words, str) else tuple(words)
-    name = "recording" if isinstance(path, bytes) else Path(path).stem
+    split = _split(words, film.name)
+    name = "recording" if isinstance(film.source, bytes) else Path(film.source).stem
     own = _own_id(name, start, end) if id is None else id
     Utterance(own, split, np.empty((0, 1)), np.empty((0, 1)), label)  # before the long work
     film.require_sound()
@@ -122,7 +124,7 @@ def utterance_from_video(
             "start_seconds": film.start,
             "end_seconds": max(look.end, sound.end) if film.end is None else film.end,
             "damaged_packets": float(film.n_damaged),
-            **({} if isinstance(path, bytes) else {"film": str(path)}),
+            **({} if isinstance(film.source, bytes) else {"film": str(film.source)}),
         },
     )
 
@@ -199,6 +201,25 @@ def words_of_text(text: str) -> tuple[str, ...]:
     (('Not', 'bad', ',', 'is', 'it', '?'), ('不', '错'))
     """
     return tuple(word for chunk in cut(text) for word in split_words(chunk))
+
+
+def _split(words: Any, name: str) -> tuple[str, ...]:
+    """Return the words of a text or of a list."""
+    if isinstance(words, str):
+        return words_of_text(words)
+    if not isinstance(words, Iterable) or isinstance(words, bytes):
+        raise CENetError(f"{name}: its words are {words!r}; give a text, or a list of words")
+    return tuple(words)
+
+
+def _check_share(most_without_face: Any) -> None:
+    """Refuse what is no share of the pictures; NaN would let every film pass."""
+    number = isinstance(most_without_face, Real) and not isinstance(most_without_face, bool)
+    if not number or not 0 <= most_without_face <= 1:
+        raise CENetError(
+            f"most_without_face is {most_without_face!r}; give the share of the pictures that may "
+            "be without a face, from 0 to 1"
+        )
 
 
 class _Look:

@@ -53,7 +53,7 @@ def keep_clip(folder: Path, extract: Extract, voice: str, thing: tuple[Clip, str
         write_json(folder / f"{key}.json", {"text": text})
     if (folder / f"{key}.npz").is_file():
         return
-    words = words_of_text(_text_of(clip, folder, key))
+    words = words_of_text(text_of(clip, folder, key))
     utterance = extract(
         clip.path,
         words,
@@ -72,7 +72,14 @@ def keep_clip(folder: Path, extract: Extract, voice: str, thing: tuple[Clip, str
         np.savez(file, **arrays, **told)
 
 
-def _text_of(clip: Clip, folder: Path, key: str) -> str:
+def text_of(clip: Clip, folder: Path, key: str) -> str:
+    """Return what is said in a clip: as its table has it, or as it was written down.
+
+    Examples
+    --------
+    >>> text_of(Clip("glad", "glad.mp4", Path("glad.mp4"), "How nice!"), Path("mine.partial"), "")
+    'How nice!'
+    """
     if clip.text:
         return clip.text
     return str(read_json(folder / f"{key}.json", "run the command again")["text"])
@@ -115,7 +122,7 @@ class KeptClips(Sequence[Utterance]):
             annotations["film"] = str(clip.path.absolute())  # which may have moved since
         return replace(
             utterance,
-            words=words_of_text(_text_of(clip, self._folder, key)),
+            words=words_of_text(text_of(clip, self._folder, key)),
             label=clip.label,
             video=clip.recording,
             annotations=annotations,

@@ -16,6 +16,7 @@ this module adds is what a measurement needs beside that:
 
 import io
 import math
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +40,7 @@ CONTAINERS = (
     *("aac", "ac3", "eac3", "flac", "amr", "nsv"),
 )
 _RUN_UP = 2.0  # seconds before a part from which a decoder is started
+_FROM_ZERO = ("matroska", "nut", "asf")  # whose durations count from zero, not from the beginning
 _MISSING = 0.5  # seconds at the film's end that may be missing before somebody is told
 _MEND = "play it to the end in a video player, then copy, export or record it again"
 
@@ -68,7 +70,7 @@ class Film:
 
     Parameters
     ----------
-    source : str, Path or bytes
+    source : str, Path, bytes or a recorder's clip
         The film's file, or its content: a recording that never lay on a disk.
     start, end : float, optional
         The part that is meant, in seconds since the film's beginning; by default all of it. A
@@ -90,7 +92,7 @@ class Film:
     sound_rate : int
         Samples per second, as it was recorded.
     n_damaged : int
-        The packets and pictures that could not be decoded, of all that was read so far.
+        The packets and pictures of the part that could not be decoded, of all that was read so far.
 
     Raises
     ------
@@ -108,7 +110,7 @@ class Film:
     def __init__(
         self, source: str | Path | bytes, start: float | None = None, end: float | None = None
     ):
-        self.source = source
+        self.source = source = _path_or_content(source)
         self.name = "the recording" if isinstance(source, bytes) else str(source)
         _refuse_no_file(source, self.name)
         self.n_damaged = 0
@@ -241,7 +243,7 @@ class Film:
         self.sound_rate: int = sound.rate if sound is not None else 0
         self.rate = float(pictures.average_rate or pictures.guessed_rate or 25)
         self.origin = _origin(pictures, sound)
-        self.duration = container.duration / 1e6 if (container.duration or 0) > 0 else None
+        self.duration = _duration(container, self.origin)
         self._promised = {"video": self._end_of(pictures), "audio": self._end_of(sound)}
 
     def _end_of(self, stream: Any) -> float | None:
@@ -297,16 +299,20 @@ class Film:
         """Yield what a stream holds; ``expected`` is the time of what does not say its own."""
         stream.codec_context.thread_count = 1  # several films at a time are quicker than threads
         for frame in self._frames(container, stream):
+            if frame is None:  # after a leap, the first packets may need others before them
+                self.n_damaged += expected is not None and expected >= self.start
+                continue
             time = expected if frame.pts is None else frame.time - self.origin
             if time is None:
                 return
             expected = time + _length(frame, stream)
             if frame.is_corrupt:
-                self.n_damaged += 1
+                self.n_damaged += expected > self.start
             elif expected > 0:
                 yield time, frame, stream
 
     def _frames(self, container: Any, stream: Any) -> Iterator[Any]:
+        """Yield what is in each packet, and ``None`` for one that cannot be decoded."""
         packets = container.demux(stream)
         while True:
             try:
@@ -320,7 +326,7 @@ class Film:
             try:
                 yield from packet.decode()
             except failures():  # what is missing leaves a gap in the times
-                self.n_damaged += 1
+                yield None
 
     def _check_number(self, count: int) -> None:
         if count < 2:
@@ -361,6 +367,18 @@ def failures() -> tuple[type[Exception], ...]:
     import av  # optional; `Film` has said so where it is missing
 
     return (av.FFmpegError, OSError, ValueError)
+
+
+def _path_or_content(source: Any) -> str | Path | bytes:
+    """Return where a film lies or what it holds, also of a recorder's clip."""
+    content = getattr(source, "data", source)
+    if isinstance(content, bytes | bytearray | memoryview):
+        return bytes(content)
+    if isinstance(source, str | os.PathLike):
+        return source if isinstance(source, str) else Path(source)
+    raise CENetError(
+        f"a film cannot be {type(source).__name__}; give a path, bytes, or a recorder's clip"
+    )
 
 
 def _refuse_no_file(source: str | Path | bytes, name: str) -> None:
@@ -422,6 +440,13 @@ def _origin(pictures: Any, sound: Any) -> float:
     if first < 0 and pictures.start_time is not None:
         return min(0.0, float(pictures.start_time * pictures.time_base))
     return first
+
+
+def _duration(container: Any, origin: float) -> float | None:
+    """Return how long a film is, if the container says so."""
+    late = any(name in container.format.name for name in _FROM_ZERO)
+    seconds = (container.duration or 0) / 1e6 - max(0.0, origin) * late
+    return float(seconds) if seconds > 0 else None
 
 
 def _length(frame: Any, stream: Any) -> float:

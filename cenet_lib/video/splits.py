@@ -39,26 +39,27 @@ def with_splits(clips: Sequence[Clip], seed: int = 0) -> tuple[list[Clip], str]:
         raise CENetError(f"the seed is {seed}; it must be 0 or more")
     if any(clip.split for clip in clips):
         return list(clips), "as the table says"
-    speakers = {clip.speaker for clip in clips if clip.speaker}
-    unknown = sum(not clip.speaker for clip in clips)
-    units = [clip.recording for clip in clips]
-    if unknown:
-        what, told = (
-            "film",
-            f"{unknown} of {len(clips)} clips name no speaker, so splits may share one",
-        )
-    else:
-        what, told = "speaker", "no speaker is in two splits"
+    films, speakers = [clip.file for clip in clips], [clip.recording for clip in clips]
+    what, units = "speaker" if all(clip.speaker for clip in clips) else "film", speakers
     if len(set(units)) < 3:
-        films = [clip.file for clip in clips]
         what, units = ("film", films) if len(set(films)) > 2 else ("clip", [c.id for c in clips])
-        told = (
-            f"with {len(speakers) or 'no known'} speaker{'s' * (len(speakers) != 1)}, splits share "
-            "people, so no metric says how well the model does on somebody new"
-        )
     dealt = _dealt(units, seed)
     done = [clip._replace(split=dealt[unit]) for clip, unit in zip(clips, units, strict=True)]
-    return done, f"by {what}, {SHARES_TEXT}, seed {seed}: {told}"
+    return done, f"by {what}, {SHARES_TEXT}, seed {seed}: {_shared(done)}"
+
+
+def _shared(clips: Sequence[Clip]) -> str:
+    """Say whether a person is in two splits."""
+    speakers = len({clip.speaker for clip in clips if clip.speaker})
+    unknown = sum(not clip.speaker for clip in clips)
+    if len({(clip.recording, clip.split) for clip in clips}) > len({c.recording for c in clips}):
+        return (
+            f"with {speakers or 'no known'} speaker{'s' * (speakers != 1)}, splits share people, "
+            "so no metric says how well the model does on somebody new"
+        )
+    if unknown:
+        return f"{unknown} of {len(clips)} clips name no speaker, so splits may share one"
+    return "no speaker is in two splits"
 
 
 def _dealt(units: Sequence[str], seed: int) -> dict[str, str]:

@@ -57,18 +57,21 @@ file or directory: 'no/such/clips.csv'); save it anew
         name = values.get("file") or "/".join(
             values[key] for key in ("video_id", "clip_id") if key in values
         )
-        broken = Clip(values.get("id") or name or f"line {line}", name, table.parent / "?")
+        place = f"{name} (line {line})" if name else f"line {line}"
+        broken = Clip(values.get("id") or place, name, table.parent / "?")
         try:
             if len(row) != len(names):
                 raise CENetError(
-                    f"line {line} has {len(row)} values for {len(names)} columns; put a text with "
-                    "commas between quotation marks"
+                    f"has {len(row)} values for {len(names)} columns; put a text with commas "
+                    "between quotation marks"
                 )
             clips.append(clip_of(values, table.parent, label_range))
         except CENetError as error:
             clips.append(broken._replace(problem=str(error)))
     unknown = [name for name in names if name not in known]
     notes = [f"columns that are not used: {', '.join(unknown)}"] if unknown else []
+    if "text" not in names:
+        notes.append("has no column 'text', for what is said")
     if not mmsa:
         notes += _not_named(table.parent, clips, table.name)
     return Clips(clips, table.name, notes)
@@ -120,7 +123,7 @@ def _clip_of(row: Mapping[str, str], folder: Path, label_range: tuple[float, flo
     path = inside(folder, file)
     if path.is_dir():
         raise CENetError("is a folder; name a film in it")
-    start, end = _time(row.get("start", ""), "start"), _time(row.get("end", ""), "end")
+    start, end = (seconds_from(row.get(name, ""), name) for name in ("start", "end"))
     if end is not None and end <= (start or 0.0):
         raise CENetError(f"ends at {end:g} s and starts at {start or 0:g} s; mend start or end")
     return Clip(
@@ -182,8 +185,25 @@ def _not_named(folder: Path, clips: Iterable[Clip], table: str) -> list[str]:
     return [f"films that {table} does not name: {', '.join(left[:5])}{more}"]
 
 
-def _time(text: str, what: str) -> float | None:
-    """Return seconds, of a number or of minutes and seconds (1:05.2)."""
+def seconds_from(text: str, what: str) -> float | None:
+    """Return seconds, of a number or of minutes and seconds (1:05.2); ``None`` of no text.
+
+    Parameters
+    ----------
+    text : str
+    what : str
+        How the error calls it.
+
+    Raises
+    ------
+    CENetError
+        If it is no time, or one before zero.
+
+    Examples
+    --------
+    >>> seconds_from("1:05.2", "start")
+    65.2
+    """
     if not text:
         return None
     parts = text.split(":")
@@ -192,7 +212,7 @@ def _time(text: str, what: str) -> float | None:
     except ValueError:
         numbers = []
     if not 1 <= len(numbers) <= 3 or any(not math.isfinite(n) for n in numbers):
-        raise CENetError(f"its {what} is {text[:40]!r}; write seconds, such as 12.5")
+        raise CENetError(f"its {what} is {text[:40]!r}; write seconds, such as 12.5, or 1:05")
     seconds = sum(number * 60**place for place, number in enumerate(reversed(numbers)))
     if min(numbers) < 0 or text.startswith("-"):
         raise CENetError(f"its {what} is {text[:40]}, before the film begins; mend it")

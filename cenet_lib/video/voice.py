@@ -1,24 +1,12 @@
 """From a sound to frames of the voice: pitch, loudness and timbre, a hundred times a second.
 
-Conventions:
+A sound is taken to one channel (the mean of all) and 16,000 samples a second, whatever it was, so
+that its numbers do not depend on the recorder. What a lower rate has cut off stays lost. It is
+described in pieces that overlap, while it arrives, so the memory that this needs beside the frames
+does not grow with it.
 
-- A sound is taken to one channel (the mean of all) and 16,000 samples a second, whatever it was,
-  so that its numbers do not depend on the recorder. What a lower rate has cut off stays lost.
-- Frame i is centred at i × 10 ms, counted from the first sample. Pitch is looked for in 64 ms
-  around it, because a low voice needs that much for two periods; everything else in 32 ms.
-- ``F0`` is in Hz. Where a frame is not voiced it has none: it is NaN, which means "could not be
-  measured" everywhere in this package, and ``voicing`` is 0. A zero would be a number like others
-  to k-means: it would lie far below every pitch, so that the spread of the channel would be that
-  between voice and pause, which ``voicing`` tells already, and high and low pitch would fall
-  together. As NaN, it counts neither for the mean nor for the spread, and lies at the mean.
-- ``energy`` is the root mean square in dB below full scale, -100 at least; ``MFCC_0`` to
-  ``MFCC_24`` are mel-frequency cepstral coefficients; ``centroid`` and ``rolloff`` are in Hz,
-  ``flatness`` in [0, 1]; ``contrast_0`` to ``contrast_5`` are in dB, from low bands to high.
-
-Pitch is found by pYIN (Mauch & Dixon 2014, "pYIN: A fundamental frequency estimator using
-probabilistic threshold distributions", ICASSP), which librosa has, as it has nearly all of the
-rest. A sound is described in pieces that overlap, while it arrives, so the memory that this needs
-beside the frames does not grow with it.
+What is measured in a frame, and how, says `cenet_lib.video.voice_frames`; for researchers,
+openSMILE can measure instead.
 
 `cenet_lib.video.extract` puts these frames beside those of the face.
 """
@@ -30,27 +18,24 @@ import numpy as np
 
 from ..errors import CENetError, first_line
 from .libraries import missing_library
-
-RATE = 16_000  # samples per second of the sound that is measured
-HOP = 160  # samples from frame to frame: 10 ms
-VOICE_CHANNELS = (
-    *("F0", "voicing", "energy"),
-    *(f"MFCC_{i}" for i in range(25)),
-    *("centroid", "rolloff", "flatness"),
-    *(f"contrast_{i}" for i in range(6)),
+from .voice_frames import (
+    HOP,
+    MEL_BANDS,
+    PITCH,
+    PITCH_WINDOW,
+    RATE,
+    VOICE_CHANNELS,
+    WINDOW,
+    pitch_of,
+    timbre_of,
 )
+
 VOICES = ("librosa", "opensmile")
 OPENSMILE_LICENCE = (
     "its licence (audEERING's own) allows research and teaching, and no commercial use"
 )
 
 _LOWEST, _HIGHEST = 8_000, 96_000  # samples per second that a sound may have
-_LONG = 1024  # samples in which a pitch is looked for
-_PITCH: dict[str, Any] = {"fmin": 60.0, "fmax": 600.0, "frame_length": _LONG, "hop_length": HOP}
-_WINDOW = 512  # samples of everything else
-_MEL_BANDS = 40
-_BANDS = 200.0 * 2.0 ** np.arange(6)  # Hz, where the upper bands of contrast begin or end
-_LEAST = 1e-10  # of power: -100 dB
 _PIECE, _OVERLAP = 2_000, 100  # frames; twenty seconds, and a second of it on either side
 _BLOCK = 10 * RATE  # samples that are handed on at a time
 _SILENT = -60.0  # dB; rooms are louder, and a muted microphone is quieter
@@ -191,18 +176,18 @@ class VoiceMeter:
 
     def _needed(self) -> int:
         """Return how long the sound must be for the next piece to be described."""
-        return (self._first + _PIECE + _OVERLAP) * HOP + _LONG // 2
+        return (self._first + _PIECE + _OVERLAP) * HOP + PITCH_WINDOW // 2
 
     def _describe(self, last: int, end: int) -> None:
         """Describe the frames up to ``last``, with the sound up to frame ``end`` for the pitch."""
-        first, half = self._first, _LONG // 2
+        first, half = self._first, PITCH_WINDOW // 2
         begin = max(first - _OVERLAP, 0)
         piece = self._cut(begin * HOP - half, (end - 1) * HOP + half)
         before = first - begin
         frames = np.empty((last - first, len(VOICE_CHANNELS)), np.float32)
-        frames[:, :2] = _pitch(piece)[before : before + last - first]
-        inner = piece[(_LONG - _WINDOW) // 2 :]
-        frames[:, 2:] = _timbre(inner[before * HOP :][: (last - first - 1) * HOP + _WINDOW])
+        frames[:, :2] = pitch_of(piece)[before : before + last - first]
+        inner = piece[(PITCH_WINDOW - WINDOW) // 2 :]
+        frames[:, 2:] = timbre_of(inner[before * HOP :][: (last - first - 1) * HOP + WINDOW])
         self._frames += frames.tobytes()
         self._count_silence(first, min(last, self._length // HOP))
         self._first = last
@@ -296,9 +281,9 @@ def voice_extractor(voice: str = "librosa") -> dict[str, Any]:
         "library": f"librosa {version('librosa')}",
         "rate": RATE,
         "hop": HOP,
-        "window": _WINDOW,
-        "mel_bands": _MEL_BANDS,
-        "pitch": {"method": "pYIN", "unvoiced": "NaN", **_PITCH},
+        "window": WINDOW,
+        "mel_bands": MEL_BANDS,
+        "pitch": {"method": "pYIN", "unvoiced": "NaN", **PITCH},
     }
 
 
@@ -334,60 +319,6 @@ def _at_our_rate(mono: np.ndarray, rate: int) -> np.ndarray:
     import librosa  # heavy and optional
 
     return librosa.resample(mono, orig_sr=rate, target_sr=RATE, scale=False)
-
-
-def _pitch(piece: np.ndarray) -> np.ndarray:
-    """Return F0 in Hz, NaN where there is none, and voicing: (n, 2)."""
-    import librosa  # heavy and optional
-
-    pitch, voiced, _ = librosa.pyin(piece, sr=RATE, center=False, fill_na=np.nan, **_PITCH)
-    return np.stack([pitch, voiced.astype(np.float64)], axis=1)
-
-
-def _timbre(piece: np.ndarray) -> np.ndarray:
-    """Return energy, MFCC, centroid, rolloff, flatness and contrast of each frame: (n, 35).
-
-    Nothing is measured against the loudest frame, as librosa does by default, for then a frame
-    would depend on its neighbours.
-    """
-    import librosa  # heavy and optional
-
-    magnitude = np.abs(librosa.stft(piece, n_fft=_WINDOW, hop_length=HOP, center=False))
-    mel = librosa.feature.melspectrogram(S=magnitude**2, sr=RATE, n_mels=_MEL_BANDS)
-    decibels = librosa.power_to_db(mel, amin=_LEAST, top_db=None)
-    shape = librosa.feature
-    power = shape.rms(y=piece, frame_length=_WINDOW, hop_length=HOP, center=False) ** 2
-    rows = [
-        librosa.power_to_db(power, amin=_LEAST, top_db=None),
-        shape.mfcc(S=decibels, n_mfcc=25),
-        shape.spectral_centroid(S=magnitude, sr=RATE),
-        shape.spectral_rolloff(S=magnitude, sr=RATE),
-        shape.spectral_flatness(S=magnitude),
-        _contrast(magnitude),
-    ]
-    return np.concatenate(rows).T
-
-
-def _contrast(magnitude: np.ndarray) -> np.ndarray:
-    """Return how far the peaks of each octave stand above its valleys, in dB: (6, n).
-
-    Source: Jiang et al. 2002, "Music type classification by spectral contrast feature", ICME; bands
-    and their edges are those of `librosa.feature.spectral_contrast`, which measures against the
-    loudest frame.
-    """
-    bins = np.arange(len(magnitude)) * RATE / _WINDOW  # Hz
-    rows = []
-    for band, (low, high) in enumerate(zip([0.0, *_BANDS[:-1]], _BANDS)):
-        inside = np.flatnonzero((bins >= low) & (bins <= high))
-        if band:
-            inside = np.append(inside[0] - 1, inside)
-        if band == len(_BANDS) - 1:
-            inside = np.arange(inside[0], len(bins))
-        few = max(1, round(0.02 * len(inside)))
-        ordered = np.sort(magnitude[inside if band == len(_BANDS) - 1 else inside[:-1]], axis=0)
-        peak, valley = ordered[-few:].mean(0), ordered[:few].mean(0)
-        rows.append(10 * np.log10(np.maximum(peak, _LEAST) / np.maximum(valley, _LEAST)))
-    return np.stack(rows)
 
 
 def _by_opensmile(sound: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:

@@ -200,9 +200,9 @@ clips = {clip.id: clip for clip in corpus}
 print(*made.reports, sep="\n")
 
 # %% [markdown]
-# A line per clip: `ok`, or what was wrong and what to do. "Silent for 100 % of the time" is
-# true: this film has a sound track with nothing on it. If a clip of yours failed, read its line,
-# record it again, and run on from there.
+# A line per clip: `ok`, or what was wrong and what to do. "Silent for 100% of the time; is the
+# microphone on?" There was none: this film has a sound track with nothing on it. If a clip of yours
+# failed, read its line, record it again, and run on from there.
 
 # %% [markdown]
 # ## Look at the mesh before you believe a number

@@ -10,7 +10,8 @@ The films for memory last one minute and ten (640 x 360, 10 pictures a second). 
 same packets again and again, and each is looked at in a process of its own. What an utterance holds
 grows with its length, so its size is told beside the peak. Linux only, for it asks /proc.
 
-Equality is with what Google's own runtime gives, where CENET_TEST_DATA names the reference.
+Pitch is beside the one that the synthetic voice was made with. Equality is with what Google's own
+runtime gives, where CENET_TEST_DATA names the reference.
 """
 
 import json
@@ -182,6 +183,18 @@ def equality(data: Path) -> None:
         )
 
 
+def pitch(seconds: float) -> None:
+    """Print how far the pitch of the synthetic voice is from the one that it was made with."""
+    found = voice_features(voice(seconds), RATE)
+    true = 130 + 30 * np.sin(3 * found.times)
+    cents = np.abs(1200 * np.log2(found.frames[:, 0] / true))  # NaN where none was found
+    print(
+        f"\npitch of the synthetic voice: {np.nanmedian(cents):.1f} cents off in the median, "
+        f"{np.nanpercentile(cents, 95):.1f} in 95 of 100 frames; found in "
+        f"{np.isfinite(cents).mean():.1%} of them"
+    )
+
+
 def main(seconds: float, rounds: int) -> None:
     """Print everything."""
     if hasattr(os, "sched_setaffinity"):
@@ -197,6 +210,7 @@ def main(seconds: float, rounds: int) -> None:
                 f"  {found['film']:.0f} s: peak {found['peak']:.0f} MB, of which the utterance "
                 f"holds {found['holds']:.0f} MB; {found['seconds']:.0f} s"
             )
+    pitch(seconds)
     if os.environ.get("CENET_TEST_DATA"):
         print("\nbeside Google's own runtime, mean of all pictures:")
         equality(Path(os.environ["CENET_TEST_DATA"]))

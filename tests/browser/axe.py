@@ -46,10 +46,9 @@ LOOK = """async () => {
   visit(document);
   const [resultTypes, contrast] = [["violations"], "color-contrast"];
   const rules = { [contrast]: { enabled: false } };
-  const { violations } = await axe.run(document, { resultTypes, rules });
-  if (!fresh.length) return violations;
-  const texts = await axe.run({ include: fresh }, { resultTypes, runOnly: [contrast] });
-  return [...violations, ...texts.violations];
+  const texts = { resultTypes, runOnly: [contrast] }; // first, while they are there: pages redraw
+  const found = fresh.length ? (await axe.run({ include: fresh }, texts)).violations : [];
+  return [...(await axe.run(document, { resultTypes, rules })).violations, ...found];
 }"""
 
 

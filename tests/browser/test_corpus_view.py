@@ -134,7 +134,13 @@ def test_filters_and_the_search_choose_the_same_as_the_numbers(opened, inspector
     most, least = np.maximum(abs(face), abs(voice)), np.minimum(abs(face), abs(voice))
     assert shown() == told(against & (most >= 0.1) & (most >= 3 * least))
     page.locator("[data-filter=conflict]").click()
-    page.locator("[data-filter=dominated]").click()
+    dominate = {"face": most == abs(face), "voice": most == abs(voice)}
+    for name, more in dominate.items():  # one of three can hold
+        page.locator(f"[data-filter={name}-dominates]").click()
+        assert shown() == told((most >= 0.1) & (most >= 3 * least) & more)
+    page.get_by_text("clear the filters").click()
+    assert shown() == told(np.ones(12))
+    assert page.locator("[data-filter][aria-pressed=true]").count() == 0
     page.locator("[data-filter=right]").click()
     page.locator("[data-filter=wrong]").click()  # only one of them can hold
     assert page.locator("[data-filter][aria-pressed=true]").count() == 1
@@ -155,6 +161,56 @@ def test_filters_and_the_search_choose_the_same_as_the_numbers(opened, inspector
     page.locator("[data-filter=code]").click()
     assert shown() == told(occurs)
     assert "face code 3" in page.locator(".told").inner_text()
+
+
+def test_the_legend_of_the_dots_filters_by_what_won(opened, inspector, effects):
+    page = opened().page
+    moved = [abs(moved_by(inspector, effects, stream)) for stream in ("visual", "acoustic")]
+    parts = np.stack([abs(inspector.listing["words_alone"]), *moved])
+    counts = np.bincount(parts.argmax(0), minlength=3)
+    entries = page.locator(".parts button")
+
+    def said():
+        return [int(text.split(": ")[1].split()[0]) for text in entries.all_inner_texts()]
+
+    assert said() == counts.tolist()
+    place = int(counts.argmax())
+    entries.nth(place).focus()
+    page.keyboard.press("Enter")
+    assert entries.nth(place).evaluate("e => e.matches(':focus')")  # though it was built anew
+    assert entries.nth(place).get_attribute("aria-pressed") == "true"
+    assert page.locator(".summary .lead").inner_text().startswith(f"{counts[place]} of 12 ")
+    assert said() == counts.tolist()  # how many each of the others would be
+    name = ("words-won", "face-won", "voice-won")[place]
+    page.wait_for_url(f"**only={name}*")
+    page.locator(f"[data-filter={name}]").click()  # it can be taken off where others are, too
+    assert entries.nth(place).get_attribute("aria-pressed") == "false"
+    assert page.locator(f"[data-filter={name}]").count() == 0
+
+
+def test_with_a_filter_means_say_that_they_are_of_those_that_pass(opened, inspector, effects):
+    page = opened().page
+    heading = page.locator(".codetables thead th:nth-child(2)").first
+    assert heading.inner_text() == "mean effect (95\u00a0%)"
+    page.locator("input[type=search]").fill("great")
+    rows = np.array(["great" in u.text for u in inspector.corpus.test])
+    assert 0 < rows.sum() < 12
+    assert heading.inner_text() == f"mean effect in these {rows.sum()} (in all)"
+    for column, found in enumerate(effects.T):
+        there = found[rows & ~np.isnan(found)]
+        if np.isnan(found).all():
+            continue
+        row = page.locator(f"tr:has(button[data-column='{column}'])")
+        mean, _, raises, n = row.locator("td").all_inner_texts()
+        assert mean.split()[1] == f"({signed(np.nanmean(found))})"
+        assert n == f"{len(there)} of {(~np.isnan(found)).sum()}"
+        share = f"{np.floor(100 * (there > 0).mean() + 0.5):.0f}\u00a0%" if len(there) else "–"
+        assert raises == share
+        assert mean.split()[0] == (signed(there.mean()) if len(there) else "–")
+    note = page.locator(".note", has_text="95").inner_text()
+    assert f"about the {rows.sum()} utterances that" in note
+    page.locator("input[type=search]").fill("nobody said this")
+    assert heading.inner_text() == "mean effect (95\u00a0%)"
 
 
 def test_codes_and_words_have_the_values_of_the_survey(opened, inspector, effects):
@@ -210,6 +266,11 @@ def test_tables_of_all_utterances_are_saved(opened, inspector, effects):
     ):
         np.testing.assert_allclose(table[column], expected, atol=1e-3)
     assert table.columns[-used.sum() :].tolist() == list(np.array(names)[used])
+    most = np.maximum(abs(table["face"]), abs(table["voice"]))
+    least = np.minimum(abs(table["face"]), abs(table["voice"]))
+    clear = (most >= 0.1) & (most >= 3 * least)
+    who = np.where(clear, np.where(most == abs(table["face"]), "face", "voice"), "")
+    assert table["dominates"].fillna("").tolist() == who.tolist()
     found = table[table.columns[-used.sum() :]].to_numpy(float)
     np.testing.assert_allclose(found, effects[:, used], atol=1e-5)
 
@@ -225,10 +286,12 @@ def test_tables_of_all_utterances_are_saved(opened, inspector, effects):
     raises = (effects[:, used] > 0).sum(0) / table["utterances"]
     np.testing.assert_allclose(table["raises"], raises, atol=1e-4)
     some = effects[passing][:, used]
+    raised = (some > 0).sum(0) / np.maximum((~np.isnan(some)).sum(0), 1)
     assert table["filtered_utterances"].tolist() == (~np.isnan(some)).sum(0).tolist()
     there = (table["filtered_utterances"] > 0).to_numpy()
     filtered = np.nanmean(some[:, there], axis=0)
     np.testing.assert_allclose(table["filtered_effect"][there], filtered, atol=1e-4)
+    np.testing.assert_allclose(table["filtered_raises"][there], raised[there], atol=1e-4)
     assert table["filtered_effect"][~there].isna().all()
 
     table = table_of(page, "words")
@@ -320,10 +383,20 @@ def test_it_fits_narrow_pages(width, opened):
 
 
 def test_it_prints_white_and_shows_forced_colours(opened):
-    page = opened(color_scheme="dark").page
+    page = opened("#show=corpus&find=a", color_scheme="dark").page
+    page.locator("[data-filter=conflict]").click()
+    assert page.locator(".on-paper").is_hidden()
     page.emulate_media(media="print", color_scheme="dark")
     page.wait_for_timeout(100)
     assert page.locator(".filters").is_hidden()
+    assert page.locator(".on-paper").inner_text() == "Only: face against voice, “a”."
+    tables = page.locator(".wordtable table")
+    assert tables.count() == 2  # of the face, and below it of the voice
+    for table in tables.all():
+        assert table.bounding_box()["width"] <= 680
+        assert table.locator("thead button").first.is_visible()
+    heads = page.locator(".wordtable thead button")
+    assert heads.count() == page.locator(".codetables tbody tr").count()
     corner = "c => [...c.getContext('2d').getImageData(c.width - 3, c.height - 3, 1, 1).data]"
     assert page.locator("canvas.scatter").is_visible()
     assert page.locator("canvas.scatter").evaluate(corner)[3] == 0  # the paper shines through

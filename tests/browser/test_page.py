@@ -150,9 +150,21 @@ def test_models_that_do_not_attend_have_a_page(fusion, inspector, workplace, tmp
     heads = page.locator("canvas.head")
     assert [head.is_visible() for head in heads.all()] == [fusion != "none"] * heads.count()
     assert page.locator(".shifts").count() == (2 if fusion == "mag" else 0)
+    for row in page.locator(".shifts > div").all():  # a line of text each, and none on the next
+        heights = row.evaluate("e => [e.lastChild.offsetHeight, e.offsetHeight]")
+        assert heights[0] <= heights[1]
+    columns = page.locator(".columns button").all_inner_texts()
+    assert [name.split()[0] for name in columns][3:] == ([] if fusion == "none" else ["moved"])
+    about = page.locator(".whatif summary").inner_text()
+    assert about.endswith("change a word" if fusion == "none" else "or a stretch of time")
+    assert page.locator(".tabs").is_visible() == (fusion != "none")
     assert ("shifts what the head reads by" in page.locator(".root").inner_text()) == (
         fusion == "late"
     )
+    if fusion != "none":  # there is no attention to be shown of all utterances either
+        page.get_by_role("tab", name="all 2 utterances").click()
+        assert page.locator(".wordtable .switch").is_hidden()
+        assert "mean effect of a code" in page.locator(".wordtable .note").inner_text()
     assert watch.errors == []
 
 

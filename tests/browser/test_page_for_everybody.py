@@ -247,6 +247,26 @@ def test_words_that_run_right_to_left_do_so(opened, arabic):
     assert (spacing, unread) == ("0px", "none")
 
 
+def test_what_channels_are_is_said_beside_their_names(opened):
+    page = opened("#code=voice-2").page  # a code alone, as one would write an address by hand
+    assert page.locator(".profile h3").inner_text() == "Voice code 2"
+    names = page.locator(".channels > span:first-child, .channels > span:nth-child(3n + 1)")
+    about = {name.inner_text(): name.get_attribute("title") for name in names.all()}
+    said = dict(line.split(": ", 1) for line in page.locator(".kinds li").all_inner_texts())
+    for name, words in about.items():
+        assert said[name.rsplit("_", 1)[0] if name[-1].isdigit() and "_" in name else name] == words
+    page.get_by_text("all 74 channels").click()
+    rows = page.locator(".profile tbody tr")
+    assert rows.count() == 74
+    told = dict(
+        rows.evaluate_all(
+            "all => all.map(e => [e.children[0], e.children[3]].map(c => c.innerText))"
+        )
+    )
+    assert told["MCEP_5"].startswith("timbre")
+    assert "" not in told.values()
+
+
 def test_codes_look_different_and_skin_is_no_sign(opened, inspector):
     page = opened().page
     pictures = page.locator(".codes canvas").evaluate_all(

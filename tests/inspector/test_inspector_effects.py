@@ -11,6 +11,7 @@ from cenet_lib import AttentionInspector, CENetError, Run
 from cenet_lib.inspector import widget
 from cenet_lib.inspector.effects import LEAST_TOLD, Takeaway, headline
 from cenet_lib.inspector.exact import MOST_CODES, Exact
+from cenet_lib.inspector.figure import in_words
 from cenet_lib.inspector.records import (
     Subject,
     code_effects,
@@ -319,6 +320,18 @@ def test_a_headline_never_contradicts_the_bars():
     assert {h is None for h in told} == {True, False}
     assert {h.against is None for h in told if h} == {True, False}
     assert headline({("visual", 0): 0.3, ("visual", 1): 0.1}, error=0.2) is None
+
+
+def test_what_reads_the_same_is_not_called_harder():
+    predictions, captions = {"all": -0.5, "none": 0.0}, {"visual": ["frown", "smile"]}
+    for effect, how in ((0.094, "as hard: +0.09"), (0.13, "and harder: +0.13")):
+        entry = {
+            "moved": -0.5,
+            "headline": {"code": ("visual", 0), "against": ("visual", 1)},
+            "visual": {"effects": {"0": -0.091, "1": effect}},
+        }
+        said = in_words(entry, predictions, captions)
+        assert said.endswith(f"−0.09; Face code 1 (smile) pulls the other way, {how}.")
 
 
 @pytest.mark.slow

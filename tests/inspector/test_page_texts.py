@@ -91,6 +91,7 @@ def test_which_stream_moves_a_prediction(said):
         effects({"1": 0.9}, {"3": -0.3}): "It is the face: +0.90; the voice pulls the other way: "
         "−0.30.",
         effects({"1": 0.9}, {}): "All of it is the face: +0.90.",
+        effects({"1": 0.009}, {"3": 0.05}): "Most of it is the voice: +0.05; the face adds +0.01.",
         effects({"1": 0.5}, {"3": -0.5}): "",  # together they move nothing
     }
     assert said(*(f"whoMoves({one})" for one in expected)) == list(expected.values())
@@ -102,6 +103,130 @@ def test_of_the_stream_that_moves_most_the_code_with_the_largest_part_is_named(s
     one = json.dumps({"visual": {"effects": face}, "acoustic": {"effects": voice}, "moved": -0.83})
     asked = ("placeOfMost({})", "leadingCode({}, 'acoustic')", "leadingCode({}, 'visual')")
     assert said(*(each.format(one) for each in asked)) == [1, 11, 2]
+
+
+DRAWN = """(globalThis.document = {
+  createElement: (tag) => ({ setAttribute() {}, append(...all) { this.text = all.join(""); } }),
+  createElementNS: (_, tag) => ({ tag, setAttribute(name, value) { this[name] = value; } }),
+})"""
+
+
+def test_where_no_code_stands_out_it_is_said_what_all_move(said):
+    expected = {
+        0.001: "Face and voice do not move this prediction, and no single code stands out.",
+        -0.03: "Face and voice move this prediction by −0.03; no single code stands out.",
+    }
+    asked = (f"({DRAWN}, nothingStandsOut({{ moved: {moved} }}).text)" for moved in expected)
+    assert said(*asked) == list(expected.values())
+
+
+def test_a_prediction_beyond_the_scale_is_no_dot_at_its_end(said):
+    marks = said(*(f"({DRAWN}, markAt(100, 10, 5, {by}, {{}}))" for by in (0, -2, 0.1)))
+    assert [mark["tag"] for mark in marks] == ["circle", "polygon", "polygon"]
+    assert [mark.get("points") for mark in marks[1:]] == ["93,10 103,5 103,15", "107,10 97,5 97,15"]
+
+
+def test_zero_is_among_the_ticks_of_the_scatter(said):
+    assert said("ticksIn(-3, 3)", "ticksIn(-5.3, 5.9)", "ticksIn(0.2, 4)") == [
+        [-3, -2, -1, 0, 1, 2, 3],
+        [-4, -2, 0, 2, 4],
+        [1, 2, 3, 4],
+    ]
+
+
+def test_which_stream_dominates(said):
+    expected = {
+        (0.4, 0.1): "visual",
+        (-0.1, 0.4): "acoustic",
+        (0.4, 0.2): None,
+        (0.09, 0.0): None,  # that is too little to tell
+        (0.0, -0.2): "acoustic",
+    }
+    surveys = (f"{{ visual: [{face}], acoustic: [{voice}] }}" for face, voice in expected)
+    asked = (f"Survey.prototype.dominant.call({{ moved: {one} }}, 0)" for one in surveys)
+    assert said(*asked) == list(expected.values())
+
+
+def test_a_mean_is_of_the_utterances_in_which_the_code_occurs(said):
+    mean = "Survey.prototype.meanOver.call({ effect: (i) => [0.5, NaN, -0.1, 0.2][i] }, 0, %s)"
+    found = said(mean % "[0, 1, 2]", mean % "[1]", mean % "[]")
+    assert found[0] == {"mean": 0.2, "n": 2, "raises": 0.5}
+    assert found[1:] == [{"mean": None, "n": 0, "raises": None}] * 2  # NaN in JSON
+
+
+def test_headings_say_what_means_are_of(said):
+    asked = ("null, true", "null, false", "101, true", "1200, false", "1, true")
+    assert said(*(f"headingOfMeans({one})" for one in asked)) == [
+        "mean effect (95\u00a0%)",
+        "mean effect",  # where there is no room for an interval, none is promised
+        "mean effect in these 101 (in all)",
+        "mean effect in these 1,200",
+        "mean effect in this (in all)",
+    ]
+    all_of, some, none = said(*(f"aboutCodes({{ n: 3 }}, {rows})" for rows in ([0, 1, 2], [1], [])))
+    assert "filter" not in all_of
+    assert "are about the 1 utterance that" in some
+    assert none.endswith("so this is about all.")
+
+
+def test_the_list_counts_what_passes_and_what_can_be_opened(said):
+    asked = ("60, 60, 60", "4, 0, 60", "1234, 50, 2199")
+    assert said(*(f"countInWords({one})" for one in asked)) == [
+        "60 of 60",
+        "4 of 60; none of them with maps on this page",
+        "1,234 of 2,199; 50 of them with maps on this page",
+    ]
+
+
+def test_columns_that_say_nothing_of_a_model_are_left_out(said):
+    names = "columnsOf({ entropy: %s }, %s).map(({ name }) => name)"
+    common = ["label", "prediction", "error"]
+    assert said(names % ("[null, 1.2]", "true"), names % ("[null]", "true")) == [
+        [*common, "moved", "entropy"],
+        [*common, "moved"],
+    ]
+    assert said(names % ("[null]", "false")) == [common]
+
+
+def test_channels_are_explained_a_kind_at_a_time(said):
+    names = ["MCEP_1", "MCEP_12", "F0", "x"]
+    kinds = [["MCEP", "timbre"], ["F0", "pitch in Hz"]]
+    book = json.dumps({"names": names, "kinds": kinds, "kind_of": [0, 0, 1, -1]})
+    caption = "close to the mean, MCEP_12 a little low, F0 higher"
+    found = said(
+        f"channelsIn({book}, {json.dumps(caption)})",
+        f"kindsInWords({book}, [3, 1, 0, 2])",
+        f"[0, 3].map((j) => aboutChannel({book}, j))",
+        f"namedInCaption({{ ...{book}, codes: [{{ caption: 'MCEP_1 low' }}] }}, 0)",
+        f"namedInCaption({{ ...{book}, codes: [] }}, 0)",
+    )
+    assert found == [
+        [1, 2],
+        ["MCEP: timbre", "F0: pitch in Hz"],
+        ["timbre", ""],
+        ["MCEP: timbre"],
+        [],
+    ]
+
+
+def test_a_code_is_searched_for_by_any_of_its_names(said):
+    asked = ("great face-3", "Face code 3", "voice 12 a", "face3", "face the 3 voices")
+    assert said(*(f"partsOf({json.dumps(one)})" for one in asked)) == [
+        ["great", "face-3"],
+        ["face-3"],
+        ["voice-12", "a"],
+        ["face-3"],
+        ["face", "the", "3", "voices"],
+    ]
+
+
+def test_an_address_may_leave_out_the_utterance(said):
+    page = "{ corpus: { vocabularies: [{ visual: { k: 5 }, acoustic: null }] } }"
+    read = f"readAddress(%s, {page}, {{ take: () => false }})"
+    asked = ("''", "'#code=face-3'", "'#code=face-9'", "'#only=face-won voice-dominates x'")
+    found = said(*(read % hash for hash in asked))
+    assert found[:3] == [{}, {"code": ["visual", 3]}, {}]
+    assert found[3]["_corpus_view"]["filters"] == ["voice-dominates", "face-won"]
 
 
 def test_addresses_are_read_back_as_they_were_written(said):

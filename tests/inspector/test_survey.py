@@ -106,6 +106,12 @@ def test_words_take_the_mean_over_each_time_they_are_said(subject, corpus, surve
     assert table.effect[0, 2] == pytest.approx(np.mean(effects))
 
 
+def test_a_model_that_does_not_attend_gives_no_code_any_attention_not_even_none(corpus, backbone):
+    words = Survey.of(random_subject("late", corpus, backbone), corpus.test[:3]).words
+    assert np.isnan(words.attention).all()  # a share of 0 would say that it looked elsewhere
+    assert np.isfinite(words.effect[words.together > 0]).all()
+
+
 def test_a_model_that_reads_words_only_has_no_survey_but_a_page(corpus, backbone, tmp_path):
     subject = random_subject("none", corpus, backbone)
     with pytest.raises(CENetError, match="none: reads words only, so no code has an effect"):

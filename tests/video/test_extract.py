@@ -9,6 +9,7 @@ from films import make_film, quarters, tone
 
 from cenet_lib import CENetError, Corpus
 from cenet_lib.fetching import fetch_package
+from cenet_lib.inspector.recorder import Clip
 from cenet_lib.video import extract, films
 from cenet_lib.video.extract import extractor, landmarks, utterance_from_video
 from cenet_lib.video.face import VISUAL_CHANNELS, FaceLandmarker
@@ -115,11 +116,19 @@ def test_a_part_keeps_the_times_of_the_film(uneven, utterance, landmarker):
 
 
 def test_a_recording_that_never_lay_on_a_disk(uneven, utterance, landmarker):
-    one = utterance_from_video(uneven.read_bytes(), "Hello", landmarker=landmarker)
+    clip = Clip(uneven.read_bytes(), "video/webm", 2.0)  # as a recorder hands it on
+    one = utterance_from_video(clip, "Hello", landmarker=landmarker)
     assert (one.id, one.video) == ("recording", "recording")
     assert "film" not in one.annotations
     np.testing.assert_array_equal(one.visual, utterance.visual)
     np.testing.assert_array_equal(one.acoustic, utterance.acoustic)
+
+
+@pytest.mark.parametrize("wrong", [None, 3, ["f.mkv"], {"data": b""}])
+def test_what_can_be_no_film(wrong):
+    told = rf"a film cannot be {type(wrong).__name__}; give a path, bytes, or a recorder's clip"
+    with pytest.raises(CENetError, match=told):
+        utterance_from_video(wrong, ["so"])
 
 
 def test_names_of_ones_own(uneven, landmarker):
@@ -196,6 +205,11 @@ def test_without_sound_nothing_else_is_looked_at(tmp_path, monkeypatch):
         (["so"], "glad", {}, "uneven: the label is 'glad'"),
         (["so"], None, {"id": ""}, "id must be a non-empty text"),
         (["so"], None, {"voice": "praat"}, "there is no voice 'praat'"),
+        (None, None, {}, "its words are None; give a text, or a list of words"),
+        (b"so", None, {}, "its words are b'so'; give a text"),
+        (["so"], None, {"most_without_face": 2}, "most_without_face is 2; give the share"),
+        (["so"], None, {"most_without_face": float("nan")}, "most_without_face is nan"),
+        (["so"], None, {"most_without_face": "all"}, "most_without_face is 'all'"),
         (["so"], None, {"start": 2.0}, "a part that reaches 2 s does not lie in this film"),
     ],
 )

@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from cenet_lib.__main__ import main
 from cenet_lib.commands import data as command
 from cenet_lib.video import collection
 from cenet_lib.video.clips import read_clips
-from cenet_lib.video.collection import collect, one_clip
+from cenet_lib.video.collection import collect, one_clip, remarks
 from cenet_lib.video.media import Film
 
 pytest.importorskip("librosa")
@@ -242,8 +243,8 @@ def test_the_command_ends_with_a_line_per_clip(films, tmp_path, capsys, monkeypa
     lines = [line for line in printed if not line.startswith("clip ")]
     assert lines[0] == "f0: ok; no face in 1 of 10 frames"
     assert lines[1] == "f1: no face in 41 of 75 frames; come closer or add light"
-    assert lines[6].startswith("f9.mp4: is missing")
-    assert lines[7].startswith("../f9.mp4: leads out of the folder")
+    assert lines[6].startswith("f9.mp4 (line 8): is missing")
+    assert lines[7].startswith("../f9.mp4 (line 9): leads out of the folder")
     assert lines[8] == "splits: by speaker, 60 / 20 / 20 %, seed 0: no speaker is in two splits"
     assert lines[-1].startswith("3 of 8 clips to mend; then remove ")
     corpus = load_corpus(tmp_path / "mine")
@@ -307,6 +308,25 @@ def test_words_that_whisper_writes_down(films, tmp_path, monkeypatch):
     assert words == {"f0": "typed", "f1": "Heard , not typed ."}
     assert heard == [(films / "f1.mp4", None, None)]
     assert made.corpus.provenance["words_by_whisper"] == ["f1"]
+    assert str(made.reports[0]) == "f0: ok; no face in 1 of 10 frames"
+    assert str(made.reports[1]).startswith('f1: ok; Whisper heard "Heard, not typed."; no face')
+
+
+@pytest.mark.parametrize(
+    ("notes", "told"),
+    [
+        ({}, ""),
+        ({"voice_silent": 0.6}, "silent for 60% of the time"),
+        ({"voice_silent": 1.0}, "silent for 100% of the time; is the microphone on?"),
+        ({"damaged_packets": 1.0}, "damaged in 1 place; play it to the end: is all of it there?"),
+        ({"damaged_packets": 3.0}, "damaged in 3 places; play it to the end: is all of it there?"),
+        ({"voice_clipped": 0.05}, "5.0% of the sound is clipped; move the microphone away"),
+        ({"pictures_with_other_faces": 4}, "another face in 4 of 9 frames; the larger one counts"),
+    ],
+)
+def test_what_is_to_be_known_of_a_clip_that_is_well(notes, told):
+    one = Utterance("u", ["so"], np.ones((9, 54)), np.ones((9, 37)))
+    assert remarks(replace(one, annotations={"pictures": 9.0, **notes})) == told
 
 
 # a film to predict on
@@ -333,6 +353,9 @@ def test_a_film_is_predicted_on(small_run, tmp_path, capsys, monkeypatch):
         ([*arguments[:3], "--corpus", "demo", "--text", "so"], "--text belongs to --video"),
         ([*arguments[:3], "--corpus", "demo", "--html", "p"], "--html belongs to --video"),
         ([*arguments, "--text", "so", "--with-film"], "say with --html where to write it"),
+        ([*arguments, "--text", ""], "the text holds no words; give what is said"),
+        ([*arguments, "--text", "so", "--start", "soon"], "its start is 'soon'; write seconds"),
+        ([*arguments, "--text", "so", "--start", "-1"], "its start is -1, before the film begins"),
     ):
         assert main(wrong) == 2
         assert told in capsys.readouterr().err
@@ -374,8 +397,8 @@ def test_three_films_make_a_corpus_that_trains_and_predicts(
     assert float(row.rpartition(",")[2]) == pytest.approx(own["lwbsza"], abs=1e-5)
     assert main([*predicting, "--html", str(page)]) == 2
     assert "page.html" in capsys.readouterr().err
-    part = ["--start", "0.5", "--end", "2.5", "--html", str(tmp_path / "part.html"), "--with-film"]
-    assert main([*predicting, *part]) == 0  # of an mpg, which no browser plays
+    part = ["--start", "0.5", "--end", "0:02.5", "--html", str(tmp_path / "part.html")]
+    assert main([*predicting, *part, "--with-film"]) == 0  # of an mpg, which no browser plays
     [shown] = data_of(tmp_path / "part.html")["films"].values()
     assert (shown["mime"], shown["offset"]) == ("video/webm", 0.5)
     assert Film(base64.b64decode(shown["data"])).duration == pytest.approx(2.0, abs=0.1)

@@ -125,6 +125,29 @@ def test_a_container_that_begins_later_or_earlier(tmp_path):
         assert onset(film.sound()) == pytest.approx(0.3, abs=0.005)
 
 
+@pytest.mark.parametrize(
+    ("form", "options"),
+    [
+        ("mkv", {}),
+        ("webm", {"codec": "libvpx", "sound_codec": "libopus", "rate": 48_000}),
+        ("nut", {}),
+        ("asf", {"codec": "wmv2"}),
+        ("mov", {}),
+    ],
+)
+def test_a_film_that_begins_ten_seconds_late_is_not_cut_off(form, options, tmp_path):
+    times, sound = [10 + t for t in UNEVEN], tone(1.7, options.get("rate", 16_000))
+    film = Film(
+        make_film(tmp_path / f"f.{form}", grey(times), times, sound, sound_start=10.0, **options)
+    )
+    assert times_of(film) == pytest.approx(UNEVEN, abs=0.001)
+    film.sound()
+    film.require_whole()
+    assert film.duration == pytest.approx(1.7, abs=0.1)
+    with pytest.raises(CENetError, match=r"a part that reaches 8 s does not lie in this film"):
+        Film(film.source, 5, 8)
+
+
 def test_sound_before_zero_is_an_encoder_that_starts_up(tmp_path):
     path = make_film(tmp_path / "f.mkv", grey(UNEVEN), UNEVEN, tone(1.0), sound_start=-0.064)
     film = Film(path)
@@ -356,8 +379,7 @@ def broken(tmp_path):
     return write
 
 
-def read_whole(path):
-    film = Film(path)
+def read_whole(film):
     times_of(film)
     film.sound()
     film.require_whole()
@@ -374,7 +396,7 @@ def read_whole(path):
 def test_half_a_film(broken, form, message):
     path = broken(form, lambda content: content[: len(content) // 2], sound_codec="mp2")
     with pytest.raises(CENetError, match=rf"f\.{form}: .*{message}"):
-        read_whole(path)
+        read_whole(Film(path))
 
 
 def test_what_is_damaged_inside_is_counted(broken):
@@ -386,6 +408,24 @@ def test_what_is_damaged_inside_is_counted(broken):
     times = times_of(film)
     assert 20 < len(times) < 100
     assert times[-1] > 3.5
+    assert film.n_damaged > 0
+
+
+def test_packets_before_a_part_are_no_damage(tmp_path):
+    times = np.arange(0, 8, 0.04).tolist()
+    options = {"codec": "mpeg1video", "sound_codec": "mp2", "rate": 44_100}
+    pictures = [quarters()] * len(times)
+    path = make_film(
+        tmp_path / "f.mpg", pictures, times, tone(8.0, 44_100), pictures_per_second=25, **options
+    )
+    film = Film(path, 5.0, 7.0)
+    read_whole(film)
+    assert film.n_damaged == 0
+    content = bytearray(path.read_bytes())
+    middle = 3 * len(content) // 4
+    content[middle : middle + 2_000] = b"?" * 2_000
+    film = Film(bytes(content), 5.0, 7.0)
+    read_whole(film)
     assert film.n_damaged > 0
 
 
@@ -468,7 +508,7 @@ def test_whatever_is_damaged_gives_pictures_or_one_error(form, tmp_path):
         for place in rng.integers(0, len(content) if number % 2 else 600, 6):
             damaged[place] = rng.integers(0, 256)
         try:
-            read_whole(bytes(damaged))
+            read_whole(Film(bytes(damaged)))
             well += 1
         except CENetError as error:
             said.append(str(error))

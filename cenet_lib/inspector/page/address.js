@@ -19,9 +19,7 @@ import { FIRST_TOKEN, MAPS, STREAMS, TITLE } from "./records.js";
 export function readAddress(hash, page, shelf) {
   const named = new URLSearchParams(hash.replace(/^#/, ""));
   const [id, view] = [named.get("utterance"), named.get("view")];
-  if (id === null || !shelf.take(id)) {
-    return named.has("show") ? lookIn(named) : {};
-  }
+  if (id === null || !shelf.take(id)) return withoutUtterance(named, page);
   return {
     utterance: id,
     word: wordIn(named.get("word"), page.records[id].words.length),
@@ -32,6 +30,13 @@ export function readAddress(hash, page, shelf) {
     ...modelsIn(named, page),
     ...lookIn(named),
   };
+}
+
+/** What an address chooses that names no utterance, as one that is written by hand. @param {URLSearchParams} named @param {PageRecord} page */
+function withoutUtterance(named, page) {
+  const code = codeIn(named.get("code"), page);
+  const looks = ["show", "only", "find", "table"].some((name) => named.has(name));
+  return { ...(code ? { code } : {}), ...(looks ? lookIn(named) : {}) };
 }
 
 /** @param {string | null} text @param {number} nWords */

@@ -1,5 +1,6 @@
 /** What each code does over all utterances: its mean effect, how sure it is, and how often. */
 
+import { hoverOf } from "./data.js";
 import { clamp, grouped, h, isSame, percent, signed, sized, svg } from "./dom.js";
 import { NARROW } from "./maps.js";
 import { STREAMS, TITLE } from "./records.js";
@@ -30,6 +31,7 @@ function sizesIn(width) {
  * @property {HTMLElement} button
  * @property {HTMLElement} mean
  * @property {HTMLElement} bar
+ * @property {HTMLElement} raises
  * @property {HTMLElement} n
  */
 
@@ -38,6 +40,8 @@ export class CodeTable {
   #look;
   /** @type {Row[]} */
   #rows = [];
+  /** @type {HTMLElement[]} those above the means, of each table */
+  #headings = [];
   /** @type {unknown[]} what the rows depend on, as they were built */
   #built = [];
   /** @type {number[] | null} those that passed when the rows were filled */
@@ -68,6 +72,7 @@ export class CodeTable {
   /** @param {Scene} scene @param {Survey} survey */
   #build(scene, survey) {
     this.#rows = [];
+    this.#headings = [];
     this.#filled = null;
     const tables = STREAMS.map((stream) => this.#table(scene, survey, stream));
     this.element.replaceChildren(...tables.filter((table) => table !== null));
@@ -80,8 +85,10 @@ export class CodeTable {
       .filter((column) => survey.columns[column][0] === stream && utterances[column])
       .sort((a, b) => Number(effect[a]) - Number(effect[b]));
     if (!columns.length) return null;
-    const heads = ["code", "mean effect (95 %)", "", "raises in", "utterances"];
-    const headings = heads.map((name) => h(name ? "th" : "td", name ? { scope: "col" } : {}, name));
+    const head = (/** @type {string} */ name) => h("th", { scope: "col" }, name);
+    const mean = head("");
+    this.#headings.push(mean);
+    const headings = [head("code"), mean, h("td"), head("raises in"), head("utterances")];
     const rows = columns.map((column) => this.#row(scene, survey, column));
     this.#rows.push(...rows);
     const body = rows.map(({ element }) => element);
@@ -97,28 +104,24 @@ export class CodeTable {
   /** @param {Scene} scene @param {Survey} survey @param {number} column @returns {Row} */
   #row(scene, survey, column) {
     const button = this.#button(scene, survey, column);
-    const [mean, bar, n] = [h("td"), h("td", { class: "bars" }), h("td")];
-    const raises = h("td", {}, percent(Number(survey.record.codes.raises[column])));
+    const [mean, bar, raises, n] = [h("td"), h("td", { class: "bars" }), h("td"), h("td")];
     const element = h("tr", {}, h("th", { scope: "row" }, button), mean, bar, raises, n);
-    return { column, element, button, mean, bar, n };
+    return { column, element, button, mean, bar, raises, n };
   }
 
   /** @param {Scene} scene @param {Survey} survey @param {number[]} rows that pass */
   #fill(scene, survey, rows) {
-    const most = mostOf(survey);
+    const some = rows.length > 0 && rows.length < survey.n;
     const { interval } = sizesIn(scene.width);
-    const { effect, low, high, utterances } = survey.record.codes;
-    for (const { column, mean, bar, n } of this.#rows) {
-      const filtered = rows.length < survey.n ? survey.meanOver(column, rows) : null;
-      const values = [effect, low, high].map((of) => Number(of[column]));
-      const range = ` ${signed(low[column])} to ${signed(high[column])}`;
-      mean.replaceChildren(
-        h("b", {}, signed(filtered ? filtered.mean : values[0])),
-        filtered || !interval ? "" : h("span", { class: "muted interval" }, range),
-      );
-      bar.replaceChildren(barOf(scene, values, filtered, most));
-      const all = grouped(Number(utterances[column]));
-      n.textContent = filtered ? `${grouped(filtered.n)} of ${all}` : all;
+    for (const heading of this.#headings) {
+      heading.textContent = headingOfMeans(some ? rows.length : null, interval);
+    }
+    const most = mostOf(survey);
+    for (const row of this.#rows) {
+      const { column, mean } = row;
+      const filtered = some ? survey.meanOver(column, rows) : null;
+      mean.replaceChildren(...meansOf(survey, column, filtered, interval));
+      fillRow(scene, survey, row, filtered, most);
     }
   }
 
@@ -136,7 +139,7 @@ export class CodeTable {
         class: "codename",
         "data-column": column,
         "aria-label": `${TITLE[stream]} code ${code}: ${caption}`,
-        title: caption,
+        title: hoverOf(book, code),
         onclick: () => this.#choose(stream, code),
       },
       canvas,
@@ -151,6 +154,40 @@ export class CodeTable {
     if (on && filters.includes("code")) this.#look.toggle("code");
     this.#store.chooseCode(stream, code, 0);
   }
+}
+
+/** What the means are of, and what stands beside them. @param {number | null} some that pass, if not all do @param {boolean} interval whether there is room beside them */
+function headingOfMeans(some, interval) {
+  if (some === null) return interval ? "mean effect (95\u00a0%)" : "mean effect";
+  return `mean effect in ${some === 1 ? "this" : `these ${grouped(some)}`}${interval ? " (in all)" : ""}`;
+}
+
+/**
+ * What stands beside the means.
+ *
+ * @param {Scene} scene
+ * @param {Survey} survey
+ * @param {Row} row
+ * @param {{ mean: number, n: number, raises: number } | null} filtered
+ * @param {number} most the end of the scale
+ */
+function fillRow(scene, survey, { column, bar, raises, n }, filtered, most) {
+  const { codes } = survey.record;
+  const values = [codes.effect, codes.low, codes.high].map((of) => Number(of[column]));
+  bar.replaceChildren(barOf(scene, values, filtered, most));
+  const raised = Number(filtered ? filtered.raises : codes.raises[column]);
+  raises.textContent = Number.isNaN(raised) ? "–" : percent(raised);
+  const all = grouped(Number(codes.utterances[column]));
+  n.textContent = filtered ? `${grouped(filtered.n)} of ${all}` : all;
+}
+
+/** The mean of those that pass with that of all, or that of all with its interval. @param {Survey} survey @param {number} column @param {{ mean: number } | null} filtered @param {boolean} interval whether there is room */
+function meansOf({ record }, column, filtered, interval) {
+  const { effect, low, high } = record.codes;
+  const mean = h("b", {}, signed(filtered ? filtered.mean : effect[column]));
+  const range = ` ${signed(low[column])} to ${signed(high[column])}`;
+  const beside = filtered ? ` (${signed(effect[column])})` : range;
+  return interval ? [mean, h("span", { class: "muted interval" }, beside)] : [mean];
 }
 
 /** The end of the scale, common to both streams. @param {Survey} survey */

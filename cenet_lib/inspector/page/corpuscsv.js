@@ -6,7 +6,7 @@ import { STREAMS, TITLE } from "./records.js";
 
 /** @import { Entry } from "./csv.js" */
 /** @import { Corpus } from "./data.js" */
-/** @import { Survey } from "./survey.js" */
+/** @import { Part, Survey } from "./survey.js" */
 
 /**
  * A table: its headings and its lines.
@@ -22,6 +22,9 @@ function columnName({ columns }, column) {
   return `${TITLE[stream].toLowerCase()}-${code}`;
 }
 
+/** @param {Part} part */
+const partName = (part) => (part === "words" ? part : TITLE[part].toLowerCase());
+
 /** The codes that occur anywhere. @param {Survey} survey */
 const usedIn = ({ columns, record }) =>
   [...columns.keys()].filter((column) => record.codes.utterances[column]);
@@ -31,31 +34,33 @@ function utterancesOf(survey, rows) {
   const { list, record, moved } = survey;
   const used = usedIn(survey);
   const headings = ["id", "speaker", "text", "true", "predicted", "words_alone", "face", "voice"];
-  headings.push("won", "sign_turned", "planted_cues");
+  headings.push("won", "dominates", "sign_turned", "planted_cues");
   headings.push(...used.map((column) => columnName(survey, column)));
   const lines = rows.map((i) => {
     const told = [list.id[i], record.speaker[i], list.text[i], list.label[i], list.prediction[i]];
     const parts = [list.words_alone[i], ...STREAMS.map((stream) => moved[stream][i])];
-    const won = survey.winner(i);
-    const who = won === "words" ? won : TITLE[won].toLowerCase();
+    const who = partName(survey.winner(i));
+    const most = survey.dominant(i);
     const effects = used.map((column) => survey.effect(i, column));
-    return [...told, ...parts, who, survey.turn(i), record.cues[i], ...effects];
+    const dominates = most === null ? "" : partName(most);
+    return [...told, ...parts, who, dominates, survey.turn(i), record.cues[i], ...effects];
   });
   return [headings, lines];
 }
 
-/** A line per code: over all utterances, and over those that are filtered. @param {Corpus} corpus @param {Survey} survey @param {number[]} rows @returns {Table} */
+/** A line per code: over all utterances, and over those that pass the filters. @param {Corpus} corpus @param {Survey} survey @param {number[]} rows @returns {Table} */
 function codesOfAll(corpus, survey, rows) {
   const headings = ["stream", "code", "caption", "utterances", "effect", "low", "high"];
-  headings.push("raises", "filtered_utterances", "filtered_effect");
+  headings.push("raises", "filtered_utterances", "filtered_effect", "filtered_raises");
   const books = corpus.books[corpus.subjects[0].vocabulary];
   const { utterances, effect, low, high, raises } = survey.record.codes;
   const lines = usedIn(survey).map((column) => {
     const [stream, code] = survey.columns[column];
-    const { mean, n } = survey.meanOver(column, rows);
+    const some = survey.meanOver(column, rows);
     const { caption } = books[stream].codes[code];
     const values = [utterances, effect, low, high, raises].map((of) => of[column]);
-    return [TITLE[stream].toLowerCase(), code, caption, ...values, n, mean];
+    const filtered = [some.n, some.mean, some.raises];
+    return [TITLE[stream].toLowerCase(), code, caption, ...values, ...filtered];
   });
   return [headings, lines];
 }
@@ -80,8 +85,8 @@ function wordsOf(survey) {
 
 /** @type {Record<Kept, string>} */
 const HINTS = {
-  utterances: "the utterances that are filtered, with what each code does in them, as a table",
-  codes: "what each code does over all utterances and over those that are filtered, as a table",
+  utterances: "the utterances that pass the filters, with what each code does in them, as a table",
+  codes: "what each code does over all utterances and over those that pass the filters, as a table",
   words: "words by codes: attention and mean effect, as a table",
 };
 
@@ -90,7 +95,7 @@ const HINTS = {
  *
  * @param {Kept} what
  * @param {Corpus} corpus
- * @param {() => [Survey, number[]] | null} known the survey, and the utterances that are filtered
+ * @param {() => [Survey, number[]] | null} known the survey, and the utterances that pass the filters
  */
 export function tableButton(what, corpus, known) {
   const save = () => {

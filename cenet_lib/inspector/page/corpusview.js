@@ -2,8 +2,9 @@
 
 import { CodeTable } from "./codetable.js";
 import { tableButton } from "./corpuscsv.js";
-import { counted, grouped, h, isSame, percent, rove } from "./dom.js";
-import { FILTERS } from "./look.js";
+import { namedInCaption } from "./data.js";
+import { counted, grouped, h, isSame, percent, quoted, rove } from "./dom.js";
+import { FILTERS, WON } from "./look.js";
 import { TITLE } from "./records.js";
 import { ScatterView } from "./scatter.js";
 import { everywhere } from "./survey.js";
@@ -11,6 +12,7 @@ import { WordTableView } from "./wordtable.js";
 
 /** @import { Kept } from "./corpuscsv.js" */
 /** @import { Filter, Look } from "./look.js" */
+/** @import { Stream } from "./records.js" */
 /** @import { Scene } from "./scene.js" */
 /** @import { Store } from "./store.js" */
 /** @import { Survey } from "./survey.js" */
@@ -74,17 +76,31 @@ export class FiltersView {
     const focused = /** @type {HTMLElement | null} */ (this.element.querySelector(":focus"));
     const again = focused?.dataset.filter;
     const known = survey.record.cues.some((cues) => cues !== null);
-    const offered = FILTERS.filter(({ name }) => name !== "cues" || known);
+    const { filters } = this.#look.view;
+    const offered = [
+      ...FILTERS.filter(({ name }) => name !== "cues" || known),
+      ...WON.filter(({ name }) => filters.includes(name)), // others are in the legend of the dots
+    ];
     const buttons = offered.map(({ name, title, hint }) => this.#button(name, title, hint));
     if (code) {
       const title = `with ${TITLE[code[0]].toLowerCase()} code ${code[1]}`;
       buttons.push(this.#button("code", title, "the chosen code occurs"));
     }
+    if (filters.length) buttons.push(this.#allButton());
     this.element.replaceChildren(h("span", { class: "muted" }, "only:"), ...buttons);
     if (again) {
       const button = this.element.querySelector(`[data-filter="${again}"]`);
       /** @type {HTMLElement | null} */ (button)?.focus();
     }
+  }
+
+  /** A way out, wherever the filters have led. */
+  #allButton() {
+    const onclick = () => {
+      this.#look.set({ filters: [] });
+      this.element.querySelector("button")?.focus();
+    };
+    return h("button", { type: "button", class: "link", onclick }, "clear the filters");
   }
 
   /** @param {Filter} name @param {string} text @param {string} title */
@@ -106,6 +122,7 @@ export class CorpusView {
   #words;
   #summary = h("div", { class: "summary" });
   #waiting = h("p", { class: "empty", role: "status" });
+  #about = h("p", { class: "note" });
   #told = h("p", { class: "told", "aria-live": "polite" });
   #parts;
   #saving;
@@ -121,9 +138,6 @@ export class CorpusView {
     this.#scatter = new ScatterView(store, look, voices);
     this.#codes = new CodeTable(store, look);
     this.#words = new WordTableView(store, look, saves("words"));
-    const about =
-      "Each code's effect (its Shapley value) is averaged over the utterances in which it occurs; " +
-      "the line is a 95 % interval (bootstrap over these), a ring is the mean of those that are filtered.";
     this.#parts = h(
       "div",
       {},
@@ -132,7 +146,7 @@ export class CorpusView {
         "div",
         { class: "bar" },
         h("div", { class: "row" }, h("h2", {}, "What codes do"), saves("codes")),
-        h("p", { class: "note" }, about),
+        this.#about,
       ),
       this.#codes.element,
       this.#told,
@@ -160,7 +174,11 @@ export class CorpusView {
     }
     const rows = this.#look.rows(scene.code);
     if (!isSame(this.#known ?? [], [survey, rows])) {
-      this.#summary.replaceChildren(...summaryOf(scene, survey, rows), this.#saving);
+      const { filters, find } = this.#look.view;
+      const only = h("p", { class: "on-paper" }, askedFor(filters, find, scene.code));
+      const [lead, ...others] = summaryOf(scene, survey, rows);
+      this.#summary.replaceChildren(lead, only, ...others, this.#saving);
+      this.#about.textContent = aboutCodes(survey, rows);
     }
     this.#known = [survey, rows];
     this.#scatter.draw(scene, survey, rows);
@@ -170,12 +188,30 @@ export class CorpusView {
   }
 }
 
+/** What the tables of codes show. @param {Survey} survey @param {number[]} rows that pass */
+function aboutCodes(survey, rows) {
+  const always =
+    "Each code's effect (its Shapley value) is averaged over the utterances in which it occurs; " +
+    "the line is a 95\u00a0% interval (bootstrap over these).";
+  if (rows.length === survey.n) return always;
+  if (!rows.length)
+    return `${always} Nothing passes the filters and the search, so this is about all.`;
+  const [these, all] = [counted(rows.length, "utterance"), grouped(survey.n)];
+  return (
+    `${always} Bar and line are about all ${all}, whatever is filtered. The bold number, the ring ` +
+    `and “raises in” are about the ${these} that the filters and the search leave.`
+  );
+}
+
 /** What the chosen code is, and whether it does the same everywhere. @param {Scene} scene @param {Survey} survey */
 function aboutChosen({ code, corpus }, survey) {
   if (!code) return "Choose a code to read what it is, and to sort the words by it.";
   const [stream, number] = code;
-  const { caption } = corpus.books[corpus.subjects[0].vocabulary][stream].codes[number] ?? {};
-  return `${TITLE[stream]} code ${number}: ${caption ?? ""}. ${everywhere(survey, code)}`;
+  const book = corpus.books[corpus.subjects[0].vocabulary][stream];
+  const { caption } = book.codes[number] ?? {};
+  const kinds = namedInCaption(book, number);
+  const named = kinds.length ? ` (${kinds.join("; ")})` : "";
+  return `${TITLE[stream]} code ${number}: ${caption ?? ""}${named}. ${everywhere(survey, code)}`;
 }
 
 /** @param {Look} look */
@@ -185,11 +221,24 @@ function waitingFor({ progress }) {
   return `The model has read ${grouped(done)} of ${counted(of, "utterance")}; about ${counted(Math.ceil(left), "second")} left.`;
 }
 
+/** What is filtered and searched for, which paper has no buttons to show. @param {Filter[]} filters @param {string} find @param {[Stream, number] | null} code */
+function askedFor(filters, find, code) {
+  const titles = [...FILTERS, ...WON].filter(({ name }) => filters.includes(name));
+  const asked = titles.map(({ title }) => title);
+  if (code && filters.includes("code"))
+    asked.push(`${TITLE[code[0]].toLowerCase()} code ${code[1]}`);
+  if (find) asked.push(quoted(find));
+  return asked.length ? `Only: ${asked.join(", ")}.` : "";
+}
+
 /** @param {Scene} scene @param {Survey} survey @param {number[]} rows */
 function summaryOf({ corpus }, survey, rows) {
   const turned = (/** @type {string} */ how) => rows.filter((i) => survey.turn(i) === how).length;
   const [right, wrong] = [turned("rightly"), turned("wrongly")];
   const against = rows.filter((i) => survey.conflicts(i)).length;
+  const most = (/** @type {Stream} */ stream) =>
+    rows.filter((i) => survey.dominant(i) === stream).length;
+  const [face, voice] = [most("visual"), most("acoustic")];
   const whose = corpus.subjects.length > 1 ? ` All of it is about ${corpus.subjects[0].name}.` : "";
   const all = grouped(survey.n);
   const shown = rows.length < survey.n ? `${grouped(rows.length)} of ${all}` : `All ${all}`;
@@ -211,6 +260,12 @@ function summaryOf({ corpus }, survey, rows) {
       ...[h("b", {}, `${right} rightly`), ", ", h("b", {}, `${wrong} wrongly`), "."],
     ),
     h("p", {}, "Face and voice pull against each other in ", h("b", {}, String(against)), "."),
+    h(
+      "p",
+      {},
+      ...["One stream dominates in ", h("b", {}, String(face + voice)), ": the face in "],
+      ...[h("b", {}, String(face)), ", the voice in ", h("b", {}, String(voice)), "."],
+    ),
     h(
       "p",
       { class: "note" },

@@ -21,6 +21,8 @@ import { STREAMS, unpack } from "./records.js";
  * @property {Stream} stream
  * @property {number} k
  * @property {string[]} names of the d channels
+ * @property {[string, string][]} kinds of channels that are known: their name, and what they are
+ * @property {number[]} kind_of each channel, -1 if it is not known
  * @property {Float32Array} mean (d,)
  * @property {Float32Array} scale (d,)
  * @property {string[]} art names of what can be drawn
@@ -62,9 +64,33 @@ function openBook(vocabulary, stream) {
 /** @param {Stream} stream @returns {CodeBook} */
 function emptyBook(stream) {
   const nothing = new Float32Array();
-  const lists = { names: [], art: [], bars: [], order: [], codes: [], looks: [] };
+  const names = { names: [], kinds: [], kind_of: [] };
+  const lists = { ...names, art: [], bars: [], order: [], codes: [], looks: [] };
   return { stream, k: 1, ...lists, mean: nothing, scale: nothing, looked_at: 0, train_size: 0 };
 }
+
+/** What a channel is; empty if it is not known. @param {CodeBook} book @param {number} j */
+export const aboutChannel = ({ kinds, kind_of }, j) => kinds[kind_of[j]]?.[1] ?? "";
+
+/** What some channels are, a kind at a time: “MCEP: timbre, …”. @param {CodeBook} book @param {number[]} channels */
+export function kindsInWords({ kinds, kind_of }, channels) {
+  const some = [...new Set(channels.map((j) => kind_of[j]))].filter((kind) => kind >= 0);
+  return some.map((kind) => kinds[kind].join(": "));
+}
+
+/** The channels that a caption names, such as “F0 high, close to …”. @param {CodeBook} book @param {string} caption */
+export function channelsIn({ names }, caption) {
+  const parts = caption.split(", ");
+  return [...names.keys()].filter((j) => parts.some((part) => part.startsWith(`${names[j]} `)));
+}
+
+/** What is said of a code under the pointer: its caption, and what the channels in it are. @param {CodeBook} book @param {number} code */
+export const hoverOf = (book, code) =>
+  [book.codes[code]?.caption ?? "", ...namedInCaption(book, code)].join("\n");
+
+/** What the channels are that a code's caption names. @param {CodeBook} book @param {number} code */
+export const namedInCaption = (book, code) =>
+  kindsInWords(book, channelsIn(book, book.codes[code]?.caption ?? ""));
 
 /**
  * @param {string[]} names (m,)

@@ -1,5 +1,6 @@
 /** What codes do to the prediction: a sentence that follows from the bars, and codes taken away. */
 
+import { namedInCaption } from "./data.js";
 import { counted, h, signed } from "./dom.js";
 import { STREAMS, TITLE } from "./records.js";
 import { sumOfEffects } from "./scene.js";
@@ -11,6 +12,7 @@ import { everywhere } from "./survey.js";
 /** @import { Group } from "./taken.js" */
 
 const LEAST_TOLD = 0.01; // as in effects.py
+const SHOWN_AS_NOTHING = 0.005; // what is below is written 0.00
 
 /**
  * In sentences: what face and voice move, and the code with the largest part in it.
@@ -21,7 +23,8 @@ const LEAST_TOLD = 0.01; // as in effects.py
  */
 export function findingOf(scene, index, store) {
   const effects = scene.effects?.[index];
-  if (!effects?.headline) return null;
+  if (!effects?.players.length) return null;
+  if (!effects.headline) return h("div", { class: "finding" }, nothingStandsOut(effects));
   const [stream, code] = effects.headline.code;
   const { books } = scene.utterance.subjects[index];
   const canvas = h("canvas", { "aria-hidden": "true" });
@@ -33,6 +36,14 @@ export function findingOf(scene, index, store) {
   const own = who ? ownOf(scene, index, effects, store) : [];
   const wide = who || told ? h("p", {}, who, ...own, ` ${told}`) : null;
   return h("div", { class: "finding" }, canvas, h("div", {}, sentence, wide, sum));
+}
+
+/** Where no code is worth a name: what there is to say of all. @param {SubjectEffects} effects */
+function nothingStandsOut(effects) {
+  const most = "no single code stands out";
+  if (Math.abs(effects.moved) < SHOWN_AS_NOTHING)
+    return h("p", {}, `Face and voice do not move this prediction, and ${most}.`);
+  return h("p", {}, `Face and voice move this prediction by ${signed(effects.moved)}; ${most}.`);
 }
 
 /** The place of the stream that moves the prediction more. @param {SubjectEffects} effects */
@@ -74,7 +85,7 @@ function whoMoves(effects) {
   const [more, less] = [sums[most], sums[1 - most]];
   const [does, other] = [most, 1 - most].map((i) => TITLE[STREAMS[i]].toLowerCase());
   if (Math.abs(effects.moved) < LEAST_TOLD) return "";
-  if (Math.abs(less) < LEAST_TOLD) return `All of it is the ${does}: ${signed(more)}.`;
+  if (Math.abs(less) < SHOWN_AS_NOTHING) return `All of it is the ${does}: ${signed(more)}.`;
   if (more * less < 0)
     return `It is the ${does}: ${signed(more)}; the ${other} pulls the other way: ${signed(less)}.`;
   return `Most of it is the ${does}: ${signed(more)}; the ${other} adds ${signed(less)}.`;
@@ -106,7 +117,9 @@ function sentenceOf(scene, index, effects, { code, against }, store) {
   const begun = ["Face and voice ", h("b", {}, verb), from, ...link];
   const most = ` has the largest part in it: ${signed(effect)}`;
   if (!against) return [...begun, `${most}.`];
-  const more = ` pulls the other way, and harder: ${signed(effects[against[0]].effects[against[1]])}.`;
+  const other = effects[against[0]].effects[against[1]];
+  const how = signed(-other) === signed(effect) ? "as hard" : "and harder"; // as it is written
+  const more = ` pulls the other way, ${how}: ${signed(other)}.`;
   return [...begun, `${most}; `, ...linkTo(scene, index, against, store), more];
 }
 
@@ -120,9 +133,16 @@ function sentenceOf(scene, index, effects, { code, against }, store) {
  */
 function linkTo(scene, index, [stream, code], store) {
   const choose = () => store.chooseCode(stream, code, index);
-  const { caption } = scene.utterance.subjects[index].books[stream].codes[code];
+  const book = scene.utterance.subjects[index].books[stream];
   const name = `${TITLE[stream]} code ${code}`;
-  return [h("button", { type: "button", class: "link", onclick: choose }, name), ` (${caption})`];
+  const about = { title: namedInCaption(book, code).join("\n") || null };
+  const caption = h("span", about, book.codes[code].caption);
+  return [
+    h("button", { type: "button", class: "link", onclick: choose }, name),
+    " (",
+    caption,
+    ")",
+  ];
 }
 
 /** How the effects add up. @param {SubjectEffects} effects */

@@ -143,7 +143,7 @@ function apart(heights) {
   for (const [j, i] of order.entries()) {
     if (j) moved[i] = Math.max(moved[i], moved[order[j - 1]] + LEAST_APART);
   }
-  const beyond = Math.max(0, Math.max(...moved) - (PLOT_HEIGHT - FRAME.bottom + 4));
+  const beyond = Math.max(0, Math.max(...moved) - (PLOT_HEIGHT - FRAME.bottom - 2)); // no tick below
   return moved.map((height) => height - beyond);
 }
 

@@ -37,8 +37,18 @@ const COLUMNS = [
   },
 ];
 
-/** Whether maps repeat is a question to several models. @param {Listing} list */
-const columnsOf = (list) => COLUMNS.filter(({ name }) => name !== "repeats" || list.repeats);
+/**
+ * The columns that have something to say: face and voice move nothing in a model that reads words
+ * only, entropy is that of attention, and whether maps repeat is a question to several models.
+ *
+ * @param {Listing} list
+ * @param {boolean} fused whether face and voice are read
+ */
+function columnsOf({ entropy, repeats }, fused) {
+  const attends = entropy.some((bits) => bits !== null);
+  const absent = { moved: !fused, entropy: !attends, repeats: !repeats };
+  return COLUMNS.filter(({ name }) => !absent[/** @type {keyof typeof absent} */ (name)]);
+}
 
 /** @param {Listing} list @param {number} i @param {Column} column @returns {number | null} */
 function valueIn(list, i, column) {
@@ -73,9 +83,18 @@ function cellOf(list, i, column, wide) {
   return h("span", { class: `${wide ? "wide" : ""} ${tone}` }, text);
 }
 
+/** How many pass, and how many of them can be opened. @param {number} passing @param {number} open @param {number} n of all */
+function countInWords(passing, open, n) {
+  const count = `${grouped(passing)} of ${grouped(n)}`;
+  if (open === passing) return count;
+  const maps = open ? `${grouped(open)} of them with` : "none of them with";
+  return `${count}; ${maps} maps on this page`;
+}
+
 export class ListView {
   #store;
   #look;
+  #columns;
   /** @type {{ column: Column, down: boolean }} */
   #sort = { column: "moved", down: false };
   /** @type {number[]} positions in the corpus's list */
@@ -91,10 +110,13 @@ export class ListView {
   constructor(store, look) {
     this.#store = store;
     this.#look = look;
+    const fused = store.corpus.subjects.some(({ reads }) => reads !== null);
+    this.#columns = columnsOf(store.corpus.list, fused);
+    const what = fused ? "words, id, speaker or code, such as face-3" : "words or id";
     this.search = h("input", {
       type: "search",
-      placeholder: "search words, ids, face-3",
-      "aria-label": "Search utterances by words, id, speaker or code, such as face-3",
+      placeholder: fused ? "search words, ids, face-3" : "search words, ids",
+      "aria-label": `Search utterances by ${what}`,
       oninput: () => look.set({ find: this.search.value }),
       onkeydown: (event) => this.#searchKey(event),
     });
@@ -116,11 +138,13 @@ export class ListView {
       this.columns,
       this.list,
     );
-    this.element.style.setProperty("--columns", String(columnsOf(this.#list).length));
+    const narrow = this.#columns.filter(({ wide }) => !wide);
+    this.element.style.setProperty("--columns", String(this.#columns.length));
+    this.element.style.setProperty("--columns-narrow", String(narrow.length));
   }
 
   #buildColumns() {
-    const buttons = columnsOf(this.#list).map(({ name, title, hint, wide }) => {
+    const buttons = this.#columns.map(({ name, title, hint, wide }) => {
       const sortBy = () => {
         const again = this.#sort.column === name;
         this.#sort = { column: name, down: again ? !this.#sort.down : name !== "moved" };
@@ -163,7 +187,7 @@ export class ListView {
       button.setAttribute("aria-pressed", String(on));
       button.textContent = button.textContent.replace(/[▾▴ ]*$/, "") + (on ? mark : "");
     }
-    this.#count.textContent = `${grouped(this.#shown.length)} of ${grouped(this.#list.text.length)}`;
+    this.#count.textContent = countInWords(passing.length, rows.length, this.#list.text.length);
     this.#rows.style.height = `${this.#shown.length * ROW_HEIGHT}px`;
     this.#scrollTo(this.#active, true);
     this.draw();
@@ -228,7 +252,7 @@ export class ListView {
         this.draw();
       },
     };
-    const cells = columnsOf(this.#list).map(({ name, wide }) => cellOf(this.#list, i, name, wide));
+    const cells = this.#columns.map(({ name, wide }) => cellOf(this.#list, i, name, wide));
     return h("div", props, h("span", { title: text, dir: "auto" }, text), ...cells);
   }
 

@@ -6,8 +6,12 @@ import { Survey } from "./survey.js";
 
 /** @import { CorpusRecord, Stream } from "./records.js" */
 /** @import { Model } from "./model.js" */
+/** @import { Part } from "./survey.js" */
 
-/** @typedef {"right" | "wrong" | "conflict" | "dominated" | "errors" | "cues" | "code"} Filter */
+/**
+ * @typedef {"right" | "wrong" | "conflict" | "dominated" | "face-dominates" | "voice-dominates" |
+ *   "errors" | "cues" | "words-won" | "face-won" | "voice-won" | "code"} Filter
+ */
 /** @typedef {"attention" | "effect"} Shown in the table of words */
 
 /**
@@ -16,7 +20,13 @@ import { Survey } from "./survey.js";
  * @typedef {{ filters?: Filter[], find?: string, table?: Shown }} CorpusView
  */
 
-/** @type {{ name: Filter, title: string, hint: string }[]} */
+/** @typedef {{ name: Filter, title: string, hint: string }} Offer of a filter */
+
+/** @param {string} stream @param {string} other */
+const dominates = (stream, other) =>
+  `the ${stream} moves the prediction by 0.1 or more, at least three times as far as the ${other}`;
+
+/** @type {Offer[]} */
 export const FILTERS = [
   {
     name: "right",
@@ -36,10 +46,25 @@ export const FILTERS = [
   {
     name: "dominated",
     title: "one stream dominates",
-    hint: "face or voice moves the prediction at least three times as far as the other",
+    hint: "face or voice moves the prediction by 0.1 or more, at least three times as far as the other",
   },
+  { name: "face-dominates", title: "face dominates", hint: dominates("face", "voice") },
+  { name: "voice-dominates", title: "voice dominates", hint: dominates("voice", "face") },
   { name: "errors", title: "largest errors", hint: "the tenth that is predicted worst" },
   { name: "cues", title: "planted cues", hint: "there are planted cues in face or voice" },
+];
+
+/** @param {Filter} name @param {Part} part @param {string} who @returns {Offer & { part: Part }} */
+const won = (name, part, who) => ({
+  ...{ name, part, title: `the ${who} won` },
+  hint: `of the three parts of the prediction, that of the ${who} is the largest`,
+});
+
+/** Offered beside the dots, which show what won by colour and shape. */
+export const WON = [
+  won("words-won", "words", "words"),
+  won("face-won", "visual", "face"),
+  won("voice-won", "acoustic", "voice"),
 ];
 
 /** @type {Record<Exclude<Filter, "code">, (survey: Survey, i: number) => boolean>} */
@@ -47,17 +72,26 @@ const PASSES = {
   right: (survey, i) => survey.turn(i) === "rightly",
   wrong: (survey, i) => survey.turn(i) === "wrongly",
   conflict: (survey, i) => survey.conflicts(i),
-  dominated: (survey, i) => survey.isDominated(i),
+  dominated: (survey, i) => survey.dominant(i) !== null,
+  "face-dominates": (survey, i) => survey.dominant(i) === "visual",
+  "voice-dominates": (survey, i) => survey.dominant(i) === "acoustic",
   errors: (survey, i) => survey.isMissed(i),
   cues: (survey, i) => survey.record.cues[i] === true,
+  "words-won": (survey, i) => survey.winner(i) === "words",
+  "face-won": (survey, i) => survey.winner(i) === "visual",
+  "voice-won": (survey, i) => survey.winner(i) === "acoustic",
 };
 
-/** Filters of which only one can hold. @type {Partial<Record<Filter, Filter>>} */
-const OPPOSITE = { right: "wrong", wrong: "right" };
+/** Filters of which only one can hold. @type {Filter[][]} */
+const EXCLUSIVE = [
+  ["right", "wrong"],
+  ["dominated", "face-dominates", "voice-dominates"],
+  WON.map(({ name }) => name),
+];
 
 /** The code that a search asks for, such as face-3; or null. @param {string} text */
 function codeWanted(text) {
-  const [, title, number] = /^(face|voice)[- ]?(\d+)$/.exec(text) ?? [];
+  const [, title, number] = /^(face|voice)-(\d+)$/.exec(text) ?? [];
   const stream = STREAMS.find((s) => TITLE[s].toLowerCase() === title);
   return stream ? { stream, code: Number(number) } : null;
 }
@@ -155,7 +189,8 @@ export class Look {
   /** @param {Filter} filter */
   toggle(filter) {
     const { filters } = this.view;
-    const rest = filters.filter((one) => one !== filter && one !== OPPOSITE[filter]);
+    const group = EXCLUSIVE.find((names) => names.includes(filter)) ?? [filter];
+    const rest = filters.filter((one) => !group.includes(one));
     this.set({ filters: filters.includes(filter) ? rest : [...rest, filter] });
   }
 
@@ -163,12 +198,22 @@ export class Look {
   rows(code) {
     const { filters, find } = this.view;
     const key = JSON.stringify([filters, find, this.filtersByCode ? code : null]);
-    if (this.#cache?.key !== key) {
-      const tests = [...this.#filterTests(filters, code), ...this.#searchTests(find)];
-      const all = [...this.#corpus.list.id.keys()];
-      this.#cache = { key, rows: all.filter((i) => tests.every((passes) => passes(i))) };
-    }
+    if (this.#cache?.key !== key) this.#cache = { key, rows: this.#passing(filters, code) };
     return this.#cache.rows;
+  }
+
+  /** Those that would pass if nothing were asked of what won. @param {[Stream, number] | null} code */
+  rowsWhoeverWon(code) {
+    const { filters } = this.view;
+    const others = filters.filter((one) => !WON.some(({ name }) => name === one));
+    return others.length === filters.length ? this.rows(code) : this.#passing(others, code);
+  }
+
+  /** @param {Filter[]} filters @param {[Stream, number] | null} code that is chosen */
+  #passing(filters, code) {
+    const tests = [...this.#filterTests(filters, code), ...this.#searchTests(this.view.find)];
+    const all = [...this.#corpus.list.id.keys()];
+    return all.filter((i) => tests.every((passes) => passes(i)));
   }
 
   /** @param {Filter[]} filters @param {[Stream, number] | null} code that is chosen */
@@ -208,5 +253,10 @@ export class Look {
   }
 }
 
-/** @param {string} find */
-const partsOf = (find) => find.toLowerCase().split(/\s+/).filter(Boolean);
+/** What is searched for; a code may be called as the page calls it: face code 3. @param {string} find */
+const partsOf = (find) =>
+  find
+    .toLowerCase()
+    .replace(/\b(face|voice)( code)?[- ]?(\d+)\b/g, "$1-$3")
+    .split(/\s+/)
+    .filter(Boolean);

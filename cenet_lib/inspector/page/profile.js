@@ -1,5 +1,6 @@
 /** All codes, and what the chosen one stands for. */
 
+import { aboutChannel, channelsIn, hoverOf, kindsInWords } from "./data.js";
 import { counted, focusBeside, h, percent, plain, quoted, rove, signed, sized } from "./dom.js";
 import { STREAMS, TITLE } from "./records.js";
 import { chosenIn, effectOf, withoutCode } from "./scene.js";
@@ -76,7 +77,7 @@ export class GalleryView {
         tabindex: reached ? "0" : "-1",
         "aria-pressed": code === chosenIn(scene, scene.subject, stream),
         "aria-label": `${TITLE[stream]} code ${code}: ${caption}`,
-        title: caption,
+        title: hoverOf(book, code),
         onclick: () => this.#store.chooseCode(stream, code, scene.subject),
       },
       canvas,
@@ -216,6 +217,8 @@ function channelsOfCode(book, code) {
   const order = [...z.keys()].sort((a, b) => Math.abs(z[b]) - Math.abs(z[a]));
   const most = Math.max(2, Math.abs(z[order[0]]));
   const bars = order.slice(0, CHANNELS_SHOWN).flatMap((j) => channelBar(book, z, j, most));
+  const named = [...order.slice(0, CHANNELS_SHOWN), ...channelsIn(book, book.codes[code].caption)];
+  const kinds = kindsInWords(book, [...named, ...book.bars]).map((kind) => h("li", {}, kind));
   const details = h(
     "details",
     {
@@ -227,7 +230,8 @@ function channelsOfCode(book, code) {
     h("summary", {}, `all ${z.length} channels`),
   );
   const title = "Its mean, in the channels' own units (and in standard deviations)";
-  return h("div", {}, h("h2", {}, title), h("div", { class: "channels" }, bars), details);
+  const about = kinds.length ? h("ul", { class: "note kinds" }, kinds) : null;
+  return h("div", {}, h("h2", {}, title), h("div", { class: "channels" }, bars), about, details);
 }
 
 /**
@@ -245,7 +249,7 @@ function channelBar(book, z, j, most) {
   const bar = h("i", { style: z[j] < 0 ? { width, right: "50%" } : { width, left: "50%" } });
   const deviation = h("span", { class: "muted" }, `(${signed(z[j])})`);
   return [
-    h("span", {}, book.names[j]),
+    h("span", { title: aboutChannel(book, j) || null }, book.names[j]),
     h("span", { class: "track" }, bar),
     h("span", {}, `${plain(ownUnit(book, z, j))} `, deviation),
   ];
@@ -253,10 +257,14 @@ function channelBar(book, z, j, most) {
 
 /** @param {CodeBook} book @param {Float32Array} z @param {number[]} order */
 function channelTable(book, z, order) {
-  const heads = ["channel", "mean", "z"].map((name) => h("th", {}, name));
+  const known = book.kinds.length > 0;
+  const heads = ["channel", "mean", "z", ...(known ? ["what it is"] : [])].map((name) =>
+    h("th", { scope: "col" }, name),
+  );
   const rows = order.map((j) => {
     const values = [plain(ownUnit(book, z, j)), signed(z[j])].map((text) => h("td", {}, text));
-    return h("tr", {}, h("th", { scope: "row" }, book.names[j]), values);
+    const about = known ? h("td", { class: "about" }, aboutChannel(book, j)) : null;
+    return h("tr", {}, h("th", { scope: "row" }, book.names[j]), values, about);
   });
   const table = h("table", {}, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, rows));
   const reach = { tabindex: "0", role: "group", "aria-label": "all channels" };

@@ -230,8 +230,9 @@ export class Chart {
       const look = { stroke, "stroke-width": bold ? 3 : 1.5 };
       this.#line({ x1: this.#x(this.none), x2: this.#x(value), y1: y, y2: y, ...look });
     }
-    const dot = { cx: this.#x(value), cy: y, r: bold ? 5.5 : 4.5, fill: i ? ink : paper };
-    this.element.append(svg("circle", { ...dot, stroke: ink, "stroke-width": 1.5 }));
+    const look = { fill: i ? ink : paper, stroke: ink, "stroke-width": 1.5 };
+    const beyond = value - clamp(value, this.low, this.high);
+    this.element.append(markAt(this.#x(value), y, bold ? 5.5 : 4.5, beyond, look));
     this.#text({ x: this.width - RIGHT + 12, y: y + 4, ...weight }, signed(value));
   }
 
@@ -249,6 +250,21 @@ export class Chart {
   #smallText(x, y, colour, text) {
     this.#text({ x, y, "text-anchor": "middle", style: `fill:${colour};font-size:11.5px` }, text);
   }
+}
+
+/**
+ * A prediction on a scale: a dot, or beyond the scale's end a point that leads out of it.
+ *
+ * @param {number} x
+ * @param {number} y
+ * @param {number} r
+ * @param {number} beyond how far the prediction is below or above the scale
+ * @param {Record<string, string | number>} look
+ */
+export function markAt(x, y, r, beyond, look) {
+  if (!beyond) return svg("circle", { cx: x, cy: y, r, ...look });
+  const [tip, back] = [x + 1.4 * r * Math.sign(beyond), x - 0.6 * r * Math.sign(beyond)];
+  return svg("polygon", { points: `${tip},${y} ${back},${y - r} ${back},${y + r}`, ...look });
 }
 
 /** @param {number} width of the page @param {boolean} several charts on it */

@@ -177,6 +177,8 @@
  * @typedef {object} Vocabulary
  * @property {number} k
  * @property {string[]} names of the d channels
+ * @property {[string, string][]} kinds of channels that are known: their name, and what they are
+ * @property {number[]} kind_of each channel, -1 if it is not known
  * @property {Packed} z (k, d), standardised
  * @property {Packed} mean (d,)
  * @property {Packed} scale (d,)

@@ -1,7 +1,7 @@
 /** Each utterance as a dot: what the words alone predict, and what all three do. */
 
-import { clamp, contextOf, counted, h, isSame, signed, sized } from "./dom.js";
-import { TITLE } from "./records.js";
+import { clamp, contextOf, counted, focusBeside, h, isSame, signed, sized } from "./dom.js";
+import { WON } from "./look.js";
 import { neutralIn } from "./survey.js";
 
 /** @import { Theme } from "./colours.js" */
@@ -15,8 +15,6 @@ const [EDGE_LEFT, EDGE_RIGHT, EDGE_TOP, EDGE_BOTTOM] = [44, 12, 10, 40]; // pixe
 const LARGEST = 430;
 const NEAR = 14; // pixels from the pointer to a dot
 const LONGEST_TEXT = 110; // characters
-/** @type {Part[]} */
-const PARTS = ["words", "visual", "acoustic"];
 const WINNERS = { words: "the words", visual: "the face", acoustic: "the voice" };
 
 /** Colours that differ in brightness, too; and each part has a shape. @param {Theme} theme */
@@ -95,7 +93,7 @@ export class ScatterView {
     onclick: (event) => this.#open(this.#near(event)),
     onpointerleave: () => this.#voices.tip.hide(),
   });
-  #legend = h("ul", { class: "parts" });
+  #legend = h("ul", { class: "parts", "aria-label": "Show only where one of them won" });
   element = h("div", { class: "plotted" }, this.canvas, this.#legend);
 
   /** @param {Store} store @param {Look} look @param {Voices} voices */
@@ -125,7 +123,23 @@ export class ScatterView {
     for (const i of rows) this.#put(context, stamps, survey, i, 1);
     for (const id of [this.#store.chosen]) this.#ring(context, survey.list.id.indexOf(id), scene);
     if (this.#at >= 0) this.#ring(context, this.#at, scene);
-    this.#legend.replaceChildren(...legendOf(survey, rows, scene.theme));
+    this.#drawLegend(survey, scene);
+  }
+
+  /** What colours and shapes mean, and how many dots have each; a click shows these alone. @param {Survey} survey @param {Scene} scene */
+  #drawLegend(survey, { code, theme }) {
+    const had = focusBeside(this.#legend)?.dataset.won;
+    const rows = this.#look.rowsWhoeverWon(code);
+    const entries = WON.map(({ name, part, title, hint }) => {
+      const n = rows.filter((i) => survey.winner(i) === part).length;
+      const on = this.#look.view.filters.includes(name);
+      const state = { "data-won": part, "aria-pressed": on, title: `show only these: ${hint}` };
+      const onclick = () => this.#look.toggle(name);
+      const said = `${title}: ${counted(n, "utterance")}`;
+      return h("button", { type: "button", ...state, onclick }, signOf(part, theme), said);
+    });
+    this.#legend.replaceChildren(...entries.map((entry) => h("li", {}, entry)));
+    if (had) entries.find(({ dataset }) => dataset.won === had)?.focus();
   }
 
   /** @param {number} value */
@@ -151,8 +165,7 @@ export class ScatterView {
     context.font = "12px Arial, sans-serif";
     context.fillStyle = theme.muted;
     context.textAlign = "center";
-    const step = high - low > 8 ? 2 : 1;
-    for (let v = Math.ceil(low); v <= high; v += step) {
+    for (const v of ticksIn(low, high)) {
       context.lineWidth = v === neutral ? 1.5 : 0.5;
       context.strokeStyle = v === neutral ? theme.muted : theme.line;
       this.#line(context, [v, low], [v, high]);
@@ -282,17 +295,20 @@ function valuesIn({ list }, [low, high]) {
   return [Math.floor(least * 10) / 10, Math.ceil(most * 10) / 10];
 }
 
-/** @param {Survey} survey @param {number[]} rows @param {Theme} theme */
-function legendOf(survey, rows, theme) {
-  return PARTS.map((part) => {
-    const canvas = h("canvas", { "aria-hidden": "true" });
-    sized(canvas, 14, 14);
-    const context = contextOf(canvas);
-    context.fillStyle = coloursOf(theme)[part];
-    dot(context, part, 7, 7, 5);
-    context.fill();
-    const n = rows.filter((i) => survey.winner(i) === part).length;
-    const name = part === "words" ? "words" : TITLE[part].toLowerCase();
-    return h("li", {}, canvas, `the ${name} won: ${counted(n, "utterance")}`);
-  });
+/** Whole numbers, and 0 among them, also where every second one is enough. @param {number} low @param {number} high */
+function ticksIn(low, high) {
+  const step = high - low > 8 ? 2 : 1;
+  const [first, last] = [Math.ceil(low / step), Math.floor(high / step)];
+  return Array.from({ length: last - first + 1 }, (_, i) => step * (first + i));
+}
+
+/** The dot of a part, for the legend. @param {Part} part @param {Theme} theme */
+function signOf(part, theme) {
+  const canvas = h("canvas", { "aria-hidden": "true" });
+  sized(canvas, 14, 14);
+  const context = contextOf(canvas);
+  context.fillStyle = coloursOf(theme)[part];
+  dot(context, part, 7, 7, 5);
+  context.fill();
+  return canvas;
 }

@@ -113,11 +113,12 @@ export class Survey {
     return face * voice < 0 && Math.min(Math.abs(face), Math.abs(voice)) >= LEAST_PULL;
   }
 
-  /** Whether one stream moves three times as much as the other. @param {number} i */
-  isDominated(i) {
+  /** The stream that moves three times as much as the other, if one does. @param {number} i */
+  dominant(i) {
     const [face, voice] = [Math.abs(this.moved.visual[i]), Math.abs(this.moved.acoustic[i])];
     const most = Math.max(face, voice);
-    return most >= LEAST_PULL && most >= DOMINATES * Math.min(face, voice);
+    if (most < LEAST_PULL || most < DOMINATES * Math.min(face, voice)) return null;
+    return face >= voice ? "visual" : "acoustic";
   }
 
   /** The distance from the true label; not a number without one. @param {number} i */
@@ -137,20 +138,22 @@ export class Survey {
   }
 
   /**
-   * The mean effect of a code over some utterances, and in how many of them it occurs.
+   * The mean effect of a code over some utterances, in how many of them it occurs, and in which
+   * share of these it raises the prediction.
    *
    * @param {number} column
    * @param {number[]} rows
    */
   meanOver(column, rows) {
-    let [sum, n] = [0, 0];
+    let [sum, n, raised] = [0, 0, 0];
     for (const i of rows) {
       const effect = this.effect(i, column);
       if (Number.isNaN(effect)) continue;
       sum += effect;
       n += 1;
+      if (effect > 0) raised += 1;
     }
-    return { mean: n ? sum / n : Number.NaN, n };
+    return { mean: n ? sum / n : Number.NaN, n, raises: n ? raised / n : Number.NaN };
   }
 }
 

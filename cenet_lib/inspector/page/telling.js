@@ -1,5 +1,6 @@
 /** What the maps tell in words: tips, notes below them, and tables in their place. */
 
+import { hoverOf, namedInCaption } from "./data.js";
 import { clamp, counted, h, percent, quoted, signed } from "./dom.js";
 import { STREAMS, TITLE } from "./records.js";
 import { chosenIn, effectOf, rowName, secondsOf, sumOfEffects, withoutCode } from "./scene.js";
@@ -25,9 +26,11 @@ export function aboutCode(scene, { subject, stream, data }, code) {
   const padding = `padding\n${counted(n, "frame")} that never happened; this model attends to them`;
   if (code === data.k) return padding;
   const share = percent(n / data.nWithPadding);
-  const about =
-    `${TITLE[stream]} code ${code}: ${data.book.codes[code].caption}\n` +
-    `${n} of ${counted(data.nWithPadding, "frame")} (${share})`;
+  const about = [
+    `${TITLE[stream]} code ${code}: ${data.book.codes[code].caption}`,
+    ...namedInCaption(data.book, code),
+    `${n} of ${counted(data.nWithPadding, "frame")} (${share})`,
+  ].join("\n");
   const effect = effectOf(scene, subject, stream, code);
   const without = withoutCode(scene, subject, stream, code);
   if (effect === null) return about;
@@ -297,7 +300,7 @@ export function tableOf(scene, { subject, stream, name, data }) {
   });
   const headings = data.columns.map((code) => {
     const padding = code === data.k;
-    const title = padding ? "padding" : data.book.codes[code].caption;
+    const title = padding ? "padding" : hoverOf(data.book, code);
     return h("th", { scope: "col", ...mark(code), title }, padding ? "pad" : String(code));
   });
   return h(

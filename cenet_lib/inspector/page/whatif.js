@@ -4,6 +4,7 @@ import { CodeChanger, ScaleChanger, StretchChanger, scaleText, WordChanger } fro
 import { cellsInWords, changeMaps } from "./changemap.js";
 import { clamp, counted, focusBeside, h, quoted, signed, sized, svg } from "./dom.js";
 import { takenInWords } from "./effects.js";
+import { markAt } from "./reading.js";
 import { STREAMS, TITLE, unpack } from "./records.js";
 import { rowName } from "./scene.js";
 
@@ -32,6 +33,7 @@ export class WhatIfView {
   #code = new CodeChanger();
   #scale = new ScaleChanger();
   #stretch;
+  #about = h("span");
   #asking = h("div", { class: "asking" });
   #list = h("div", { class: "row" });
   #outcome = h("div", { class: "outcome", "aria-live": "polite" });
@@ -41,11 +43,10 @@ export class WhatIfView {
   /** @param {Store} store */
   constructor(store) {
     this.#stretch = new StretchChanger(store);
-    const about = "change a word, a code, a stretch of time or the scale of the attention";
     this.element = h(
       "details",
       { class: "whatif" },
-      h("summary", {}, h("b", {}, "What if …?"), ` ${about}`),
+      h("summary", {}, h("b", {}, "What if …?"), this.#about),
       ...[h("p", { class: "note" }, CAVEAT), this.#asking, this.#list, this.#outcome, this.#maps],
     );
   }
@@ -66,6 +67,7 @@ export class WhatIfView {
   #lines(scene) {
     const { reads, scale } = scene.corpus.subjects[scene.subject];
     const fused = reads !== null;
+    this.#about.textContent = ` ${changesOf(fused, scale)}`;
     if (scene.changes.beforehand) return;
     const lines = [
       ...line("a word", this.#word.element),
@@ -170,6 +172,18 @@ export class WhatIfView {
     });
     return h("button", { ...props, title: hint, onclick }, faces, `${title} `, shift);
   }
+}
+
+/**
+ * What can be changed of a kind of model, in a few words.
+ *
+ * @param {boolean} fused
+ * @param {number | null} scale
+ */
+function changesOf(fused, scale) {
+  if (!fused) return "change a word";
+  if (scale === null) return "change a word, a code or a stretch of time";
+  return "change a word, a code, a stretch of time or the scale of the attention";
 }
 
 /**
@@ -293,21 +307,23 @@ function drawing({ corpus, theme, width }, before, after) {
     SCALE_EDGE + ((clamp(v, low, high) - low) / (high - low)) * (room - 2 * SCALE_EDGE);
   const said = `from ${signed(before)} to ${signed(after)}`;
   const picture = svg("svg", { width: room, height: 44, role: "img", "aria-label": said });
-  const put = (
-    /** @type {"line" | "circle"} */ tag,
-    /** @type {Record<string, string | number>} */ props,
-  ) => picture.append(svg(tag, props));
-  put("line", { x1: x(low), x2: x(high), y1: 14, y2: 14, stroke: theme.line });
+  const put = (/** @type {Record<string, string | number>} */ props) =>
+    picture.append(svg("line", props));
+  put({ x1: x(low), x2: x(high), y1: 14, y2: 14, stroke: theme.line });
   for (let v = Math.ceil(low); v <= high; v++) {
-    put("line", { x1: x(v), x2: x(v), y1: 10, y2: 18, stroke: theme.line });
+    put({ x1: x(v), x2: x(v), y1: 10, y2: 18, stroke: theme.line });
     const text = v === 0 ? "0" : (v < 0 ? "−" : "+") + Math.abs(v);
     picture.append(svg("text", { x: x(v), y: 36, "text-anchor": "middle" }, text));
   }
   const tone = after < before ? theme.negative : theme.positive;
-  put("line", { x1: x(before), x2: x(after), y1: 14, y2: 14, stroke: tone, "stroke-width": 3 });
-  const dot = { cy: 14, r: 5, stroke: theme.ink, "stroke-width": 1.5 };
-  put("circle", { ...dot, cx: x(before), fill: theme.paper });
-  put("circle", { ...dot, cx: x(after), fill: theme.ink });
+  put({ x1: x(before), x2: x(after), y1: 14, y2: 14, stroke: tone, "stroke-width": 3 });
+  for (const [value, fill] of /** @type {[number, string][]} */ ([
+    [before, theme.paper],
+    [after, theme.ink],
+  ])) {
+    const look = { fill, stroke: theme.ink, "stroke-width": 1.5 };
+    picture.append(markAt(x(value), 14, 5, value - clamp(value, low, high), look));
+  }
   return picture;
 }
 

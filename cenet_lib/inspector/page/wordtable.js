@@ -1,8 +1,9 @@
 /** Words × codes over all utterances: the attention that words give, and what codes do there. */
 
 import { channelsOf, css, inkOn, mix, rampColour } from "./colours.js";
+import { hoverOf } from "./data.js";
 import { counted, h, isSame, percent, short, signed, sized } from "./dom.js";
-import { TITLE } from "./records.js";
+import { STREAMS, TITLE } from "./records.js";
 
 /** @import { Rgb, Theme } from "./colours.js" */
 /** @import { Look, Shown } from "./look.js" */
@@ -11,6 +12,7 @@ import { TITLE } from "./records.js";
 /** @import { Survey } from "./survey.js" */
 
 const AT_FIRST = 20; // words
+const ON_PAPER = 18; // codes that stand beside each other
 const WIDTHS = { word: 118, said: 40, code: 27, gap: 8 }; // pixels of columns, and before a stream
 const LATER = 30; // ms, for a table that is out of sight
 const LEAST_TOGETHER = 3; // times, below which a mean is no mean
@@ -18,9 +20,20 @@ const RARE = 1000; // more than any value: rare words come after all others
 
 /** @typedef {{ element: HTMLElement, word: HTMLElement, said: HTMLElement, cells: HTMLElement[] }} Row */
 
+/**
+ * A table of words by codes: all of the codes, or as many as paper has room for.
+ *
+ * @typedef {object} Block
+ * @property {number[]} columns
+ * @property {HTMLElement} body
+ * @property {HTMLElement[]} buttons of the codes
+ * @property {Row[]} rows
+ */
+
 export class WordTableView {
   #store;
   #look;
+  #attends;
   #n = AT_FIRST;
   #table = h("div", {
     class: "scroll",
@@ -39,11 +52,8 @@ export class WordTableView {
   #key = ""; // of what was drawn
   /** @type {unknown[]} what the heads depend on, as they were built */
   #built = [];
-  #body = h("tbody");
-  /** @type {HTMLElement[]} of the codes */
-  #buttons = [];
-  /** @type {Row[]} */
-  #rows = [];
+  /** @type {Block[]} */
+  #blocks = [];
   #isInSight = false;
   #soon = 0;
 
@@ -59,6 +69,8 @@ export class WordTableView {
       );
     const group = { class: "switch", role: "group", "aria-label": "What the cells show" };
     this.modes = h("span", group, mode("attention", "attention"), mode("effect", "mean effect"));
+    this.#attends = store.corpus.subjects[0].attends_over !== null;
+    this.modes.hidden = !this.#attends;
     this.element = h(
       "div",
       { class: "wordtable" },
@@ -77,10 +89,17 @@ export class WordTableView {
     if (this.#drawn) this.draw(...this.#drawn);
   }
 
+  /** What the cells show: a model that does not attend has its effects alone. @returns {Shown} */
+  get #shown() {
+    return this.#attends ? this.#look.view.table : "effect";
+  }
+
   /** @param {Scene} scene @param {Survey} survey */
   draw(scene, survey) {
-    const { table, find } = this.#look.view;
-    const key = JSON.stringify([table, find, scene.code, this.#n, scene.theme.dark]);
+    const { find } = this.#look.view;
+    const table = this.#shown;
+    const { dark } = scene.theme;
+    const key = JSON.stringify([table, find, scene.code, this.#n, dark, scene.printing]);
     if (this.#drawn?.[1] === survey && this.#key === key) return; // filters do not concern it
     this.#drawn = [scene, survey];
     this.#key = key;
@@ -104,31 +123,23 @@ export class WordTableView {
     clearTimeout(this.#soon);
     const words = this.#chosenWords(scene, survey);
     this.#more.hidden = words.length <= this.#n;
-    this.#note.textContent = noteOn(this.#look.view.table, survey, words.length);
+    this.#note.textContent = noteOn(this.#shown, survey, words.length);
     const shown = words.slice(0, this.#n);
-    const columns = columnsIn(scene, survey);
-    this.#prepare(scene, survey, columns, shown.length);
-    this.#fillRows(scene, survey, columns, shown);
-  }
-
-  /** Make heads and rows, as far as they are not there. @param {Scene} scene @param {Survey} survey @param {number[]} columns @param {number} n rows */
-  #prepare(scene, survey, columns, n) {
-    const needs = [survey, scene.theme];
-    if (!isSame(this.#built, needs)) this.#build(scene, survey, columns);
+    const needs = [survey, scene.theme, scene.printing];
+    if (!isSame(this.#built, needs)) this.#build(scene, survey);
     this.#built = needs;
-    for (const [i, button] of this.#buttons.entries()) {
-      button.setAttribute("aria-pressed", String(isChosen(scene, survey, columns[i])));
+    for (const block of this.#blocks) {
+      prepare(scene, survey, block, shown.length);
+      this.#fillRows(scene, survey, block, shown);
     }
-    while (this.#rows.length > n) this.#rows.pop()?.element.remove();
-    while (this.#rows.length < n) this.#addRow(survey, columns);
   }
 
-  /** @param {Scene} scene @param {Survey} survey @param {number[]} columns @param {number[]} shown words */
-  #fillRows(scene, survey, columns, shown) {
-    const { table } = this.#look.view;
+  /** @param {Scene} scene @param {Survey} survey @param {Block} block @param {number[]} shown words */
+  #fillRows(scene, survey, { columns, rows }, shown) {
+    const table = this.#shown;
     const most = mostIn(survey, table, shown);
     for (const [i, word] of shown.entries()) {
-      const row = this.#rows[i];
+      const row = rows[i];
       row.word.textContent = row.word.title = survey.record.words.word[word];
       row.said.textContent = String(survey.record.words.said[word]);
       for (const [j, column] of columns.entries()) {
@@ -140,42 +151,37 @@ export class WordTableView {
     }
   }
 
-  /** @param {Scene} scene @param {Survey} survey @param {number[]} columns */
-  #build(scene, survey, columns) {
-    this.#rows = [];
-    this.#buttons = [];
-    this.#body = h("tbody");
+  /** One table, which can be scrolled; on paper, one below the other. @param {Scene} scene @param {Survey} survey */
+  #build(scene, survey) {
+    const all = columnsIn(scene, survey);
     const { word, said, code, gap } = WIDTHS;
-    const width = `${word + said + columns.length * code + 2 * gap}px`;
-    const heads = this.#head(scene, survey, columns);
-    this.#table.replaceChildren(h("table", { style: { width } }, heads, this.#body));
-  }
-
-  /** @param {Survey} survey @param {number[]} columns */
-  #addRow(survey, columns) {
-    const [word, said] = [h("th", { scope: "row", dir: "auto" }), h("td", { class: "muted" })];
-    const marks = columns.map((column) => beginsStream(survey, columns, column));
-    const cells = marks.map((mark) => h("td", { class: mark }));
-    const element = h("tr", {}, word, said, cells);
-    this.#body.append(element);
-    this.#rows.push({ element, word, said, cells });
+    this.#blocks = [];
+    const tables = (scene.printing ? onPaper(survey, all) : [all]).map((columns) => {
+      const [body, width] = [h("tbody"), word + said + columns.length * code + 2 * gap];
+      const { head, buttons } = this.#head(scene, survey, columns);
+      this.#blocks.push({ columns, body, buttons, rows: [] });
+      return h("table", { style: { width: `${width}px` } }, head, body);
+    });
+    this.#table.replaceChildren(...tables);
   }
 
   /** The words that are searched for, or all; by the chosen code, or the most frequent first. */
   #chosenWords(/** @type {Scene} */ scene, /** @type {Survey} */ survey) {
     const { word } = survey.record.words;
-    const { wanted, view } = this.#look;
+    const { wanted } = this.#look;
     const all = [...word.keys()];
     const found = all.filter((i) => wanted.some((part) => word[i].includes(part)));
     const words = found.length ? found : all;
     const column = scene.code ? survey.columnOf(...scene.code) : -1;
     if (column < 0) return words;
-    const value = (/** @type {number} */ i) => sizeAt(survey, view.table, i, column);
+    const value = (/** @type {number} */ i) => sizeAt(survey, this.#shown, i, column);
     return words.sort((a, b) => value(b) - value(a) || a - b);
   }
 
   /** @param {Scene} scene @param {Survey} survey @param {number[]} columns */
   #head(scene, survey, columns) {
+    /** @type {HTMLElement[]} */
+    const buttons = [];
     const heads = columns.map((column) => {
       const [stream, code] = survey.columns[column];
       const book = scene.corpus.books[scene.corpus.subjects[0].vocabulary][stream];
@@ -183,17 +189,47 @@ export class WordTableView {
       scene.pictures.stamp(sized(canvas, 24, 24), book, code, [0, 0], 24);
       const props = {
         type: /** @type {const} */ ("button"),
-        title: book.codes[code]?.caption ?? "",
+        title: hoverOf(book, code),
         "aria-label": `${TITLE[stream]} code ${code}: sort words by it`,
         onclick: () => this.#store.chooseCode(stream, code, 0),
       };
       const mark = beginsStream(survey, columns, column);
       const button = h("button", props, canvas, String(code));
-      this.#buttons.push(button);
+      buttons.push(button);
       return h("th", { scope: "col", class: mark }, button);
     });
-    return h("thead", {}, h("tr", {}, wide("word", WIDTHS.word), wide("said", WIDTHS.said), heads));
+    const row = h("tr", {}, wide("word", WIDTHS.word), wide("said", WIDTHS.said), heads);
+    return { head: h("thead", {}, row), buttons };
   }
+}
+
+/** Make rows, as far as they are not there. @param {Scene} scene @param {Survey} survey @param {Block} block @param {number} n rows */
+function prepare(scene, survey, block, n) {
+  const { columns, buttons, rows } = block;
+  for (const [i, button] of buttons.entries()) {
+    button.setAttribute("aria-pressed", String(isChosen(scene, survey, columns[i])));
+  }
+  while (rows.length > n) rows.pop()?.element.remove();
+  while (rows.length < n) addRow(survey, block);
+}
+
+/** @param {Survey} survey @param {Block} block */
+function addRow(survey, { columns, body, rows }) {
+  const [word, said] = [h("th", { scope: "row", dir: "auto" }), h("td", { class: "muted" })];
+  const marks = columns.map((column) => beginsStream(survey, columns, column));
+  const cells = marks.map((mark) => h("td", { class: mark }));
+  const element = h("tr", {}, word, said, cells);
+  body.append(element);
+  rows.push({ element, word, said, cells });
+}
+
+/** The codes of each stream, by as many as a sheet has room for. @param {Survey} survey @param {number[]} columns */
+function onPaper(survey, columns) {
+  return STREAMS.flatMap((stream) => {
+    const own = columns.filter((column) => survey.columns[column][0] === stream);
+    const starts = [...own.keys()].filter((i) => i % ON_PAPER === 0);
+    return starts.map((start) => own.slice(start, start + ON_PAPER));
+  });
 }
 
 /** @param {string} title @param {number} pixels */
