@@ -343,9 +343,9 @@ small = replace(small, batch_size=8, lr_fusion=0.03, lr_head=0.03)
 theirs = prepare(few, small)
 
 # %% [markdown]
-# **Your vocabulary.** k-means with your two steps, from the first eight of some 1,400 standardised
-# frames. The package's vocabulary gets your codes in place of its own, for k-means from another
-# start ends elsewhere (notebook 2). What both do with the codes is compared.
+# **Your vocabulary.** k-means with your two steps, from the first eight of at most 1,500
+# standardised frames. The package's vocabulary gets your codes in place of its own, for k-means
+# from another start ends elsewhere (notebook 2). What both do with the codes is compared.
 
 
 # %%

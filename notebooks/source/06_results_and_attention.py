@@ -508,8 +508,8 @@ if truth:
 # %% [markdown]
 # The lines rise, keep their order, and are roughly parallel: the model more or less adds what is
 # said and how it is said. But these are three sentences. Here the good words end up near zero, or
-# below, when they are said in the worst way. Do good words always? Put 0.99 in place of 0.95 above,
-# and other numbers, before you say so.
+# below, when they are said in the worst way. Do good words always? Put a number nearer to 1 in
+# place of 0.95 above, and others, before you say so.
 
 # %% [markdown]
 # ## Which stream is it?
