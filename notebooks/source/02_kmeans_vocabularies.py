@@ -609,10 +609,10 @@ as_many = distance_on_test(corpus.train[:10], corpus.test[:5])
 print(f"on 5 of test, fitted on 10 of train alone: {as_many:.1f}")
 
 # %% [markdown]
-# The leaky number promises codes that fit better than they will fit the next person. It is not that
-# the leaky fit has more utterances: as many of train alone hardly help. With much data
-# the two come closer. With little they are far apart. Keeping to the rule
-# costs nothing: **fit on train, only apply to the others.**
+# The leaky number promises codes that fit better than they will fit the next person. Only a part of
+# that comes from its larger number of utterances: as many of train alone help far less. With much
+# data the two come closer. With little they are far apart. Keeping to the rule costs nothing: **fit
+# on train, only apply to the others.**
 
 # %% [markdown]
 # ## Padding is not a gesture
@@ -683,8 +683,9 @@ for name in [name for name in ("F0", "MCEP_0", "HMPDM_20") if name in names] or 
 # from them, which brings as much back, so its scale hardly changes. `HMPDM_20` hovers around 0, so
 # zeros are typical there, and its scale shrinks to less than half. After dividing, its differences
 # are more than twice as large as before, and k-means adds their *squares*: that channel counts more
-# than five times as much as before, whether it says anything or not, and pitch falls behind. So the
-# vocabulary is fitted on real frames only.
+# than five times as much as before, whether it says anything or not, and pitch falls behind. (Is
+# that all of it? Two controls would tell: the true scale with zeros among the frames, and the wrong
+# scale without them.) So the vocabulary is fitted on real frames only.
 #
 # Where a rectangle is needed after all, padding gets a number that no real frame can have: $k$, one
 # after the last code. It is the [padding code](GLOSSARY.md#padding-code).

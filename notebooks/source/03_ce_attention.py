@@ -662,7 +662,7 @@ text = torch.randn(B, T, d, requires_grad=True)
 def milliseconds(run):
     """Return the shortest of some runs, forward and backward."""
     best = float("inf")
-    for _ in range(fast(5, 2)):
+    for _ in range(fast(15, 2)):
         start = time.perf_counter()
         run().states.sum().backward()
         best = min(best, time.perf_counter() - start)

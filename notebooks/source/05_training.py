@@ -262,10 +262,11 @@ for (name, one), two in zip(model.named_parameters(), other.model.parameters()):
 print("all weights agree")
 
 # %% [markdown]
-# One line needs a word: `clip_grad_norm_`. Now and then a batch has a huge gradient. If all its
-# numbers together, as one long vector, are longer than 1, they are shrunk to the length 1. The
-# direction stays. This is [gradient clipping](GLOSSARY.md#gradient-clipping). On paper: the
-# gradient (3, 4) has the length 5 and becomes (0.6, 0.8).
+# One line needs a word: `clip_grad_norm_`. If all numbers of a gradient together, as one long
+# vector, are longer than 1, they are shrunk to the length 1. The direction stays. This is [gradient
+# clipping](GLOSSARY.md#gradient-clipping). It is meant for the batch that now and then has a huge
+# gradient. Here it acts far more often: print what it returns, which is the length before. On
+# paper: the gradient (3, 4) has the length 5 and becomes (0.6, 0.8).
 
 # %% [markdown]
 # ### Exercise 5.2 · One step of AdamW · ★★★ · 9 minutes · 3 points

@@ -305,7 +305,7 @@ print(f"MAE {errors.mean():.3f}, 95 % interval {low:.3f} to {high:.3f}")
 # It says how much the choice of *utterances* matters. It says nothing about the *seed*: for that,
 # train several (notebook 5). And it takes the utterances as drawn one by one. Where few people say
 # many of them, whole speakers should be drawn instead. (In `demo`, with 31 speakers in test, the
-# interval becomes about a fifth wider.)
+# interval becomes about a tenth wider.)
 #
 # Now compare two models. Do their intervals overlap? That is the wrong question. Both models were
 # tested on the **same** utterances, and a sentence that is hard for one is often hard for the
@@ -548,15 +548,19 @@ show(figure, "MAE on test for words only, and with both streams, face, voice, an
 #   so take the differences seed by seed, and the 95 % interval of their mean over the seeds:
 
 # %%
-by_seed = runs.pivot(index="seed", columns="variant", values="test_mae")
 pairs = [("words, face, voice", "words, face"), ("words, face, voice", "words, voice")]
+rows = {}
 for one, other in [*pairs, ("words, face", "words, voice")]:
-    low, high = seed_interval(by_seed[one] - by_seed[other])
-    print(f"({one}) − ({other}): from {low:+.3f} to {high:+.3f}")
+    for split in ("test", "valid"):
+        by_seed = runs.pivot(index="seed", columns="variant", values=f"{split}_mae")
+        interval_of = zip(("from", "to"), seed_interval(by_seed[one] - by_seed[other]))
+        rows[f"({one}) − ({other})", split] = dict(interval_of)
+pd.DataFrame(rows).T.round(3)
 
 # %% [markdown]
-# On these test sentences two streams are better than one, whichever it is: the first two intervals
-# lie below 0. Which of the two is the better one alone, ten seeds do not tell.
+# Two streams are better than one, whichever it is, on both splits. Which of the two is the better
+# one alone, ten seeds do not tell on test. On valid they do: the voice. An interval over seeds
+# knows only the sentences that it was made on; notebook 7 comes back to that.
 
 # %% [markdown]
 # ## Look into the attention
@@ -773,7 +777,7 @@ if truth:
 # %% [markdown]
 # "What a great film." stays praise however it is said: an angry face and a tense voice take half of
 # it away and no more. "I could watch this all day." has words that the model is not sure of, and
-# there a happy face and a happy voice turn the sign, the voice more than the face. "What a waste of
+# there a happy face and a happy voice together turn the sign. "What a waste of
 # time." stays a complaint: said happily it is softened, flatly or angrily it gets worse. And look
 # at *mockingly*: praise that is said so stays praise. For this model it is one more delivery below
 # zero; nothing in `demo` could have taught it what mockery is. (How much a row takes depends on its

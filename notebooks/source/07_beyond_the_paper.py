@@ -642,10 +642,11 @@ for said, n in (("four times the steps", 1000), ("and ten times the sentences", 
     print(f"a layer, all thrice as wide, {said}:", np.round(fed, 3))
 
 # %% [markdown]
-# More steps alone do not help. With ten times as many sentences, too, hardly a sign is wrong. So
-# the layer can do without a question what the question does, and what the question saves is
-# examples. So asking pays **where several words of one sentence go by different things**. Where one
-# thing counts for all words, as in `demo`, the average has it already.
+# More steps alone do not help, nor do more sentences alone (try it). With both, hardly a sign is
+# wrong. So the layer can do without a question what the question does, and what the question saves
+# is examples and steps. So asking pays **where several words of one sentence go by many different
+# things**. (Two things only, or one word only, the layer still manages: `meet` takes both numbers.)
+# Where one thing counts for all words, as in `demo`, the average has it already.
 
 # %% [markdown]
 # ### A world that rewards it a little
@@ -746,8 +747,9 @@ irony_gain.compare(-round((errors["ce"] - errors["late"]).mean(), 2))
 # The intervals are about three and four and a half times as wide, and now valid, with a third of
 # the sentences, is no surprise. What may we say?
 #
-# - On `demo`, `late` is ahead of CENet on both splits. Asking does not help there; on valid, CENet
-#   that hears the average ($s = 0$) is even ahead.
+# - On these sentences of `demo`, `late` is ahead of CENet on both splits. (For others we have no
+#   interval here.) Nothing shows that asking helps there; on valid, CENet that hears the average
+#   ($s = 0$) is even ahead.
 # - On `demo-irony`, CENet is ahead of `late` on both splits. That it is ahead of `ce-continuous`,
 #   which has no codes, is believed on test and not on valid.
 # - How much of that lead is due to the **question**? On test about a third of it, by an interval

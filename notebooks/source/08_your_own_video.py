@@ -270,8 +270,9 @@ show(
 # **The hand has a mouth.** From second 3 to 6 her hand lies on her mouth, and points of her lips
 # lie on her fingers. No frame is missing: a number comes for each picture, and it jumps from 0 to
 # 0.9 and back. From 6 to 9 the fingers cover one corner of the mouth only. She does not smile, the
-# number is near 0, and that may well be right. But from the numbers alone nobody could tell the one
-# stretch from the other.
+# number is near 0, and that may well be right. But no number says which stretch was measured and
+# which was made up: jumps may be a hand or a lively mouth, and a flat 0 a serious mouth or a hidden
+# one.
 
 # %% [markdown]
 # ## Cover the mouth
@@ -880,10 +881,10 @@ said["per group, moving channels"] = called_by_demo(moving, group)
 pd.DataFrame({scale: called_smile(*said[scale]) for scale in [*said][2:]}).T
 
 # %% [markdown]
-# Two of the twenty channels, AU6 and AU9, stand still in our films: they move by a millionth. To
-# divide by the standard deviation blew this rounding noise up until it was as large as a smile.
-# Leave the two out, which nobody could object to, and the hit is gone. It had come from noise. Now
-# it is what seems to be *weeping* that is called a smile most often.
+# Two of the twenty channels, AU6 and AU9, hardly move in our films: by a millionth, on a scale to
+# 1. To divide by the standard deviation blew that up until it was as large as a smile. Leave the
+# two out, which nobody could object to, and the hit is gone. It had come from two channels that any
+# eye would call still. Now it is what seems to be *weeping* that is called a smile most often.
 #
 # That is how such things go. We have tried four ways to scale and choose, and one of them fits on a
 # slide. So: do not give numbers of one extractor to a model that was trained on another's, even if
