@@ -90,7 +90,8 @@ show(figure, "MAE and Corr of five ways of fusion: words only far behind, then m
 #   has the information in the streams, by construction.
 # - The simplest way, `late`, has the **lowest mean of all**. A disappointment? It is what the
 #   simulation deserves: there, the label follows *how many* cues of the utterance are positive and
-#   how many negative, whatever word they fall on. The average frame says just that.
+#   how many negative, whatever word they fall on. The average frame says nearly that: how large a
+#   share each takes.
 # - `mag` needs to know which frames belong to which word. In `demo` words have no times, so each
 #   gets an equal share of the frames; what is right for MOSI is a guess here.
 # - `ce` has a lower mean than `ce-continuous`. If codes cost something in quality, this table does
@@ -363,7 +364,7 @@ assert min(aware) > 0.8
 
 # %% [markdown]
 # From a coin to nearly always right. Where both gestures fall into the same third, it can only
-# guess; and one of the three seeds is wrong at times where a gesture lies across a border.
+# guess.
 #
 # There is another idea: count **pairs** of neighbours, [bigrams](GLOSSARY.md#bigram). "Smile, then
 # frown" is then something else than "frown, then smile".
@@ -421,19 +422,18 @@ ax.set(xlabel="accuracy on test, three seeds", xlim=(0.4, 1.02))
 show(figure, "Accuracy: codes exactly one half, neighbours little more, codes by thirds nearly one")
 
 # %% [markdown]
-# Pairs help little. We built the task so that the two gestures are never neighbours: at least one
-# other frame is between them, and "smile, neutral" looks the same in both orders. Which
-# representation helps depends on *where* the order is. That is a question to the data, not to the
-# module.
+# Pairs help little. In our task the two gestures are never neighbours: another frame is between
+# them, and "smile, neutral" looks the same in both orders. Which representation helps depends on
+# *where* the order is. That is a question to the data, not to the module.
 
 # %% [markdown]
 # ### An open project
 #
 # Give CENet a sense of order, and find data on which it helps.
 #
-# - **Not** on `demo`: there the cues follow the delivery independently of time, so there is nothing
-#   to be found. A gain there would have another cause: chance, more parameters, or a mistake. Use
-#   it as your control.
+# - **Not** on `demo`: when a cue comes says nothing there. (Order tells two short smiles from one
+#   long one, which is worth a hundredth at best.) A larger gain would have another cause: chance,
+#   more parameters, or a mistake. Use it as your control.
 # - A start: let `CENetProcessor.counts` count by thirds, with vocabularies of $3k$ codes. Nothing
 #   in `enhancement.py` has to change.
 # - Then: thirds that overlap; a code for "rising" and "falling"; pairs after equal neighbours were
@@ -643,10 +643,9 @@ for said, n in (("four times the steps", 1000), ("and ten times the sentences", 
 
 # %% [markdown]
 # More steps alone do not help, nor do more sentences alone (try it). With both, hardly a sign is
-# wrong. So the layer can do without a question what the question does, and what the question saves
-# is examples and steps. So asking pays **where several words of one sentence go by many different
-# things**. (Two things only, or one word only, the layer still manages: `meet` takes both numbers.)
-# Where one thing counts for all words, as in `demo`, the average has it already.
+# wrong. So the layer can do what the question does, and what the question saves is examples and
+# steps. It pays **where several words of one sentence go by many different things**. Where one
+# thing counts for all words, as in `demo`, the average has it already.
 
 # %% [markdown]
 # ### A world that rewards it a little
