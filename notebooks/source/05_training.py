@@ -19,9 +19,9 @@
 # Somebody puts BERT into the published code of the CENet paper, and does not reach the number that
 # the paper prints for BERT. They ask the authors, and get an answer: single epochs are unstable;
 # the number came at epoch 13, with three settings other than the published ones, and with the seed
-# 5890. Suppose that you set all this, stop at this epoch, and there it is. Is the number true now?
-# Write down what you think. At the end you will have trained CENet yourself, and we come back to
-# it.
+# 5890, too. Suppose that you set all this, stop at this epoch, and there it is. Is the number true
+# now? Write down what you think. At the end you will have trained CENet yourself, and we come back
+# to it.
 
 # %% [markdown]
 # ## What is to be made small

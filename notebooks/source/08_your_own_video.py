@@ -157,9 +157,9 @@ except CENetError as error:
 #
 # Films in a folder and a table beside them, that is a corpus to be. This writes the table,
 # `clips.csv`. The long film is cut into parts of two seconds, each with its own label. In it a
-# woman frowns and seems to weep, covers her mouth with a hand, then smiles and laughs; you will
-# see her further below. The labels are what *we* thought when we saw it: −2, then −1 and 0, then
-# 2. Nobody says a word in these films; the text is invented, and the same everywhere.
+# woman frowns and seems to weep, covers her mouth with a hand, then smiles and laughs; you will see
+# her further below. The labels are what *we* thought when we saw it: −2, then −1 and 0, and in the
+# end 2. Nobody says a word in these films; the text is invented, and the same everywhere.
 
 # %%
 step = fast(2.0, 0.5)
@@ -355,14 +355,15 @@ ax.axline((0, 0), slope=1, color="grey", linewidth=1)
 ax.set(xlim=(-0.05, 1.05), ylim=(-0.05, 1.05), title="mouthSmileLeft")
 show(
     figure,
-    "mouthSmileLeft with the mouth covered, over the same with the mouth seen: many points lie near "
-    "the diagonal, his smiles below it, and some of her laughs far below",
+    "mouthSmileLeft with the mouth covered, over the same with the mouth seen: hers lie in a cloud "
+    "about the diagonal and some far below, his smiles below it, and three of his near 0",
 )
 
 # %% [markdown]
-# Where a mouth smiles, the guess is mostly a smile, too: eyes and cheeks tell much about a mouth.
-# But all of his smiles come out too weak, and some of her laughs are lost. Which guess is near and
-# which is not, nothing in the row says; nor that it is a guess.
+# Where a mouth smiles, the guess is mostly a smile, too; and in his three pictures without one, it
+# is none. How strong a smile, the guess hardly knows: all of his come out too weak, hers lie in a
+# cloud without a slope, and some of her laughs are lost. Which guess is near and which is not,
+# nothing in the row says; nor that it is a guess.
 #
 # A measurement that fails loudly can be left out. This one does not fail loudly, and masks,
 # microphones and cups are common in films.
@@ -719,8 +720,9 @@ filmed = np.concatenate([clip.visual for clip in corpus])  # (n, 54)
 ours = np.stack([filmed[:, members[name]].mean(1) for name in common], axis=1)  # (n, 20)
 
 # %% [markdown]
-# The numbers do not fit: FACET's are evidence, from below 0 to 5, and blendshapes lie between 0 and
-# 1. Somebody has to bring them onto one scale. There are three ways that anybody would try:
+# The numbers do not fit: FACET's are evidence, from below 0 to 5, and blendshapes never leave the
+# range from 0 to 1. Somebody has to bring them onto one scale. There are three ways that anybody
+# would try:
 #
 # 1. **raw**: take them as they are;
 # 2. **per recording**: in each recording, subtract the mean of each channel and divide by its
@@ -881,10 +883,12 @@ said["per group, moving channels"] = called_by_demo(moving, group)
 pd.DataFrame({scale: called_smile(*said[scale]) for scale in [*said][2:]}).T
 
 # %% [markdown]
-# Two of the twenty channels, AU6 and AU9, hardly move in our films: by a millionth, on a scale to
-# 1. To divide by the standard deviation blew that up until it was as large as a smile. Leave the
-# two out, which nobody could object to, and the hit is gone. It had come from two channels that any
-# eye would call still. Now it is what seems to be *weeping* that is called a smile most often.
+# Two of the twenty channels, AU6 and AU9, hardly move in our films: by a millionth of their scale.
+# To divide by the standard deviation blew that up until it was as large as a smile. Leave the two
+# out, and the hit is gone. It had hung on channels that the net keeps nearly switched off. (They
+# are no noise: their millionths rise and fall with the smile. But a channel that says 2 or 3 in
+# `demo` and 0.000001 here does not say the same.) Now it is what seems to be *weeping* that is
+# called a smile most often.
 #
 # That is how such things go. We have tried four ways to scale and choose, and one of them fits on a
 # slide. So: do not give numbers of one extractor to a model that was trained on another's, even if

@@ -136,3 +136,30 @@ def test_numbers_in_prose_are_shown_by_a_cell(path):
     assert lost == []
     idle = set(known) - {x for x, _ in said if not is_shown(x, numbers)}
     assert idle == set(), "these exceptions are not needed any more"
+
+
+def begun_by_chance(text: str) -> list[str]:
+    """Return the lines within a paragraph that Markdown may take for an item of a list."""
+    item = re.compile(r"\d+[.)] ")
+    found, before = [], ""
+    for line in text.splitlines():
+        within = before.strip() and not item.match(before) and not before.startswith(" ")
+        if item.match(line) and within:
+            found.append(line)
+        before = line
+    return found
+
+
+def test_a_list_that_begins_by_chance_is_found():
+    assert begun_by_chance("Between 0 and\n1. Somebody\n\n1. one\n2. two\n  more\n3. three") == [
+        "1. Somebody"
+    ]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((NOTEBOOKS / "solutions").glob("*.ipynb")), ids=lambda path: path.stem
+)
+def test_no_line_begins_a_list_by_chance(path):
+    cells = nbformat.read(path, as_version=4).cells
+    texts = [cell.source for cell in cells if cell.cell_type == "markdown"]
+    assert [line for text in texts for line in begun_by_chance(text)] == []
