@@ -29,7 +29,7 @@ for folder in (ROOT, ROOT / "tests", ROOT / "tests" / "browser"):
 
 import nbformat
 import numpy as np
-from conftest import FLAGS, chromium, start_jupyter
+from browsing import FLAGS, chromium, start_jupyter
 from playwright.sync_api import sync_playwright
 
 from cenet_lib.inspector.fitting import make_fit

@@ -2,8 +2,8 @@
 
 import jupytext
 import pytest
+from browsing import FLAGS, Watched, chromium, write_microphone
 from building import NOTEBOOKS
-from conftest import FLAGS, Watched, chromium, write_microphone
 from test_notebook import Notebook, write_notebook
 
 FAST = "import os\nos.environ['CENET_FAST'] = '1'"

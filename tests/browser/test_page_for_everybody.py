@@ -257,6 +257,7 @@ def test_what_channels_are_is_said_beside_their_names(opened):
         assert said[name.rsplit("_", 1)[0] if name[-1].isdigit() and "_" in name else name] == words
     page.get_by_text("all 74 channels").click()
     rows = page.locator(".profile tbody tr")
+    rows.nth(73).wait_for()  # they are made when the fold opens
     assert rows.count() == 74
     told = dict(
         rows.evaluate_all(

@@ -4,7 +4,7 @@ import io
 import json
 
 import pytest
-from conftest import FLAGS, Watched, chromium
+from browsing import FLAGS, Watched, chromium
 from test_notebook import Notebook, write_notebook
 from test_page import CONTRASTS
 
