@@ -395,7 +395,7 @@ for s in (1, 8, 64, 512, 4096):
 # The dashed line is at 8: on these invented states the attention selects already, and no word is
 # stuck yet. The paper has this reason, too: early in training the scores are small, so they need a
 # scale. How far a scale reaches depends on how large the states are. Those of our language model
-# are smaller, and in notebook 5 an untrained CE is nearly uniform even at 8.
+# are smaller, and there an untrained CE is nearly uniform even at 8.
 
 # %% [markdown]
 # ## The missing mask
@@ -441,8 +441,9 @@ for length in (30, 50, 200, 500):
 on_zeros.compare(round(100 * on_padding))
 
 # %% [markdown]
-# (That is one draw of random weights; another gives somewhat more or less. The published CENet pads
-# to 50 frames, so the second line is the nearest to its own; other files of MOSI pad to 500.)
+# (That is one draw of random weights; another gives somewhat more or less. The published CENet
+# brings streams to 50 frames: it pads short ones and thins out long ones. Other files of MOSI pad
+# to 500.)
 #
 # A [mask](GLOSSARY.md#mask) mends it: what must not be seen gets the score $-\infty$ and so the
 # attention 0. The package masks by default.

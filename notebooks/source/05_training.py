@@ -88,7 +88,8 @@ for name, value in load_recipe("demo").items():
 # %% [markdown]
 # Take them in turn.
 #
-# - **epochs**: how often the loop goes through the train split. Three are enough here.
+# - **epochs**: how often the loop goes through the train split. Three are few: with them a run
+#   takes a minute, and a little more can be had with more.
 # - **batch_size**: utterances per step. 1,284 utterances in batches of 32 make 41 steps per
 #   [epoch](GLOSSARY.md#epoch).
 # - **lr_…**: the [learning rate](GLOSSARY.md#learning-rate) of each part. CE and the head start at
@@ -541,9 +542,10 @@ show(
 )
 
 # %% [markdown]
-# Left: on train the error goes on falling, for the model sees these sentences again and again.
-# Valid tells what it knows of sentences that it has not seen. There, most is won in the first
-# epoch.
+# Left: on train the error goes on falling, for the model sees these sentences again and again. (It
+# is the error of the predictions made *while* the epoch was learning, with dropout, so the first
+# point lies high.) Valid tells what it knows of sentences that it has not seen. There, most is won
+# in the first epoch.
 #
 # Right: an untrained CE looks at each code about as often as it occurs, so it begins near the
 # dotted line (before epoch 1, where the picture does not reach). After one epoch the entropy is
@@ -641,9 +643,11 @@ seeds.T.agg(["min", "max", "mean", "std"]).T.round(3)
 # may be the same CENet. Between words only and CENet the gap is many times the spread: that one is
 # real (on `demo`, where it was planted).
 #
-# Now think of the beginning of this notebook: the published figure that needs the seed 5890 (the
-# story is in issue 2 of the published code). A number that needs its seed says something about the
-# seed. What a method is worth is the mean over seeds that nobody chose.
+# Now think of the beginning of this notebook: the published figure that comes with the seed 5890
+# (the story is in issue 2 of the published code; whoever asked there took this seed, too, and did
+# not reach it). The published README also calls the training unstable, and names another seed to
+# set, 6758. A number that comes with its seed says something about the seed. What a method is worth
+# is the mean over seeds that nobody chose.
 #
 # Report at least three seeds, the mean, and the standard deviation; `train --seed 0 1 2` does. How
 # many seeds a *claim* needs, notebook 7 asks.

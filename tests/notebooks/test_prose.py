@@ -108,7 +108,7 @@ ELSEWHERE = {  # by notebook: what is said and not shown there, and why it may b
         **dict.fromkeys(("1,284", "41"), SIZES),
         **dict.fromkeys(("55", "99"), ON_PAPER),
         **dict.fromkeys(("24", "1.2345", "1.234375", "1.0078125"), "how bf16 is defined"),
-        "5890": "issue 2 of the published code",
+        **dict.fromkeys(("5890", "6758"), "issue 2 and README of the published code"),
     },
     "06": {"3.8": "an example of a prediction"},
     "07": {"−1.3": "an example of a prediction"},

@@ -47,6 +47,9 @@ def _nearest_code(answer, rng):
             "You add up the differences without squaring them, so they cancel.": (
                 difference.sum(-1).argmin(1)
             ),
+            "You add up the differences before you square, so they cancel. Square each first.": (
+                np.abs(difference.sum(-1)).argmin(1)
+            ),
             "You add up the SIZES of the differences; square each before you add.": (
                 np.abs(difference).sum(-1).argmin(1)
             ),

@@ -124,6 +124,9 @@ _OTHER_WEIGHTS = {
     "cosines count: the sense that resembles the sentence weighs more.": lambda c, r: np.exp(
         1 / (2 * r)
     ),
+    "The rank belongs into the exponent: a is (cos + 1) / (2 r).": lambda c, r: (
+        np.exp((c + 1) / 2) / r
+    ),
     "the weights are a softmax: e to the power of a_j.": lambda c, r: (c + 1) / (2 * r),
     "You add up the senses without weights.": lambda c, r: np.ones_like(c),
 }
@@ -313,9 +316,10 @@ def _count_parameters(answer, rng):
     layer = 4 * (d * d + d) + 2 * d * f + f + d + 4 * d
     total = embeddings + n_layers * layer
     forgotten = {
-        "the biases of the four attention maps": n_layers * 4 * d,
+        "4 · d in each layer: the biases of the four attention maps, or both layer norms": n_layers
+        * 4
+        * d,
         "the biases of the feed-forward network": n_layers * (f + d),
-        "the layer norms in the layers, two of them": n_layers * 4 * d,
         "half of the layer norms: each has a scale AND a shift, and there are two": n_layers
         * 2
         * d,

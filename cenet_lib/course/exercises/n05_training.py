@@ -296,6 +296,7 @@ def _mean_over_batches(answer, rng):
             "Divide by the number of utterances, not of batches.": total / 4,
             "Divide by the number of utterances: that is the sum.": total,
             "That is the sum of the means; weigh each by its size, and divide.": means.sum(),
+            "Multiply each mean by its size before you add.": means.sum() / sizes.sum(),
         },
         what="The mean",
     )

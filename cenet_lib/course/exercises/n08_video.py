@@ -116,6 +116,8 @@ def _rise(answer, rng):
                 * np.log2(last / pitch.mean()),
                 "Take the last ten frames that HAVE a pitch, not the last one.": 12
                 * np.log2(pitch[-1] / middle),
+                "Compare with the median of all frames with a pitch, not with the beginning.": 12
+                * np.log2(last / pitch[:10].mean()),
                 "Take the mean of the ten in Hz first, and then the semitones of that.": (
                     12 * np.log2(pitch[-10:] / middle)
                 ).mean(),
