@@ -418,24 +418,22 @@ if truth:
 # against 0.81, on 163 sentences no clear difference. In "delivery wins", likewise, the sign of the
 # delivery is right by definition, and a model that gives it weight will get more signs right.) Ask
 # instead how much weight it gives, over *all* utterances: fit a straight line from $r$ and $d$ to
-# the label, and another to what the model says.
+# the label, and others to what models and the best reader say.
 
 # %%
 if truth:
     both = np.column_stack([rating, delivery])
-    weights = {
-        name: LinearRegression().fit(both, target).coef_
-        for name, target in (("label", y), ("CENet", y_hat), ("words only", y_words))
-    }
+    lines = {"label": y, "best reading": heard, "CENet": y_hat, "words only": y_words}
+    weights = {name: LinearRegression().fit(both, said).coef_ for name, said in lines.items()}
     display(pd.DataFrame(weights, index=["rating r", "delivery d"]).T.round(2))
     print(f"correlation of rating and delivery: {np.corrcoef(rating, delivery)[0, 1]:.2f}")
 
 # %% [markdown]
-# CENet gives **both** less weight than the label does: seven tenths of it to the words and nearly
-# eight to the delivery, a difference too small for one model and 686 sentences to settle. It is
-# cautious, not too obedient: a model that cannot read perfectly does best by keeping to the middle.
-# The lesson is older than neural networks. If you sort by the outcome, the groups tell you how you
-# sorted.
+# CENet gives **both** less weight than the label does. But the label knows the delivery, which
+# nobody is told. The best reading of the yardstick must guess it, too, and beside that CENet gives
+# the delivery about as much weight, and the *words* far less. So it does not follow the delivery
+# too far. It reads the words too weakly. The lesson is older than neural networks. If you sort by
+# the outcome, the groups tell you how you sorted.
 #
 # What stays true is that face and voice are no gift to *every* sentence, and that an average over
 # all, which is what papers print, does not show it.
@@ -667,11 +665,11 @@ pd.DataFrame(rows, columns=columns).groupby(["effect", "stream"]).mean().round(2
 # streams: this effect is made of the attention that a code loses. With what a code *adds* they
 # agree only in part: a code that takes little attention can still have a share in the movement, and
 # one that takes much may only repeat what others say. And the code that comes *first* in both
-# orders is the same one in nine of ten utterances for the face, and only in about half of them for
-# the voice. (These are twenty utterances and one model, so take the shares roughly.) A map ranks
-# codes well by one kind of effect and only in part by the other, then, and is no measure of what
-# each contributed. Whoever writes "the model decided because of this smile" should say which
-# question was asked.
+# orders is the same one in most utterances for the face, and only in about half of them for the
+# voice. (These are twenty utterances and one model, so take the shares roughly.) A map ranks codes
+# well by one kind of effect and only in part by the other, then, and is no measure of what each
+# contributed. Whoever writes "the model decided because of this smile" should say which question
+# was asked.
 
 # %% [markdown]
 # ### Your own sentence
@@ -938,8 +936,8 @@ found = pd.concat([removal(how) for how in ways])
 means(found, "change")
 
 # %% [markdown]
-# Take out the twentieth of the frames that has most attention, and the prediction moves some thirty
-# times as far as when as many random frames go. A triumph for attention?
+# Take out the twentieth of the frames that has most attention, and the prediction moves more than
+# thirty times as far as when as many random frames go. A triumph for attention?
 #
 # Stop here, and remember the counting identity of notebook 3: CE reads **how large a share** of the
 # frames each code has, and nothing else. What do you expect random frames to do to those shares?
@@ -991,20 +989,21 @@ axes[2].legend(title=None)
 show(
     figure,
     "Left: change of the prediction over the share of removed frames; frames of most attention lie "
-    "above until whole codes overtake them at the end, then come a stretch, random frames, and "
-    "frames of least attention. Right: how far the shares of codes moved; random frames move them least. "
+    "above until whole codes reach them at the end, then come a stretch, random frames, and frames "
+    "of least attention. Middle and right: how far the shares of codes moved, and how many codes are "
+    "gone; in both whole codes lie upon most and least attention, and random frames lie lowest. "
     "Bands: where 95 % of the means lie if the utterances are drawn anew",
 )
 
 # %% [markdown]
-# Look at the right picture first. Whole codes in random order move the shares just as far as frames
-# of most attention do, so this control is fair. A stretch moves them less, if more than random
-# frames do: it is only half a control. On the left the triumph shrinks, and the table has it in
-# numbers. With one frame in twenty gone, attention moves the prediction not thirty times but nearly
-# eight times as far as the control does; with two in five it is half as far again, where random
-# frames had promised seventeen times. That lead is shown. With three in five it is not: the
-# interval holds 0. With four in five, whole codes are ahead if anything. So attention does point at
-# frames that count. How much of that you see depends on what you compare it with.
+# Look at the two right pictures first. Whole codes in random order move the shares just as far as
+# frames of most attention do, and leave as few codes, so this control is fair. A stretch does less
+# of both, if more than random frames do: it is only half a control. On the left the triumph
+# shrinks, and the table has it in numbers. With one frame in twenty gone, attention moves the
+# prediction not thirty times but some five times as far as the control does; with two in five a
+# quarter farther, where random frames had promised sixteen times. That lead is shown for these
+# utterances. With three in five and more it is not: the interval holds 0. So attention does point
+# at frames that count. How much of that you see depends on what you compare it with.
 #
 # The other end tells more. Of the frames with **least** attention more than half can go, and the
 # prediction hardly moves, though the shares of codes move as far as ever. What attention passes
