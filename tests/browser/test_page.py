@@ -163,8 +163,8 @@ def test_models_that_do_not_attend_have_a_page(fusion, inspector, workplace, tmp
     )
     if fusion != "none":  # there is no attention to be shown of all utterances either
         page.get_by_role("tab", name="all 2 utterances").click()
+        page.locator(".wordtable .note", has_text="mean effect of a code").wait_for()
         assert page.locator(".wordtable .switch").is_hidden()
-        assert "mean effect of a code" in page.locator(".wordtable .note").inner_text()
     assert watch.errors == []
 
 
