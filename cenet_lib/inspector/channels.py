@@ -16,8 +16,10 @@ from typing import NamedTuple
 from .face import ACTION_UNITS, SHAPES
 from .pictures import drawable
 
-_TIMBRE = "timbre, the shape of the sound's spectrum: {} low numbers its outline, high ones detail"
-_ANGLE = "angle of the head, "
+_TIMBRE = (
+    "timbre, the shape of the sound's spectrum: 0 is loudness, low numbers its outline, high ones "
+    "detail"
+)
 # By pattern of the whole name: what such channels are called together, and what they are.
 _VOICE = {
     r"F0": ("F0", "pitch in Hz"),
@@ -34,8 +36,8 @@ _VOICE = {
     r"Rd": ("Rd", "shape of the pulses of the vocal folds: high is breathy, low is tense"),
     r"Rd_?conf": ("Rd_conf", "how certain Rd is"),
     r"creak": ("creak", "how likely the voice is creaky"),
-    r"MCEP_?\d+": ("MCEP", _TIMBRE.format("0 is loudness,")),
-    r"MFCC_?\d+(_sma3(nz)?)?": ("MFCC", _TIMBRE.format("0 is loudness,")),
+    r"MCEP_?\d+": ("MCEP", _TIMBRE),
+    r"MFCC_?\d+(_sma3(nz)?)?": ("MFCC", _TIMBRE),
     r"HMPDM_?\d+": ("HMPDM", "phases of the harmonics, mean: the shape of the voice's pulses"),
     r"HMPDD_?\d+": ("HMPDD", "phases of the harmonics, spread: high is noisy, breathy or rough"),
     r"centroid": ("centroid", "centre of the sound's spectrum in Hz: high is bright"),
@@ -115,7 +117,7 @@ def _drawn(name: str) -> Kind | None:
         side = f", {shape.side}" if shape.side else ""
         return Kind(name, f"{shape.words}{side} (blendshape)")
     if what in _HEAD:
-        return Kind(name, _ANGLE + _HEAD[what])
+        return Kind(name, f"angle of the head, {_HEAD[what]}")
     seen = _AU_SEEN.fullmatch(name)
     unit = int(seen[1]) if seen else int(what[2:]) if what else 0
     if unit not in ACTION_UNITS:

@@ -296,14 +296,20 @@ def cover(picture, points):
     return covered
 
 
+def seen_and_covered(picture):
+    """Return the picture with its mouth covered, and the landmarks of both: (2, 478, 3)."""
+    seen = landmarker.look(picture).landmarks
+    covered = cover(picture, seen)
+    return covered, np.stack([seen, landmarker.look(covered).landmarks])
+
+
 # %%
 start = fast(17.5, 0.0)
 [open_mouth, *_] = Film(films / "smile.mp4", start, start + 0.2).pictures()
-covered = cover(open_mouth.rgb, landmarker.look(open_mouth.rgb).landmarks)
-seen = [landmarker.look(picture) for picture in (open_mouth.rgb, covered)]
+covered, both = seen_and_covered(open_mouth.rgb)
 figure, axes = plt.subplots(1, 2, figsize=(6, 1.75), layout="constrained")
-for ax, picture, sighting in zip(axes, (open_mouth.rgb, covered), seen):
-    draw_mesh(ax, picture, sighting.landmarks)
+for ax, picture, points_on_it in zip(axes, (open_mouth.rgb, covered), both):
+    draw_mesh(ax, picture, points_on_it)
 show(figure, "The laughing face with its mesh, and again with a black box that has lips on it")
 
 # %% [markdown]
@@ -315,7 +321,6 @@ behind
 
 # %%
 height, width = covered.shape[:2]
-both = np.stack([sighting.landmarks for sighting in seen])  # (2, 478, 3)
 values = pd.DataFrame(
     landmarker.describe(both, width, height), ["mouth seen", "mouth covered"], VISUAL_CHANNELS
 )
@@ -326,18 +331,17 @@ values[shown].round(2)
 # %% [markdown]
 # The nets take the black box for a part of the face: they report a face, or there would be no
 # landmarks at all, and all 54 numbers come. Those of the mouth are a *guess*, from the rest of the
-# face, and here it is not even near. Is it always so? One picture is one picture. So do the same
-# with others: every half second of her film, once her hand is down, and every quarter of his.
+# face, and here it is not even near. Is it always so? One picture is one picture. So take others:
+# every half second of her film, once her hand is down, and every quarter of his.
 
 
 # %%
 def smile_at(film, second):
     """Return mouthSmileLeft at a time, with the mouth seen and with the mouth covered."""
     [picture, *_] = Film(films / film, second, second + 0.2).pictures()
-    seen = landmarker.look(picture.rgb).landmarks
-    guessed = landmarker.look(cover(picture.rgb, seen)).landmarks
-    height, width = picture.rgb.shape[:2]
-    described = landmarker.describe(np.stack([seen, guessed]), width, height)  # (2, 54)
+    covered, both = seen_and_covered(picture.rgb)
+    height, width = covered.shape[:2]
+    described = landmarker.describe(both, width, height)  # (2, 54)
     return described[:, VISUAL_CHANNELS.index("mouthSmileLeft")]
 
 

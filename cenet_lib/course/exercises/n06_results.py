@@ -36,14 +36,14 @@ def _acc2_twice(answer, rng):
         raise Wrong("Return two numbers: has0 and non0.")
     sign = "np.sign has three values, and zero is a class of its own there."
     product = "A product of 0 has no sign: where ŷ is 0, it does not say what ŷ ≥ 0 and ŷ > 0 say."
-    positive, alike, same = (y_hat > 0) == (y > 0), np.sign(y_hat) == np.sign(y), y * y_hat
+    positive, same_sign, times = (y_hat > 0) == (y > 0), np.sign(y_hat) == np.sign(y), y * y_hat
     percent = "Those are percentages; return shares, from 0 to 1."
     of_has0 = {
         "That is non0, and has0 comes first: are they swapped?": non0,
         percent: 100 * has0,
         "In has0, zero counts as positive on both sides: ≥, not >.": positive.mean(),
-        product: (same >= 0).mean(),
-        sign: alike.mean(),
+        product: (times >= 0).mean(),
+        sign: same_sign.mean(),
     }
     of_non0 = {
         "In non0, a prediction of exactly 0 is not positive: compare ŷ > 0 with y > 0.": (
@@ -55,8 +55,8 @@ def _acc2_twice(answer, rng):
         "non0 leaves zero labels out; you kept them in.": positive.mean(),
         "Divide non0 by the number of utterances that are left.": (positive & some).sum() / len(y),
         percent: 100 * non0,
-        product: (same > 0)[some].mean(),
-        sign: alike[some].mean(),
+        product: (times > 0)[some].mean(),
+        sign: same_sign[some].mean(),
     }
     expect(result[0], has0, of_has0, what="has0")
     expect(result[1], non0, of_non0, what="non0")

@@ -4,7 +4,7 @@ import { CodeTable } from "./codetable.js";
 import { tableButton } from "./corpuscsv.js";
 import { namedInCaption } from "./data.js";
 import { counted, grouped, h, isSame, percent, quoted, rove } from "./dom.js";
-import { FILTERS, WON } from "./look.js";
+import { FILTERS, OFFERS, WON } from "./look.js";
 import { TITLE } from "./records.js";
 import { ScatterView } from "./scatter.js";
 import { everywhere } from "./survey.js";
@@ -223,8 +223,7 @@ function waitingFor({ progress }) {
 
 /** What is filtered and searched for, which paper has no buttons to show. @param {Filter[]} filters @param {string} find @param {[Stream, number] | null} code */
 function askedFor(filters, find, code) {
-  const titles = [...FILTERS, ...WON].filter(({ name }) => filters.includes(name));
-  const asked = titles.map(({ title }) => title);
+  const asked = OFFERS.filter(({ name }) => filters.includes(name)).map(({ title }) => title);
   if (code && filters.includes("code"))
     asked.push(`${TITLE[code[0]].toLowerCase()} code ${code[1]}`);
   if (find) asked.push(quoted(find));

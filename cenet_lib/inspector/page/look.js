@@ -67,6 +67,9 @@ export const WON = [
   won("voice-won", "acoustic", "voice"),
 ];
 
+/** All that are offered, wherever on the page. @type {Offer[]} */
+export const OFFERS = [...FILTERS, ...WON];
+
 /** @type {Record<Exclude<Filter, "code">, (survey: Survey, i: number) => boolean>} */
 const PASSES = {
   right: (survey, i) => survey.turn(i) === "rightly",

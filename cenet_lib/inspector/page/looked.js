@@ -1,6 +1,6 @@
 /** What is filtered of all utterances, in an address: `#show=corpus&only=right&find=great`. */
 
-import { FILTERS, WON } from "./look.js";
+import { OFFERS } from "./look.js";
 
 /** @import { CorpusView, Filter } from "./look.js" */
 
@@ -9,7 +9,7 @@ import { FILTERS, WON } from "./look.js";
 /** @param {URLSearchParams} named @returns {Looked} */
 export function lookIn(named) {
   /** @type {Filter[]} */
-  const known = [...[...FILTERS, ...WON].map(({ name }) => name), "code"];
+  const known = [...OFFERS.map(({ name }) => name), "code"];
   const only = (named.get("only") ?? "").split(" ");
   return {
     show: named.get("show") === "corpus" ? "corpus" : "utterance",
