@@ -532,9 +532,10 @@ show(figure, "MAE on test for CE before layers 0, 1, 3 and 5, ten seeds each, wi
 # %% [markdown]
 # The four means lie within a hundredth of each other, and the seeds of one layer differ by more.
 # (Is there still a difference? Notebook 7 shows how to ask, and finds none that can be proven.)
-# Even before the *last* layer CE does its work. On `demo` that is no surprise: the label follows
-# how many cues of the whole utterance are positive and how many negative, so words need not
-# exchange what they took. On data where a frown belongs to *one* word, it may be otherwise.
+# Even before the *last* layer CE does its work. On `demo` that is no surprise: what face and voice
+# add shows in how many cues of the whole utterance are positive and how many negative, so words
+# need not exchange what they took. On data where a frown belongs to *one* word, it may be
+# otherwise.
 #
 # And mind what this table may be used for. It shows test. To *choose* a layer, look at valid.
 

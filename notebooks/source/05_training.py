@@ -645,9 +645,10 @@ seeds.T.agg(["min", "max", "mean", "std"]).T.round(3)
 #
 # Now think of the beginning of this notebook: the published figure that comes with the seed 5890
 # (the story is in issue 2 of the published code; whoever asked there took this seed, too, and did
-# not reach it). The published README also calls the training unstable, and names another seed to
-# set, 6758. A number that comes with its seed says something about the seed. What a method is worth
-# is the mean over seeds that nobody chose.
+# not reach it; the author, on another machine, reports that he did). The published README also
+# calls the training unstable, and names another seed to set, 6758. A number that comes with its
+# seed says something about the seed. What a method is worth is the mean over seeds that nobody
+# chose.
 #
 # Report at least three seeds, the mean, and the standard deviation; `train --seed 0 1 2` does. How
 # many seeds a *claim* needs, notebook 7 asks.

@@ -35,12 +35,12 @@
 # 3. **Until when?** Until you run the last section of this notebook, or shut its kernel down. (To
 #    close the tab is not enough.)
 #
-# You may say no, and need no reason. The supplied films lead through everything.
+# You may say no, and need no reason.
 #
 # **Where does it lie?** The browser hands the film to the Python behind this notebook. If that runs
 # on your computer, the film does not leave it. If you work on a server, it lies in the memory of
-# that server, and those who run it could read it. Ask them. No file is written until a cell below
-# asks for one, in a folder that only you may read. The notebook does not save the film.
+# that server, and those who run it could read it. No file is written until a cell below asks for
+# one, in a folder that only you may read. The notebook does not save the film.
 #
 # One thing it *does* save: its figures. A picture of your face that a cell has drawn stays in the
 # notebook's outputs. Clear them before you give the notebook to anybody.
@@ -157,9 +157,9 @@ except CENetError as error:
 #
 # Films in a folder and a table beside them, that is a corpus to be. This writes the table,
 # `clips.csv`. The long film is cut into parts of two seconds, each with its own label. In it a
-# woman frowns and seems to weep, covers her mouth with a hand, then smiles and laughs; you will see
-# her further below. The labels are what *we* thought when we saw it: −2, then −1 and 0, and in the
-# end 2. Nobody says a word in these films; the text is invented, and the same everywhere.
+# woman frowns and seems to weep, covers her mouth with a hand, then smiles and laughs. The labels
+# are what *we* thought when we saw it: −2, then −1 and 0, and in the end 2. Nobody says a word in
+# these films; the text is invented, and the same everywhere.
 
 # %%
 step = fast(2.0, 0.5)
@@ -208,7 +208,7 @@ print(*made.reports, sep="\n")
 # ## Look at the mesh before you believe a number
 #
 # Here are pictures of the long film with the 478 points over them. Move the slider, and look for
-# frames where the points are wrong. (Seconds 3 to 9 are worth a slow look.)
+# frames where the points are wrong. (Seconds 2 to 9 are worth a slow look.)
 
 # %%
 every = enumerate(Film(films / "smile.mp4", end=fast(None, 2)).pictures())
@@ -267,7 +267,7 @@ show(
 # **She seems to weep, and `mouthSmileLeft` is high.** Weeping and smiling both pull the corners of
 # the mouth apart and up. The channel says where the corners are. It does not say why.
 #
-# **The hand has a mouth.** From second 3 to 6 her hand lies on her mouth, and points of her lips
+# **The hand has a mouth.** From second 2.5 to 6 her hand lies on her mouth, and points of her lips
 # lie on her fingers. No frame is missing: a number comes for each picture, and it jumps from 0 to
 # 0.9 and back. From 6 to 9 the fingers cover one corner of the mouth only. She does not smile, the
 # number is near 0, and that may well be right. But no number says which stretch was measured and
@@ -284,15 +284,15 @@ show(
 LIPS = [0, 17, 61, 291]  # landmarks: upper lip, lower lip, the two corners
 
 
-def cover(picture, points):
-    """Return the picture with a black box over the mouth."""
+def cover(picture, points, grey=0):
+    """Return the picture with a box over the mouth: black is 0, white is 255."""
     height, width = picture.shape[:2]
     lips = points[LIPS, :2] * (width, height)
     margin = 0.35 * np.ptp(lips, axis=0)
     left, top = np.maximum(lips.min(0) - margin, 0).astype(int)
     right, bottom = (lips.max(0) + margin).astype(int)
     covered = picture.copy()
-    covered[top:bottom, left:right] = 0
+    covered[top:bottom, left:right] = grey
     return covered
 
 
@@ -321,18 +321,18 @@ behind
 
 # %%
 height, width = covered.shape[:2]
-values = pd.DataFrame(
-    landmarker.describe(both, width, height), ["mouth seen", "mouth covered"], VISUAL_CHANNELS
-)
+looks = [*both, landmarker.look(cover(open_mouth.rgb, both[0], 255)).landmarks]
+mouth = ["mouth seen", "black box", "white box"]
+values = pd.DataFrame(landmarker.describe(np.stack(looks), width, height), mouth, VISUAL_CHANNELS)
 shown = ["mouthSmileLeft", "mouthSmileRight", "mouthUpperUpLeft", "eyeBlinkLeft"]
 behind.compare(round(float(values["mouthSmileLeft"].iloc[1]), 2))
 values[shown].round(2)
 
 # %% [markdown]
-# The nets take the black box for a part of the face: they report a face, or there would be no
-# landmarks at all, and all 54 numbers come. Those of the mouth are a *guess*, from the rest of the
-# face, and here it is not even near. Is it always so? One picture is one picture. So take others:
-# every half second of her film, once her hand is down, and every quarter of his.
+# The nets take the box for a part of the face: they report a face, or there would be no landmarks
+# at all, and all 54 numbers come. Those of the mouth are a *guess*, from the rest of the face and
+# from the box: a white one gives another number, and neither is near. Is it always so? Take other
+# pictures: every half second of her film, once her hand is down, and every quarter of his.
 
 
 # %%
@@ -369,8 +369,7 @@ show(
 # cloud without a slope, and some of her laughs are lost. Which guess is near and which is not,
 # nothing in the row says; nor that it is a guess.
 #
-# A measurement that fails loudly can be left out. This one does not fail loudly, and masks,
-# microphones and cups are common in films.
+# This measurement does not fail loudly, and masks, microphones and cups are common in films.
 
 # %% [markdown]
 # ## What a blendshape is, and what it is not
@@ -400,20 +399,21 @@ largest.loc[["cheekPuff", "cheekSquintLeft", "noseSneerLeft", "jawForward", "jaw
 # `cheekSquintLeft` would be the sign of a broad smile. In these films, in which people smile
 # broadly, it stays at 0.
 #
-# And two faces at rest need not measure the same. Here are the man before he smiles, and the woman
-# when she does nothing much (and the beginning of your neutral and flat takes). Her hand lies on a
-# corner of her mouth for most of these two seconds, so we leave the mouth out, and look at eyes,
-# brows and head:
+# And two faces that show little need not measure the same. Here is the woman in two clips, one
+# after the other, and the man before he smiles (and the beginnings of your takes). Her hand is at
+# her mouth for most of the time, so we look at eyes, brows and head only:
 
 # %%
-rest = [c for c in corpus if c.label == 0 and ("smile[" in c.id or "[0-" in c.id)]
-still = pd.DataFrame({c.id: c.visual.mean(0) for c in rest}, VISUAL_CHANNELS)
+her_two = [c for c in corpus if c.id.startswith(("smile[6-", "smile[8-"))]
+first = [c for c in corpus if c.label == 0 and "[0-" in c.id]
+still = pd.DataFrame({c.id: c.visual.mean(0) for c in her_two + first}, VISUAL_CHANNELS)
 shown = ["eyeSquintLeft", "eyeWideLeft", "browInnerUp", "browDownLeft", "pitch", "yaw"]
 still.loc[shown].round(2)
 
 # %% [markdown]
-# Two people in two films differ, though neither shows much: by 0.18 in `eyeSquintLeft`, and by nine
-# to ten degrees in `pitch` and in `yaw`. Keep this in mind; it comes back when we make codes.
+# The man's `eyeSquintLeft` is about twice hers, in both of her clips. A matter of people, of lamps,
+# or of where one looks? Three clips cannot tell, and her own `yaw` changes by six degrees from one
+# to the next. The question comes back when we make codes.
 
 # %% [markdown]
 # ## Two clocks: the jaw beside the loudness
@@ -484,8 +484,7 @@ for name, clip in spoken.items():
 # scale to 1, just after that, when he begins to smile. From moment to moment the two do not go
 # together, and that is what the correlation says. (The correlation does not see that one comes
 # after the other.) If you recorded yourself, compare: do jaw and loudness go together when you
-# speak? Which sounds are loud with a mouth that is nearly shut? And what does the microphone hear
-# while you are silent?
+# speak? Which sounds are loud with a mouth that is nearly shut?
 
 # %% [markdown]
 # ## Pitch: a question and a statement
@@ -610,8 +609,8 @@ show(figure, "The code of each picture of the long film: a few long runs, one af
 
 # %% [markdown]
 # The codes say *when* something else begins in the long film, though not all that we would name:
-# one code goes on from the beginning to second 6, whether the hand is there or not. And nearly all
-# of them belong to one film. Do the codes tell the two people apart, then? Or their cameras, or
+# here one code goes on from the beginning to second 6, whether the hand is there or not. And nearly
+# all of them belong to one film. Do the codes tell the two people apart, then? Or their cameras, or
 # their lamps? Before you say so, make a control in which all of these stay as they are: fit codes
 # on her film alone, and ask which of them occur in both of its halves.
 
@@ -643,8 +642,8 @@ said = predict(words.model, words.processor, bare)["prediction"]
 print(f"our {len(bare)} clips: from {said.min():.2f} to {said.max():.2f}")
 
 # %% [markdown]
-# All clips get the same number, because all have the same words. Whatever your face did, this model
-# cannot know. Other sentences get other numbers. It is the words that it has learned from.
+# All clips with these words get the same number. (A neutral take has others.) Whatever your face
+# did, this model cannot know. Other sentences get other numbers:
 
 # %%
 typed = ["What a wonderful film!", "What a waste of time.", "So that was it?"]
@@ -882,22 +881,23 @@ pd.DataFrame({scale: called_smile(*result) for scale, result in said.items()}).T
 spread = pd.Series(ours.std(0), common)
 print("AU6, from cheekSquint, and AU9:", *(f"{spread[name]:.7f}" for name in ("AU6", "AU9")))
 print(f"AU12, from mouthSmile: {spread['AU12']:.2f}")
-moving = np.flatnonzero(spread > 0.001)
-said["per group, moving channels"] = called_by_demo(moving, group)
+for out in (["AU9"], ["AU6"], ["AU6", "AU9"]):
+    left = np.flatnonzero(~spread.index.isin(out))
+    said["per group, without " + ", ".join(out)] = called_by_demo(left, group)
 pd.DataFrame({scale: called_smile(*said[scale]) for scale in [*said][2:]}).T
 
 # %% [markdown]
 # Two of the twenty channels, AU6 and AU9, hardly move in our films: by a millionth of their scale.
-# To divide by the standard deviation blew that up until it was as large as a smile. Leave the two
-# out, and the hit is gone. It had hung on channels that the net keeps nearly switched off. (They
-# are no noise: their millionths rise and fall with the smile. But a channel that says 2 or 3 in
-# `demo` and 0.000001 here does not say the same.) Now it is what seems to be *weeping* that is
-# called a smile most often.
+# To divide by the standard deviation blew that up until it was as large as a smile. Leave AU9 out,
+# and nothing changes; leave AU6 out, and the hit is gone. It had hung on one channel, which the net
+# keeps nearly switched off. (It is no noise: its millionths rise and fall with the smile. But a
+# channel that says 2 or 3 in `demo` and 0.000001 here does not say the same.) Now it is what seems
+# to be *weeping* that is called a smile most often.
 #
-# That is how such things go. We have tried four ways to scale and choose, and one of them fits on a
-# slide. So: do not give numbers of one extractor to a model that was trained on another's, even if
-# the names match and the pictures look fine: nothing here says that they mean the same. Train on
-# your own corpus, or show codes and leave the prediction out.
+# That is how such things go: of all our ways to scale and choose, one fits on a slide. So do not
+# give numbers of one extractor to a model that was trained on another's, even if the names match
+# and the pictures look fine: nothing here says that they mean the same. Train on your own corpus,
+# or show codes and leave the prediction out.
 
 # %% [markdown]
 # ## Film and map in step
@@ -936,7 +936,7 @@ show(
 # - **A** "From second 10 on, the woman in the long film was happy."
 # - **B** "In the first two seconds of the long film, `mouthSmileLeft` was high."
 # - **C** "The model that we trained recognises a smile on faces that it has never seen."
-# - **D** "The model with words only said the same for all clips."
+# - **D** "The model with words only said the same for all clips with the same words."
 # - **E** "Two people whose frames have different codes feel differently."
 
 # %% [markdown]
@@ -1003,9 +1003,9 @@ progress(8)
 # belongs to one film, and that this says little about people, trained a model on next to nothing
 # and said so, and showed that a scale can look healthy and be wrong. Then you deleted it.
 #
-# What did the nets say of the mouth behind the black box? What the rest of the face made them
-# guess: often near, in the first picture 0.29 where it had been 0.87, and in none that it was a
-# guess. The number looks like any other.
+# What did the nets say of the mouth behind the black box? What the box and the rest of the face
+# made them guess: often near, in the first picture 0.29 where it had been 0.87, and in none that it
+# was a guess. The number looks like any other.
 #
 # **Exercises** 8.1 two clocks · 8.2 by how much does it rise? · 8.3 two scales, by hand · 8.4 scale
 # by group · 8.5 may it be claimed?

@@ -68,6 +68,35 @@ def test_wrong_answers_get_the_hint(name, wrong, capsys):
 
 
 @pytest.mark.parametrize("name", exercises.names())
+def test_no_two_hints_stand_for_one_number(name, monkeypatch):
+    """What typical mistakes give differs from what is right, and from each other, somewhere."""
+    seen = {}  # two of "right" and hints: whether they agree, wherever both are compared
+    right = framework.expect
+
+    def watch(got, want, mistakes=None, **options):
+        for one, other in itertools.combinations({"right": want, **(mistakes or {})}.items(), 2):
+            seen.setdefault((one[0], other[0]), []).append(alike(one[1], other[1]))
+        return right(got, want, mistakes, **options)
+
+    module = importlib.import_module(f"{exercises.__name__}.{module_of(name)}")
+    monkeypatch.setattr(module, "expect", watch, raising=False)
+    run(name, RIGHT[name][0], seed=0)  # that of check, which prints hints
+    assert not [two for two, same in seen.items() if all(same)]
+
+
+def alike(one, other):
+    try:
+        return bool(np.shape(one) == np.shape(other) and np.allclose(one, other, 1e-4, 1e-6))
+    except TypeError:  # names, say
+        return one == other
+
+
+def module_of(name):
+    [found] = [m.__name__.rpartition(".")[2] for m in MODULES if name in m.RIGHT]
+    return found
+
+
+@pytest.mark.parametrize("name", exercises.names())
 def test_mutants_of_the_solution_are_refused(name):
     """Small changes of a right answer make wrong ones, but for those that are listed as right."""
     found = [*mutants(SOLUTIONS[name]), *LETTERS.get(name, [])]

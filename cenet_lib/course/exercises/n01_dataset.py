@@ -204,7 +204,7 @@ def _constant_baseline_cases(rng):
 @exercise("constant_baseline", solve=_constant_baseline_solved, cases=_constant_baseline_cases)
 def _constant_baseline(answer, rng):
     train = np.round(rng.gamma(2, 1, 41) - 1, 2)  # skewed: mean and median differ
-    test = np.round(rng.normal(0.4, 1, 30), 2)
+    test = np.round(rng.normal(0.4, 1.5, 30), 2)
     guess = np.median(train)
     want = np.abs(test - guess).mean()
     expect(
@@ -220,6 +220,9 @@ def _constant_baseline(answer, rng):
             "That is the mean SQUARED error; take absolute values.": ((test - guess) ** 2).mean(),
             "That is the error on train; measure it on test.": np.abs(train - guess).mean(),
             "Without absolute values, errors up and down cancel.": (test - guess).mean(),
+            "That is the median of the absolute errors; return their mean.": (
+                np.median(np.abs(test - guess))
+            ),
             "That is the constant itself; return its mean absolute error on test.": guess,
         },
         what="The error",

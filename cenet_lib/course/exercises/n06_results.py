@@ -104,9 +104,13 @@ def _acc7_cases(rng):
 def _acc7(answer, rng):
     halves, halves_hat = [2.5, -1.5, 0.5], [2, -2, 0]
     far, far_hat = [3.0, -3.0, 3.0, -3.0, 2.8], [4.2, -3.9, 3.6, -5.0, 3.7]
+    near, near_hat = [0.4, -0.3, -0.2], [-0.4, 0.2, 0.1]  # of one class, but rounded down of two
     y = rng.uniform(-3, 3, 30)
     y_hat = y + rng.normal(0, 0.8, 30)
-    y, y_hat = np.concatenate([y, halves, far]), np.concatenate([y_hat, halves_hat, far_hat])
+    y, y_hat = (
+        np.concatenate([y, halves, far, near]),
+        np.concatenate([y_hat, halves_hat, far_hat, near_hat]),
+    )
 
     def share(round_, bound=3, clip=True):
         a, b = (np.clip(v, -bound, bound) if clip else v for v in (y, y_hat))
@@ -263,7 +267,7 @@ def _cue_mass_cases(rng):
 def _cue_mass(answer, rng):
     k, n = 5, 24
     codes = np.concatenate([[0, 0, 1, 1, 1], rng.integers(0, 3, n - 5)])  # 3 and 4 do not occur
-    cue = rng.random(n) < 0.4
+    cue = (rng.random(n) < 0.4) & (codes != 2)  # code 2 has none
     cue[:2] = [True, False]
     counts = np.bincount(codes, minlength=k)
     attention = np.where(counts > 0, rng.uniform(0.1, 1, k), 0)
@@ -277,6 +281,7 @@ def _cue_mass(answer, rng):
             "Each frame of a code got the whole attention of the code. They share it: divide by "
             "their number.": attention[codes][cue].sum(),
             "That is the share of cue frames; weigh each frame with its attention.": cue.mean(),
+            "That is all the attention; take the frames that are cues.": attention.sum(),
             "That is the mass of all codes that have a cue frame at all. Only the cue frames of a "
             "code count.": attention[any_cue].sum(),
             "That is the mass on frames that are NOT cues.": per_frame[~cue].sum(),

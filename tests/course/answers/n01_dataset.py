@@ -231,6 +231,7 @@ WRONG = {
         (lambda train, test: np.abs(test).mean(), "predict 0"),
         (lambda train, test: ((test - np.median(train)) ** 2).mean(), "SQUARED"),
         (lambda train, test: np.median(train), "the constant itself"),
+        (lambda train, test: np.median(np.abs(test - np.median(train))), "return their mean"),
     ],
     "split_by_speaker": [
         (split_at_random, "in train AND in test"),

@@ -162,6 +162,7 @@ WRONG = {
         (lambda y, p: (np.round(y) == np.round(p)).mean(), "Clip"),
         (lambda y, p: (np.abs(y - p) < 0.5).mean(), "of two classes"),
         (lambda y, p: (y.clip(-3, 3).astype(int) == p.clip(-3, 3).astype(int)).mean(), "cut"),
+        (lambda y, p: (np.floor(y.clip(-3, 3)) == np.floor(p.clip(-3, 3))).mean(), "rounded down"),
         (lambda y, p: (np.round(y.clip(-2, 2)) == np.round(p.clip(-2, 2))).mean(), "Acc-5"),
         (
             lambda y, p: (np.floor(y.clip(-3, 3) + 0.5) == np.floor(p.clip(-3, 3) + 0.5)).mean(),
@@ -212,6 +213,7 @@ WRONG = {
     "cue_mass": [
         (lambda attention, codes, cue: attention[codes][cue].sum(), "whole attention"),
         (lambda attention, codes, cue: cue.mean(), "share of cue frames"),
+        (lambda attention, codes, cue: attention.sum(), "all the attention"),
         (lambda attention, codes, cue: 1 - mass_loop(attention, codes, cue), "NOT cues"),
         (
             lambda attention, codes, cue: attention[np.unique(codes[cue])].sum(),
