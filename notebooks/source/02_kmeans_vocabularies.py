@@ -629,6 +629,8 @@ print(f"on 5 of test, fitted on 10 of train alone: {as_many:.1f}")
 # %%
 some = corpus.train[::8][:150]  # of nearly all speakers
 real = np.concatenate([u.acoustic for u in some])
+if truth:
+    state = np.concatenate([u.annotations["acoustic_states"] for u in some])
 
 
 def padded_fit(length):
@@ -638,7 +640,6 @@ def padded_fit(length):
     vocabulary = FeatureVocabulary(16).fit([real, zeros])
     if not truth:
         return np.nan, vocabulary
-    state = np.concatenate([u.annotations["acoustic_states"] for u in some])
     return float(share_in_main_state(vocabulary.predict(real), state)), vocabulary
 
 
@@ -697,11 +698,10 @@ def purity_at(scale, zeros=0):
     """Divide frames, and some zeros, by a scale; fit 16 codes; return the purity of the real."""
     every = np.concatenate([real, np.zeros((zeros, real.shape[1]), np.float32)]) / scale
     found = KMeans(16, n_init=3, random_state=0).fit_predict(every)[: len(real)]
-    return share_in_main_state(
-        found, np.concatenate([u.annotations["acoustic_states"] for u in some])
-    )
+    return share_in_main_state(found, state)
 
 
+# %%
 true_scale, wrong_scale = (fits[length][1].scale_ for length in (0, 500))
 if truth:
     gaps = 500 * len(some) - len(real)

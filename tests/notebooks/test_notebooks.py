@@ -97,7 +97,7 @@ ONCE = {
     "06_results_and_attention": (
         "rows = []\nfor u in corpus.test[",
         "shares = (0.05,",
-        "draws = fast(",
+        "fairer = {",
     ),
     "07_beyond_the_paper": (
         "blind = [accuracy(",
