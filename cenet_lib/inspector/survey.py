@@ -43,12 +43,15 @@ class Surveyed(NamedTuple):
     prediction, words_alone : float
     attention : dict of str to (n_words + 1, k+1), or None
         As in `cenet_lib.inspector.records.Reading`.
+    read : (n_words,) bool
+        Whether the model read any piece of the word; of long utterances it does not read the end.
     blend : Blend or None
         The simple picture of the model.
 
     Examples
     --------
-    >>> Surveyed({("visual", 0): 0.5}, 1.5, 1.0, {"visual": None, "acoustic": None}).prediction
+    >>> unseen = {"visual": None, "acoustic": None}
+    >>> Surveyed({("visual", 0): 0.5}, 1.5, 1.0, unseen, read=np.array([True])).prediction
     1.5
     """
 
@@ -56,6 +59,7 @@ class Surveyed(NamedTuple):
     prediction: float
     words_alone: float
     attention: dict[str, np.ndarray | None]
+    read: np.ndarray
     blend: Blend | None = None
 
     def entry(self, error: float) -> dict:
@@ -86,17 +90,17 @@ def survey_some(subject: Subject, utterances: Sequence[Utterance]) -> list[Surve
         sketches = first_orders(subject.model, some)
     for taken, sketch in zip(some, sketches, strict=True):
         moved = sketch.prediction - sketch.words_alone
+        word_index = np.asarray(taken.features["word_index"])  # (T,)
         values = adding_up(sketch.blend.shares(), moved)
         attention = {
             stream: None
             if rows is None
-            else subject.over_words_and_codes(
-                rows, np.asarray(taken.features["word_index"]), taken.utterance, stream
-            )
+            else subject.over_words_and_codes(rows, word_index, taken.utterance, stream)
             for stream, rows in zip(STREAMS, sketch.attention, strict=True)
         }
         effects = dict(zip(taken.players, values.tolist(), strict=True))
-        told = (effects, sketch.prediction, sketch.words_alone, attention, sketch.blend)
+        read = np.isin(np.arange(len(taken.utterance.words)), word_index)
+        told = (effects, sketch.prediction, sketch.words_alone, attention, read, sketch.blend)
         found.append(Surveyed(*told))
     return found
 
@@ -292,8 +296,8 @@ class WordTable:
             there: set[str] = set()
             for place, word in enumerate(utterance.words):
                 name = plain_word(word)
-                if not name or np.isnan(rows[place]).any():
-                    continue  # nothing to read, or not read
+                if not name or not surveyed.read[place]:
+                    continue
                 own = sums.setdefault(name, _Sums.empty(n_codes))
                 own.said += 1
                 own.attention += rows[place]

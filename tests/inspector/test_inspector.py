@@ -410,6 +410,15 @@ def test_pictures_for_papers(inspector, tmp_path):
     assert all(any(text.startswith(word[:17]) for text in texts) for word in words)
 
 
+def test_a_prediction_beyond_the_scale_leads_out_of_the_figure(run, corpus):
+    inspector = AttentionInspector(run.model, run.processor, corpus, [corpus.test[0]])
+    said = inspector._record["subjects"][0]["predictions"]
+    low, high = inspector._corpus["label_range"]
+    said |= {"none": low - 1, "no_visual": high + 0.1, "no_acoustic": low, "all": high}
+    markers = [line.get_marker() for line in inspector.figure().axes[0].lines]
+    assert [marker for marker in markers if marker in "<>os"] == ["<", ">", "o", "o"]
+
+
 def test_what_is_told_of_two_narrow_maps_stands_side_by_side(run, corpus):
     first = corpus.test[0]
     few = replace(first, visual=first.visual[:1], acoustic=first.acoustic[:1], annotations={})

@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -110,6 +111,15 @@ def test_a_model_that_does_not_attend_gives_no_code_any_attention_not_even_none(
     words = Survey.of(random_subject("late", corpus, backbone), corpus.test[:3]).words
     assert np.isnan(words.attention).all()  # a share of 0 would say that it looked elsewhere
     assert np.isfinite(words.effect[words.together > 0]).all()
+
+
+@pytest.mark.parametrize("fusion", ["ce", "late"])
+def test_words_that_no_model_read_are_not_in_the_table(fusion, corpus, backbone):
+    """Of an utterance of more pieces than are read, the end counts for nothing."""
+    long = replace(corpus.test[0], words=("film",) * 60 + ("unread",), annotations={})
+    table = Survey.of(random_subject(fusion, corpus, backbone), [long]).words
+    assert table.words == ["film"]
+    assert table.said[0] == 48  # 50 pieces are read, the first and the last of them special
 
 
 def test_a_model_that_reads_words_only_has_no_survey_but_a_page(corpus, backbone, tmp_path):
