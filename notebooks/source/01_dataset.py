@@ -730,9 +730,9 @@ print(f"split by speaker: error {neighbour_error(by_speaker):.2f}")
 
 # %% [markdown]
 # Moods are −2 or +2, so whoever always guesses 0 has an error of 2. With the random split the
-# neighbour is almost perfect. With new speakers it is about as bad as the constant guess. The
-# random split promised something that will not hold for the next person: a
-# [leak](GLOSSARY.md#leak).
+# neighbour is almost perfect. With new speakers it is about as bad as the constant guess, in one
+# draw of speakers better and in another worse. The random split promised something that will not
+# hold for the next person: a [leak](GLOSSARY.md#leak).
 #
 # In MOSI this is no invention. A video is one review of one film by one person, so its segments
 # lean the same way.

@@ -614,8 +614,8 @@ print(f"on 5 of test, fitted on 10 of train alone: {as_many:.1f}")
 # %% [markdown]
 # The leaky number promises codes that fit better than they will fit the next person. Only a part of
 # that comes from its larger number of utterances: as many of train alone help less. With much data
-# the two come closer. With little they are far apart. Keeping to the rule costs nothing: **fit on
-# train, only apply to the others.**
+# the two come closer. With little they are far apart, in one draw more than in another. Keeping to
+# the rule costs nothing: **fit on train, only apply to the others.**
 
 # %% [markdown]
 # ## Padding is not a gesture
@@ -710,7 +710,7 @@ if truth:
     print(f"wrong scale, real frames only {purity_at(wrong_scale):.2f}")
 
 # %% [markdown]
-# The zeros alone do no harm here; the wrong scale alone does at least as much as the padding did.
+# The zeros alone do no harm here; the wrong scale alone does about as much as the padding did.
 # So the vocabulary, its scale included, is fitted on real frames only.
 #
 # Where a rectangle is needed after all, padding gets a number that no real frame can have: $k$, one

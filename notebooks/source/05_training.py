@@ -882,7 +882,8 @@ progress(5)
 # Its valid error is not: the best of twenty is partly the luckiest of twenty, so it flatters. Its
 # test error is honest if you looked at test once, for this configuration alone. If you looked at
 # the test errors of all twenty and then chose, it is the same mistake again. New seeds for the
-# winner show how much of its lead was luck.
+# winner show how much of its lead was the luck of a seed; how much was the luck of these valid
+# sentences, only others show.
 #
 # </details>
 #

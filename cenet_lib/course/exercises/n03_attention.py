@@ -70,6 +70,10 @@ def _attention(answer, rng):
                 _softmax(scale * scores / 3**0.5) @ V
             ),
             "You scale by 1/√d instead of `scale`.": _softmax(scores / 3**0.5) @ V,
+            "You divide by the scale; multiply with it.": _softmax(scores / scale) @ V,
+            "Keys and values are swapped: q meets k, and v is mixed.": (
+                _softmax(scale * (q @ v.T).numpy()) @ k.numpy()
+            ),
             "You scale after the softmax. Scale the scores, before it.": (
                 scale * _softmax(scores) @ V
             ),
@@ -256,6 +260,7 @@ def _fold_keys(answer, rng):
         scale * K @ Wq,
         {
             "The scale is missing.": K @ Wq,
+            "The scale is in the key twice.": scale**2 * K @ Wq,
             "Wq is the wrong way round: q · k = x · (Wqᵀ k), as rows K @ Wq.": scale * K @ Wq.T,
             "bk is missing in the keys.": scale * E @ Wk.T @ Wq,
             "Wk is the wrong way round: of rows, a linear map is E @ Wk.T + bk.": (
@@ -270,6 +275,7 @@ def _fold_keys(answer, rng):
         scale * K @ bq,
         {
             "The scale is missing in the bias.": K @ bq,
+            "The scale is in the bias twice.": scale**2 * K @ bq,
             "The bias is 0, so bq has no effect. q has the part bq, and bq · k_j differs from "
             "code to code.": np.zeros(k),
             "bk is missing in the bias.": scale * E @ Wk.T @ bq,

@@ -330,6 +330,8 @@ def _count_parameters(answer, rng):
         "the output map of the attention: there are four maps, not three": n_layers * (d * d + d),
         "all biases and layer norms": n_layers * (9 * d + f) + 2 * d,
         "all biases": n_layers * (5 * d + f),
+        "all layer norms": n_layers * 4 * d + 2 * d,
+        "the biases and the layer norms of the layers": n_layers * (9 * d + f),
         "the shift of every layer norm: each has a scale AND a shift of d": n_layers * 2 * d + d,
     }
     if n_layers * 4 * d == n_layers * (f + d):  # then a hint could name the wrong one

@@ -215,6 +215,11 @@ WRONG = {
         (lambda w, p, n, d, f: count_formula(w, 0, n, d, f), "the positions"),
         (lambda w, p, n, d, f: count_formula(w, p, 1, d, f), "ONE layer"),
         (lambda w, p, n, d, f: count_formula(w, p, n, d, f) - n * (5 * d + f), "all biases"),
+        (lambda w, p, n, d, f: count_formula(w, p, n, d, f) - (4 * n + 2) * d, "all layer norms"),
+        (
+            lambda w, p, n, d, f: count_formula(w, p, n, d, f) - n * (9 * d + f),
+            "norms of the layers",
+        ),
         (lambda w, p, n, d, f: count_formula(w, p, n, d, f) + d * d + d, "a pooler"),
         (lambda w, p, n, d, f: count_formula(w, p, n, d, f) - n * d * f, "f to d"),
         (lambda w, p, n, d, f: n * count_formula(0, -3, 1, d, f), "embeddings are missing"),
