@@ -622,8 +622,9 @@ print(f"with a patience of 1 our run would stop after epoch {last} and take epoc
 # Train the same model again with another [seed](GLOSSARY.md#seed): another start of k-means, and so
 # other codes; other random weights in CE and head, another order of batches, another dropout. The
 # data and all other settings are the same. This was done ten times on a GPU, for words only, for
-# CENet, and for three other ways of bringing face and voice in, which notebook 7 explains. (A GPU
-# adds up in another order than your processor, so its seed 0 is not quite the run above.)
+# CENet, and for three other ways of bringing face and voice in, which notebook 7 explains. (From
+# the same seed a GPU draws another dropout than your processor, and it adds up in another order, so
+# its seed 0 is not the run above.)
 #
 #     python -m cenet_lib compare --fusion none ce ce-continuous late mag --seed 0 1 2 3 4 5 6 7 8 9 --out runs/demo
 
