@@ -304,7 +304,7 @@ for seed in range(20):
     ends.append(kmeans(x, x[chosen], 50)[2][-1])
 ours = kmeans(x, start, 50)[2][-1]
 print(f"inertia at the end, 20 starts: best {min(ends):.3f}, worst {max(ends):.3f}")
-print(f"our start: {ours:.3f}; {sum(end < ours - 1e-6 for end in ends)} of 20 end lower")
+print(f"our start: {ours:.3f}; {sum(end < ours - 0.001 for end in ends)} of 20 end lower")
 
 # %% [markdown]
 # The animation above, which looked so convincing, ended in the worst of these valleys. (Two codes

@@ -237,7 +237,7 @@ print(f"rank correlation of error and length: {ranks.statistic:+.2f} (p = {ranks
 
 # %% [markdown]
 # It is close to 0, and the p-value says that chance alone gives as large a number in about one of
-# four such test splits. So this is no sign that long sentences are harder.
+# four such test splits. So of this model it is no sign that long sentences are harder; a weak effect it does not exclude.
 
 # %% [markdown]
 # ### A yardstick

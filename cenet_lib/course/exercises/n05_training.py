@@ -40,6 +40,9 @@ def _schedule(answer, rng):
             "On the way down, count the steps since the warm-up ended.": np.where(
                 rising, up, 1 - steps / (n_steps - n_warmup)
             ),
+            "At n_steps it would be 0, one step after the last: n_steps − step are left.": np.where(
+                rising, up, (n_steps - 1 - steps) / (n_steps - 1 - n_warmup)
+            ),
             "It falls from the first step; the first n_warmup steps should rise.": (
                 1 - steps / n_steps
             ),

@@ -221,6 +221,11 @@ def _paired_bootstrap(answer, rng):
             "cancels. Use the same draw for both.": [mean, *_ends(apart)],
             "You took the mean over the resamples (axis 0). There is one mean per resample: axis "
             "1.": [mean, *_ends((a - b)[draws].mean(0))],
+            "Whether two single intervals overlap is another question: a sentence is hard for "
+            "both. Pair first, then take the quantiles.": [
+                mean,
+                *(_ends(a[draws].mean(1)) - _ends(b[draws].mean(1))[::-1]),
+            ],
             "The ends belong to the difference of two single intervals; pair first, then take the "
             "quantiles.": [mean, *(_ends(a[draws].mean(1)) - _ends(b[draws].mean(1)))],
         },

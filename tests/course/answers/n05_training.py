@@ -185,6 +185,7 @@ WRONG = {
         (lambda s, n, w: s / w if s < w else (n - s) / n, "not of n_steps"),
         (lambda s, n, w: s / w if s < w else 1 - s / (n - w), "since the warm-up ended"),
         (lambda s, n, w: 1 - s / n, "from the first step"),
+        (lambda s, n, w: s / w if s < w else (n - 1 - s) / (n - 1 - w), "one step after the last"),
         (lambda s, n, w: s / w if s < w else (n - s) / (n - w) if w else 0.5, "Without any"),
         (lambda s, n, w: s / w if s <= w else (n - s) / (n - w), "do not divide by 0"),
     ],

@@ -197,6 +197,13 @@ WRONG = {
         (
             lambda a, b, draws: (
                 (a - b).mean(),
+                *(quantiles(a[draws].mean(1)) - np.flip(quantiles(b[draws].mean(1)))),
+            ),
+            "is another question",
+        ),
+        (
+            lambda a, b, draws: (
+                (a - b).mean(),
                 *np.percentile((a - b)[draws].mean(1), [0.025, 0.975]),
             ),
             "counts to 100",
