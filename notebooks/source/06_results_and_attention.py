@@ -237,7 +237,8 @@ print(f"rank correlation of error and length: {ranks.statistic:+.2f} (p = {ranks
 
 # %% [markdown]
 # It is close to 0, and the p-value says that chance alone gives as large a number in about one of
-# four such test splits. So of this model it is no sign that long sentences are harder; a weak effect it does not exclude.
+# four such test splits. So with this model there is no sign that long sentences are harder; a weak
+# effect is not excluded.
 
 # %% [markdown]
 # ### A yardstick
@@ -433,9 +434,9 @@ if truth:
 # CENet gives **both** less weight than the label does. But the label knows the delivery, which
 # nobody is told. The best reading of the yardstick must guess it, too, and beside that CENet gives
 # the delivery about as much weight, and the *words* far less. So it does not follow the delivery
-# too far. And the words? That reader *knows* the rating, and CENet has to guess it; bad guesses end
-# with a small weight, however much they are trusted. The lesson is older than neural networks. If
-# you sort by the outcome, the groups tell you how you sorted.
+# too far. And the words? That reader *knows* the rating, and CENet has to guess it; what is guessed
+# badly gets a small weight here, however much it is trusted. The lesson is older than neural
+# networks. If you sort by the outcome, the groups tell you how you sorted.
 #
 # What stays true is that face and voice are no gift to *every* sentence, and that an average over
 # all, which is what papers print, does not show it.

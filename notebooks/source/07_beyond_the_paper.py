@@ -20,7 +20,8 @@
 # %% [markdown]
 # The paper's idea is that words *ask*: each looks for the gesture that matters to it. What if
 # nobody asked, and the model simply took the average face of the whole sentence? Surely that is
-# worse. Write down by how much. The answer is in the first table.
+# worse. Write down by how much you think, on our data. The answer is in the first table, and it
+# will not be the last surprise.
 
 # %%
 from dataclasses import replace
@@ -187,7 +188,7 @@ for (column, name), paper in zip(sweeps.items(), (8, 16, 1)):
 # - **Scale**: that 1 is ahead of 8, and 64 behind it, is believed. The paper's reason for 8 was
 #   that attention must be able to select early on. In our recipe CE learns ten times as fast as the
 #   language model, so it can soon make its scores as large as it likes: perhaps that is why it
-#   needs no 8. With the one small rate of the published code it may be otherwise.
+#   needs no 8. With the one small rate of the published code it may be otherwise. Try it.
 # - **Codes**: 4 are too few; `demo` has 12 states of the face. Between 16 and 64 nothing is proven.
 # - **Layer**: nothing is proven. All three have a lower mean than 1, by less than a hundredth, and
 #   each interval contains 0.
@@ -423,7 +424,7 @@ show(figure, "Accuracy: codes exactly one half, neighbours little more, codes by
 # %% [markdown]
 # Pairs help little. In our task the two gestures are never neighbours: another frame is between
 # them, and "smile, neutral" looks the same in both orders. Which representation helps depends on
-# *where* the order is.
+# *where* the order is. That is a question to the data, not to the module.
 
 # %% [markdown]
 # ### An open project
@@ -433,7 +434,8 @@ show(figure, "Accuracy: codes exactly one half, neighbours little more, codes by
 # - **Not** on `demo`: when a cue comes says nothing there. (Order tells two short smiles from one
 #   long one, which is worth a hundredth at best.) A larger gain would have another cause: chance,
 #   more parameters, or a mistake. Use it as your control.
-# - A start: let `CENetProcessor.counts` count by thirds, with vocabularies of $3k$ codes.
+# - A start: let `CENetProcessor.counts` count by thirds, with vocabularies of $3k$ codes. Nothing
+#   in `enhancement.py` has to change.
 # - Then: thirds that overlap; a code for "rising" and "falling"; pairs after equal neighbours were
 #   merged into one ("smile, frown" without what lies between).
 # - Report ten seeds, against CENet with as many codes, on a corpus of your own.
@@ -632,10 +634,10 @@ show(
 
 # %% [markdown]
 # From these thousand sentences the layer learns less than the one that asks with $s = 1$, and the
-# wider layer more than the narrow one. (With the 8 of the paper it gets fewer right than the wider
-# layer.) A layer has to multiply each word with its own part of the face after all were summed up,
-# and must learn every such pair. Is it only a matter of data? Give it four times as many steps, ten
-# times as many sentences, or both:
+# wider layer more than the narrow one. (With the paper's 8, the one that asks gets fewer right than
+# the wider layer.) A layer has to multiply each word with its own part of the face after all were
+# summed up, and must learn every such pair. Is it only a matter of data? Give it four times as many
+# steps, ten times as many sentences, or both:
 
 # %%
 fed = {"four times the steps": (1000, 2000), "ten times the sentences": (10_000, 500)}
