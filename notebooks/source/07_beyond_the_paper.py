@@ -11,7 +11,7 @@
 #
 # **You need** notebooks 3, 5 and 6.
 #
-# **Time** 65 minutes with the exercises; about three minutes of computing on a 2-core laptop, less
+# **Time** 60 minutes with the exercises; about three minutes of computing on a 2-core laptop, less
 # if you ran notebook 6.
 #
 # **Downloads** the demo sentences on first use (2.4 MB, from the Python package index). Nothing
@@ -20,8 +20,7 @@
 # %% [markdown]
 # The paper's idea is that words *ask*: each looks for the gesture that matters to it. What if
 # nobody asked, and the model simply took the average face of the whole sentence? Surely that is
-# worse. Write down by how much you think, on our data. The answer is in the first table, and it
-# will not be the last surprise.
+# worse. Write down by how much. The answer is in the first table.
 
 # %%
 from dataclasses import replace
@@ -95,7 +94,7 @@ show(figure, "MAE and Corr of five ways of fusion: words only far behind, then m
 #   gets an equal share of the frames; what is right for MOSI is a guess here.
 # - `ce` has a lower mean than `ce-continuous`. If codes cost something in quality, this table does
 #   not show it (but all had three epochs only, and most runs were at their best in the last); and
-#   they run many times faster for long streams.
+#   they run faster for long streams.
 #
 # So does `late` beat CENet, and CENet `ce-continuous`? Or did their seeds just fall so? That takes
 # a test.
@@ -153,7 +152,7 @@ pd.DataFrame(rows, columns=columns).round(3)
 # that was luck: seeds 3 to 5 do not tell (try them), and most other threes do not. Nor do the three
 # of the last pair, though all agree; ten do. How many seeds it takes to prove a few hundredths
 # depends on how much the difference varies from seed to seed. And whatever comes out is about
-# `demo`. A comparison is always about a data set.
+# `demo`.
 
 # %% [markdown]
 # ## The paper's three numbers
@@ -188,7 +187,7 @@ for (column, name), paper in zip(sweeps.items(), (8, 16, 1)):
 # - **Scale**: that 1 is ahead of 8, and 64 behind it, is believed. The paper's reason for 8 was
 #   that attention must be able to select early on. In our recipe CE learns ten times as fast as the
 #   language model, so it can soon make its scores as large as it likes: perhaps that is why it
-#   needs no 8. With the one small rate of the published code it may be otherwise. Try it.
+#   needs no 8. With the one small rate of the published code it may be otherwise.
 # - **Codes**: 4 are too few; `demo` has 12 states of the face. Between 16 and 64 nothing is proven.
 # - **Layer**: nothing is proven. All three have a lower mean than 1, by less than a hundredth, and
 #   each interval contains 0.
@@ -424,7 +423,7 @@ show(figure, "Accuracy: codes exactly one half, neighbours little more, codes by
 # %% [markdown]
 # Pairs help little. In our task the two gestures are never neighbours: another frame is between
 # them, and "smile, neutral" looks the same in both orders. Which representation helps depends on
-# *where* the order is. That is a question to the data, not to the module.
+# *where* the order is.
 
 # %% [markdown]
 # ### An open project
@@ -434,8 +433,7 @@ show(figure, "Accuracy: codes exactly one half, neighbours little more, codes by
 # - **Not** on `demo`: when a cue comes says nothing there. (Order tells two short smiles from one
 #   long one, which is worth a hundredth at best.) A larger gain would have another cause: chance,
 #   more parameters, or a mistake. Use it as your control.
-# - A start: let `CENetProcessor.counts` count by thirds, with vocabularies of $3k$ codes. Nothing
-#   in `enhancement.py` has to change.
+# - A start: let `CENetProcessor.counts` count by thirds, with vocabularies of $3k$ codes.
 # - Then: thirds that overlap; a code for "rising" and "falling"; pairs after equal neighbours were
 #   merged into one ("smile, frown" without what lies between).
 # - Report ten seeds, against CENet with as many codes, on a corpus of your own.
@@ -512,8 +510,7 @@ class Meeting(nn.Module):
 
 
 # %% [markdown]
-# Behind CE stands the least that can read: the mean of the words' states, and a linear map. (The
-# `layer` is for later.)
+# Behind CE stands the least that can read: the mean of the words' states, and a linear map.
 #
 # What is the same model *without* a question? One with the scale $s = 0$. All scores are 0, so
 # every word hears the average of the frames, whatever it is. It has the same parameters and stands
@@ -636,8 +633,8 @@ show(
 # From these thousand sentences the layer learns less than the one that asks with $s = 1$, and the
 # wider layer more than the narrow one. (With the paper's 8, the one that asks gets fewer right than
 # the wider layer.) A layer has to multiply each word with its own part of the face after all were
-# summed up, and must learn every such pair. Is it only a matter of data? Give it four times as many
-# steps, ten times as many sentences, or both:
+# summed up, and must learn every such pair. Give it four times as many steps, ten times as many
+# sentences, or both:
 
 # %%
 fed = {"four times the steps": (1000, 2000), "ten times the sentences": (10_000, 500)}
