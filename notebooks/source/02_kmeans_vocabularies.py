@@ -633,11 +633,15 @@ if truth:
     state = np.concatenate([u.annotations["acoustic_states"] for u in some])
 
 
+def padding_to(length):
+    """Return the zeros that fill each utterance up to a length."""
+    gaps = [max(length - len(u.acoustic), 0) for u in some]
+    return np.zeros((sum(gaps), real.shape[1]), np.float32)
+
+
 def padded_fit(length):
     """Fit on frames padded to a length; return the purity of real frames, and the vocabulary."""
-    gaps = [max(length - len(u.acoustic), 0) for u in some]
-    zeros = np.zeros((sum(gaps), real.shape[1]), np.float32)
-    vocabulary = FeatureVocabulary(16).fit([real, zeros])
+    vocabulary = FeatureVocabulary(16).fit([real, padding_to(length)])
     if not truth:
         return np.nan, vocabulary
     return float(share_in_main_state(vocabulary.predict(real), state)), vocabulary
@@ -694,9 +698,9 @@ for name in [name for name in ("F0", "MCEP_0", "HMPDM_20") if name in names] or 
 
 
 # %%
-def purity_at(scale, zeros=0):
-    """Divide frames, and some zeros, by a scale; fit 16 codes; return the purity of the real."""
-    every = np.concatenate([real, np.zeros((zeros, real.shape[1]), np.float32)]) / scale
+def purity_at(scale, length):
+    """Divide frames, padded to a length, by a scale; fit 16 codes; return the purity of the real."""
+    every = np.concatenate([real, padding_to(length)]) / scale
     found = KMeans(16, n_init=3, random_state=0).fit_predict(every)[: len(real)]
     return share_in_main_state(found, state)
 
@@ -704,10 +708,9 @@ def purity_at(scale, zeros=0):
 # %%
 true_scale, wrong_scale = (fits[length][1].scale_ for length in (0, 500))
 if truth:
-    gaps = 500 * len(some) - len(real)
-    print(f"true scale, real frames only  {purity_at(true_scale):.2f}")
-    print(f"true scale, zeros among them  {purity_at(true_scale, gaps):.2f}")
-    print(f"wrong scale, real frames only {purity_at(wrong_scale):.2f}")
+    print(f"true scale, real frames only  {purity_at(true_scale, 0):.2f}")
+    print(f"true scale, zeros among them  {purity_at(true_scale, 500):.2f}")
+    print(f"wrong scale, real frames only {purity_at(wrong_scale, 0):.2f}")
 
 # %% [markdown]
 # The zeros alone do no harm here; the wrong scale alone does about as much as the padding did.

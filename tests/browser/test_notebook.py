@@ -194,9 +194,8 @@ def test_keys_meant_for_the_inspector_leave_the_cells_alone(jupyter, watched, wo
     for key in ("ArrowDown", "d", "d", "x", "b", "ArrowRight", "Enter"):
         notebook.page.keyboard.press(key)  # in a notebook: delete, cut, insert a cell
     assert notebook.page.locator(".jp-CodeCell").count() == 2
-    assert (
-        notebook.printed(1, until=lambda found: found[1] == 1)[1] == 1
-    )  # down one row from the first word
+    found = notebook.printed(1, until=lambda found: found[1] == 1)
+    assert found[1] == 1  # down one row from the first word
 
 
 def test_a_notebook_from_elsewhere_shows_a_picture(jupyter, watched, workplace, monkeypatch):

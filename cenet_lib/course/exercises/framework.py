@@ -423,6 +423,17 @@ class _Guarded:
         return result
 
 
+def alike(one: np.ndarray, other: np.ndarray, rtol: float = 1e-4, atol: float = 1e-6) -> bool:
+    """Return whether two arrays have one shape and, as far as `expect` looks, one content.
+
+    Examples
+    --------
+    >>> alike(np.array([1.0]), np.array([1.00001])), alike(np.array([1.0]), np.array(1.0))
+    (True, False)
+    """
+    return one.shape == other.shape and np.allclose(one, other, rtol, atol, equal_nan=True)
+
+
 def expect(
     got: object,
     want: object,
@@ -464,15 +475,10 @@ def expect(
     found, wanted = _as_array(got, what), np.asarray(want)
     if wanted.ndim == 0 and found.size == 1:
         found = found.reshape(())
-
-    def agrees(other: object) -> bool:
-        other = np.asarray(other)
-        return found.shape == other.shape and np.allclose(found, other, rtol, atol, equal_nan=True)
-
-    if agrees(wanted):
+    if alike(found, wanted, rtol, atol):
         return
     for hint, value in (mistakes or {}).items():
-        if agrees(value):
+        if alike(found, np.asarray(value), rtol, atol):
             raise Wrong(hint)
     if found.shape != wanted.shape:
         raise Wrong(f"{what} has shape {found.shape}; expected {wanted.shape}.")

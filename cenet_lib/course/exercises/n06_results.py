@@ -107,10 +107,8 @@ def _acc7(answer, rng):
     near, near_hat = [0.4, -0.3, -0.2], [-0.4, 0.2, 0.1]  # of one class, but rounded down of two
     y = rng.uniform(-3, 3, 30)
     y_hat = y + rng.normal(0, 0.8, 30)
-    y, y_hat = (
-        np.concatenate([y, halves, far, near]),
-        np.concatenate([y_hat, halves_hat, far_hat, near_hat]),
-    )
+    y = np.concatenate([y, halves, far, near])
+    y_hat = np.concatenate([y_hat, halves_hat, far_hat, near_hat])
 
     def share(round_, bound=3, clip=True):
         a, b = (np.clip(v, -bound, bound) if clip else v for v in (y, y_hat))
@@ -188,6 +186,7 @@ def _paired_bootstrap(answer, rng):
     mean, std = (a - b).mean(), resampled.std()
     low, high = _ends(resampled)
     apart = a[draws].mean(1) - b[draws[::-1]].mean(1)
+    ends_a, ends_b = _ends(a[draws].mean(1)), _ends(b[draws].mean(1))
     result = answer(a, b, draws)
     if np.shape(result) != (3,):
         raise Wrong("Return three numbers: the difference, and both ends of its interval.")
@@ -224,10 +223,10 @@ def _paired_bootstrap(answer, rng):
             "Whether two single intervals overlap is another question: a sentence is hard for "
             "both. Pair first, then take the quantiles.": [
                 mean,
-                *(_ends(a[draws].mean(1)) - _ends(b[draws].mean(1))[::-1]),
+                *(ends_a - ends_b[::-1]),
             ],
             "The ends belong to the difference of two single intervals; pair first, then take the "
-            "quantiles.": [mean, *(_ends(a[draws].mean(1)) - _ends(b[draws].mean(1)))],
+            "quantiles.": [mean, *(ends_a - ends_b)],
         },
         what="(difference, low, high)",
         rtol=1e-5,
