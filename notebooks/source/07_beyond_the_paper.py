@@ -33,11 +33,11 @@ import seaborn as sns
 import torch
 from torch import nn
 
-from cenet_lib import CrossModalEnhancement, TrainingSettings, load_corpus
+from cenet_lib import CrossModalEnhancement, TrainingSettings, load_corpus, predict
 from cenet_lib.course.exercises import check, mine, progress
 from cenet_lib.course.guess import guess
 from cenet_lib.course.lesson import fast, recorded, shorten, show, trained
-from cenet_lib.inspector.records import Subject, without
+from cenet_lib.inspector.records import without
 from cenet_lib.results.plots import metric_by_variant, seed_interval, set_theme
 
 set_theme()
@@ -773,14 +773,13 @@ irony_gain.compare(-round((errors["ce"] - errors["late"]).mean(), 2))
 corpus = shorten(load_corpus("demo"))
 cenet = trained(corpus, TrainingSettings(watch_test=True))
 words = trained(corpus, TrainingSettings(fusion="none", watch_test=True))
-model = Subject("CENet", cenet.model, cenet.processor)
 test = list(corpus.test)
 
 
 def mae(utterances):
     """Return CENet's MAE on utterances."""
-    errors = [r.prediction - u.label for r, u in zip(model.read(utterances), utterances)]
-    return np.abs(errors).mean()
+    said = predict(cenet.model, cenet.processor, utterances)
+    return (said["prediction"] - said["label"]).abs().mean()
 
 
 # %%
